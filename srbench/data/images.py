@@ -1,0 +1,68 @@
+"""Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srbench.errors import UserError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images directly below `folder`, by name. Raises UserError if it does not exist or holds none."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of images")
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    if not files:
+        raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
+    return files
+
+
+def read_image(path: Path) -> np.ndarray:
+    """uint8 (H, W, 3): grey becomes RGB, alpha is dropped, 16 bits become 8 by round(v / 257).
+
+    Raises UserError, naming the file, for one that is missing, empty or no image.
+    """
+    try:
+        pixels = _decode(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such image") from None
+    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as an image: {reason}") from error
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] in (1, 2):
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 (H, W, 3) in the format that the suffix of `path` names."""
+    Image.fromarray(image).save(path)
+
+
+def _decode(path: Path) -> np.ndarray:
+    if _is_deep_colour_png(path):
+        # Pillow keeps the high byte of 16-bit colour; its grey 16-bit images are whole.
+        from torchvision.io import ImageReadMode, decode_image
+
+        return decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
+    with Image.open(path) as file:
+        if file.mode.startswith("I;16"):
+            return np.asarray(file).astype(np.uint16)
+        if file.mode in ("L", "RGB"):
+            return np.array(file)
+        if file.mode in ("I", "F"):
+            raise ValueError(f"pixels of 32 bits (mode {file.mode}) are not supported; save it with 8 or 16 bits")
+        return np.array(file.convert("RGBA" if file.has_transparency_data else "RGB"))
+
+
+def _is_deep_colour_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        header = file.read(26)
+    return header.startswith(b"\x89PNG") and len(header) == 26 and header[24] == 16 and header[25] in (2, 6)

@@ -1,0 +1,84 @@
+"""LR and HR of one image: read from files, or LR made by our own resizer and kept in the user's cache."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from srbench.data.images import read_image, write_image
+from srbench.data.resize import imresize
+from srbench.errors import UserError
+
+RESIZER = "matlab-symmetric"
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """Where the LR and HR of one image come from. `lr_file` None: LR is made from HR."""
+
+    name: str
+    hr_file: Path
+    lr_file: Path | None
+    scale: int
+
+    @property
+    def resizer(self) -> str:
+        """What made the LR image: `file` (whoever wrote it) or `matlab-symmetric` (srbench)."""
+        return "file" if self.lr_file else RESIZER
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """LR (h, w, 3) and HR (h·scale, w·scale, 3), uint8; HR is cropped at the right and bottom.
+
+        Raises UserError for a file that cannot be read, for an image smaller than `scale`, and for an LR file whose
+        size does not fit: HR may exceed scale × LR by up to scale - 1 pixels.
+        """
+        hr = read_image(self.hr_file)
+        if self.lr_file is None:
+            hr = crop_to_multiple(hr, self.scale, self.hr_file)
+            return shrink(hr, self.scale), hr
+        lr = read_image(self.lr_file)
+        height, width = lr.shape[0] * self.scale, lr.shape[1] * self.scale
+        if not (0 <= hr.shape[0] - height < self.scale and 0 <= hr.shape[1] - width < self.scale):
+            raise UserError(
+                f"{self.lr_file}: {lr.shape[1]}×{lr.shape[0]} is not 1/{self.scale} of "
+                f"{self.hr_file.name}, {hr.shape[1]}×{hr.shape[0]}"
+            )
+        return lr, np.ascontiguousarray(hr[:height, :width])
+
+
+def crop_to_multiple(hr: np.ndarray, scale: int, file: Path) -> np.ndarray:
+    """`hr` without the rows and columns past a multiple of `scale`. Raises UserError, naming `file`, if none is left."""
+    height, width = hr.shape[0] // scale * scale, hr.shape[1] // scale * scale
+    if not height or not width:
+        raise UserError(f"{file}: {hr.shape[1]}×{hr.shape[0]} is smaller than scale={scale}")
+    return np.ascontiguousarray(hr[:height, :width])
+
+
+def shrink(hr: np.ndarray, scale: int) -> np.ndarray:
+    """LR of `hr` by MATLAB's bicubic, from the user's cache where the same pixels were shrunk before."""
+    if scale == 1:
+        return hr
+    digest = hashlib.sha256(hr.tobytes() + repr(hr.shape).encode()).hexdigest()[:32]
+    cached = _cache() / f"{digest}_x{scale}.png"
+    if cached.is_file():
+        return read_image(cached)
+    lr = imresize(hr, 1 / scale)
+    _keep(cached, lr)
+    return lr
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "srbench" / "lr" / RESIZER
+
+
+def _keep(path: Path, image: np.ndarray) -> None:
+    partial = path.with_name(f".{uuid4().hex}.png")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(partial, image)
+        partial.replace(path)
+    except OSError:  # the cache only saves time: a full or read-only disk must not stop an evaluation
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""model × data sets × protocol → one row an image."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from srbench.data.pairs import ImagePair
+from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
+from srbench.metrics.perceptual import LPIPS, MetricUnavailable
+from srbench.progress import Listener
+
+log = logging.getLogger(__name__)
+
+METRICS = ("psnr", "ssim", "lpips", "rmse")
+RGB = Protocol("rgb", "rgb")
+
+Keep = Callable[[str, int, str, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one image under one protocol; `resizer`: what made its LR."""
+
+    dataset: str
+    image: str
+    scores: dict[str, float]
+    protocol: str
+    resizer: str
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores SR against HR, both uint8 (H, W, 3), by the metrics asked for. `missing`: why a metric cannot be had."""
+
+    metrics: Sequence[str]
+    protocol: Protocol
+    lpips: LPIPS | None
+    missing: dict[str, str]
+
+    def __call__(self, sr: np.ndarray, hr: np.ndarray, scale: int) -> dict[str, float]:
+        """One number a metric; those in `missing` are left out."""
+        ours, theirs = self.protocol.prepare(sr, scale), self.protocol.prepare(hr, scale)
+        scores = {}
+        if "psnr" in self.metrics:
+            scores["psnr"] = psnr(ours, theirs).item()
+        if "ssim" in self.metrics:
+            scores["ssim"] = ssim(ours, theirs).item()
+        if "rmse" in self.metrics:
+            scores["rmse"] = rmse(RGB.prepare(sr, scale), RGB.prepare(hr, scale)).item()
+        if self.lpips is not None:
+            scores["lpips"] = self.lpips(sr, hr)
+        return scores
+
+
+def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:
+    """A scorer for `metrics`, LPIPS with the backbone found in `weights_folders`, or missing with the reason."""
+    lpips, missing = None, {}
+    if "lpips" in metrics:
+        try:
+            lpips = LPIPS(weights_folders)
+        except MetricUnavailable as error:
+            missing["lpips"] = str(error)
+    return Scorer(metrics, protocol, lpips, missing)
+
+
+def evaluate(
+    model: nn.Module, datasets: dict[str, list[ImagePair]], scorer: Scorer, device: str, tell: Listener, keep: Keep
+) -> list[Row]:
+    """One row an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
+
+    The network computes in float32 (TF32 off) on the whole image. Where the model shuffles thumbnails, each image is
+    given the thumbnail of the next one of its data set. Raises UserError for an image that cannot be read.
+    """
+    model = model.eval().to(device).to(memory_format=torch.channels_last)
+    total = sum(len(pairs) for pairs in datasets.values())
+    rows: list[Row] = []
+    for dataset, pairs in datasets.items():
+        for index, pair in enumerate(pairs):
+            lr, hr = pair.read()
+            thumbnail = None
+            if getattr(model, "shuffle_thumbnails", False):
+                thumbnail = _of_another(pairs, index, model)
+            sr = super_resolve(model, lr, device, thumbnail)
+            keep(dataset, index, pair.name, sr)
+            rows.append(Row(dataset, pair.name, scorer(sr, hr, pair.scale), scorer.protocol.name, pair.resizer))
+            tell(f"evaluates {dataset}", len(rows), total)
+    return rows
+
+
+@torch.inference_mode()
+def super_resolve(model: nn.Module, lr: np.ndarray, device: str, thumbnail: Tensor | None = None) -> np.ndarray:
+    """uint8 (h, w, 3) → uint8 (sh, sw, 3): the model's output clipped to [0, 1] and rounded."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    image = torch.from_numpy(lr).to(device).permute(2, 0, 1)[None].float() / 255
+    sr = model(image) if thumbnail is None else model(image, thumbnail.to(device))
+    pixels: np.ndarray = (sr[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return pixels
+
+
+def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """The mean over the images of each data set, by data set and metric."""
+    means: dict[str, dict[str, float]] = {}
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        scores = [row.scores for row in rows if row.dataset == dataset]
+        means[dataset] = {metric: float(np.mean([s[metric] for s in scores])) for metric in scores[0]}
+    return means
+
+
+def _of_another(pairs: list[ImagePair], index: int, model: nn.Module) -> Tensor:
+    if len(pairs) == 1:
+        raise ValueError("context=shuffled needs a data set of two images or more: it exchanges their embeddings.")
+    other, _ = pairs[(index + 1) % len(pairs)].read()
+    image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 255
+    square: Tensor = model.make_thumbnail(image)  # type: ignore[operator]
+    return square

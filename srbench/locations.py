@@ -1,0 +1,20 @@
+"""Where the project's files lie: beside the package in a checkout, inside it in a wheel."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+PLUGINS = PACKAGE / "plugins"
+
+
+def conf_folder() -> Path:
+    """The project's conf/."""
+    return _shipped("conf")
+
+
+def sweep_folders() -> list[Path]:
+    """Where saved sweeps are looked for: ./sweeps, then the project's."""
+    return [Path("sweeps"), _shipped("sweeps")]
+
+
+def _shipped(name: str) -> Path:
+    return PACKAGE / name if (PACKAGE / name).is_dir() else PACKAGE.parent / name

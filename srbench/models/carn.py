@@ -1,0 +1,265 @@
+"""CARN and CARN-M: Ahn, Kang and Sohn, "Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual
+Network", ECCV 2018, §3, with the factors of the CARN study in yu45020/Waifu2x (2019).
+
+The default is the published CARN with one scale; `scales=(2, 3, 4)` is the published network of three. CARN-M has
+`unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4`. Departs from the study in three points: a gate
+belongs to its unit (see `legacy_wiring`), the bilinear residual follows the scale, and the upsampler's stages have
+weights of their own (see `shared_upsampler`). Initialisation: PyTorch's default, as in the published code.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srbench.models.layers.partial_conv import PartialConv2d
+from srbench.models.layers.scse import SCSE
+
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each pixel shuffle
+
+
+def check_choice(name: str, value: object, *choices: object) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: choose from {', '.join(map(str, choices))}.")
+
+
+def check_groups(width: int, **groups: int) -> None:
+    divisors = [n for n in range(1, width + 1) if width % n == 0]
+    for name, value in groups.items():
+        if value not in divisors:
+            raise ValueError(f"{name} is {value}, which does not divide width {width}: choose from {divisors}.")
+
+
+class MeanShift(nn.Module):
+    """Adds `sign` times DIV2K's mean colour, by a frozen 1×1 convolution as in the published weights."""
+
+    def __init__(self, sign: int) -> None:
+        super().__init__()
+        self.shifter = nn.Conv2d(3, 3, 1)
+        self.shifter.weight = nn.Parameter(torch.eye(3)[:, :, None, None], requires_grad=False)
+        self.shifter.bias = nn.Parameter(sign * torch.tensor(DIV2K_MEAN), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shifter(x)
+
+
+class Stack(nn.Module):
+    """The layers in a row, `repeats` times over."""
+
+    def __init__(self, layers: Sequence[nn.Module], repeats: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*layers)
+        self.repeats = repeats
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.repeats):
+            x = self.body(x)
+        return x
+
+
+class Unit(nn.Module):
+    """act(body(x) + x): the residual unit of CARN, or the residual-E unit of CARN-M."""
+
+    def __init__(self, body: Sequence[nn.Module], activation: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.body(x).add_(x))
+
+
+class Cascade(nn.Module):
+    """Units b1, b2, … each read the last fused features; fusions c1, c2, … read the input and all unit outputs so far,
+    the oldest first. A single unit serves every step. Gates se1, se2, …, if any, follow their unit.
+
+    `legacy_wiring`: yu45020/Waifu2x zips the list b1, se1, b2, se2, … with the fusions, so each gate takes a unit's
+    place and the second half of the list never runs, though it counts as parameters.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[nn.Module],
+        gates: Sequence[nn.Module],
+        fusions: Sequence[nn.Module],
+        legacy_wiring: bool = False,
+    ) -> None:
+        super().__init__()
+        for prefix, modules in (("b", units), ("se", gates), ("c", fusions)):
+            for number, module in enumerate(modules, 1):
+                self.add_module(f"{prefix}{number}", module)
+        numbers = range(1, len(fusions) + 1)
+        steps = [[f"b{min(n, len(units))}", f"se{n}"] if gates else [f"b{min(n, len(units))}"] for n in numbers]
+        self.steps = [[name] for step in steps for name in step] if legacy_wiring else steps
+        self.fusions = [f"c{n}" for n in numbers]
+
+    def cascade(self, x: Tensor) -> Iterator[Tensor]:
+        """The output of each fusion, one at a time."""
+        features = fused = x
+        for step, fusion in zip(self.steps, self.fusions, strict=False):
+            for name in step:
+                fused = self.get_submodule(name)(fused)
+            features = torch.cat([features, fused], 1)
+            fused = self.get_submodule(fusion)(features)
+            yield fused
+
+
+class Block(Cascade):
+    """A cascade of units: the last of its fused features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return deque(self.cascade(x), maxlen=1).pop()  # keeps no earlier output alive
+
+
+class CARN(Cascade):
+    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped: a cascade of blocks, each a cascade of residual units.
+
+    Assign `scale` to switch between the `scales`, which share all but the upsampler; None: one scale only.
+
+    - `atrous`: dilation of the units' 3×3 convolutions, for all blocks or one per block; `atrous_convs`: of both, or
+      of each unit's first.
+    - `unit`: 3×3, 3×3 ("plain") or 3×3, 3×3, 1×1 ("efficient"); `unit_groups` are those of the 3×3 convolutions.
+      `share_units`: each block uses one unit throughout. `shared_upsampler`: ×4 and ×8 use one ×2 stage throughout.
+    - `fusion_kernel` and `fusion_groups`: of all fusion convolutions, inside blocks and between them.
+    - `se`: gates after each unit ("local"), each block ("global") or both, with `se_hidden` nodes.
+    - `concat_global`: a 3×3 convolution of the entry's and all blocks' fused features goes into the upsampler;
+      `feature_residual`: the entry's features are added there; `bilinear_residual`: the upscaled input to the output.
+    """
+
+    def __init__(
+        self,
+        scale: int = 2,
+        width: int = 64,
+        blocks: int = 3,
+        units: int = 3,
+        atrous: int | Sequence[int] = 1,
+        atrous_convs: Literal["both", "first"] = "both",
+        unit: Literal["plain", "efficient"] = "plain",
+        unit_groups: int = 1,
+        share_units: bool = False,
+        upsampler_groups: int = 1,
+        shared_upsampler: bool = False,
+        fusion_kernel: Literal[1, 3] = 1,
+        fusion_groups: int = 1,
+        se: Literal["none", "scse", "channel", "spatial"] = "none",
+        se_position: Literal["local", "global", "both"] = "local",
+        se_hidden: int = 4,
+        concat_global: bool = False,
+        feature_residual: bool = False,
+        bilinear_residual: bool = False,
+        padding: Literal["zeros", "partial"] = "zeros",
+        activation: Literal["relu", "leaky_relu"] = "relu",
+        activate_entry: bool = False,
+        mean_shift: bool = True,
+        scales: Sequence[int] | None = None,
+        legacy_wiring: bool = False,
+    ) -> None:
+        rates = [atrous] * blocks if isinstance(atrous, int) else list(atrous)
+        if len(rates) != blocks:
+            raise ValueError(f"atrous has {len(rates)} rates for {blocks} blocks: give one rate, or one per block.")
+        if min(width, blocks, units, se_hidden, *rates) < 1:
+            raise ValueError("width, blocks, units, se_hidden and the rates of atrous must be 1 or more.")
+        for unsupported in set(scales or [scale]) - set(STAGES):
+            raise ValueError(f"CARN has no scale {unsupported}: choose from 2, 3, 4 and 8.")
+        if scales and scale not in scales:
+            raise ValueError(f"scale {scale} is not among the scales {list(scales)} of this network.")
+        check_groups(width, unit_groups=unit_groups, upsampler_groups=upsampler_groups, fusion_groups=fusion_groups)
+        check_choice("atrous_convs", atrous_convs, "both", "first")
+        check_choice("unit", unit, "plain", "efficient")
+        check_choice("fusion_kernel", fusion_kernel, 1, 3)
+        check_choice("se", se, "none", "scse", "channel", "spatial")
+        check_choice("se_position", se_position, "local", "global", "both")
+        check_choice("padding", padding, "zeros", "partial")
+        check_choice("activation", activation, "relu", "leaky_relu")
+
+        def conv(inputs: int, outputs: int, kernel: int = 3, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
+            layer = PartialConv2d if padding == "partial" else nn.Conv2d
+            return layer(inputs, outputs, kernel, padding=kernel // 2 * dilation, dilation=dilation, groups=groups)
+
+        def act() -> nn.Module:
+            return nn.ReLU(inplace=True) if activation == "relu" else nn.LeakyReLU(0.1, inplace=True)
+
+        def fusions(count: int) -> list[nn.Module]:
+            return [Stack([conv(n * width, width, fusion_kernel, fusion_groups), act()]) for n in range(2, count + 2)]
+
+        def gates(position: str, count: int) -> list[nn.Module]:
+            if se == "none" or se_position not in (position, "both"):
+                return []
+            return [SCSE(width, se_hidden, se) for _ in range(count)]
+
+        def residual_unit(rate: int) -> Unit:
+            second_rate = rate if atrous_convs == "both" else 1
+            body = [conv(width, width, 3, unit_groups, rate), act(), conv(width, width, 3, unit_groups, second_rate)]
+            return Unit([*body, act(), conv(width, width, 1)] if unit == "efficient" else body, act())
+
+        def block(rate: int) -> Block:
+            distinct = [residual_unit(rate) for _ in range(1 if share_units else units)]
+            return Block(distinct, gates("local", units), fusions(units), legacy_wiring)
+
+        def upsampler(scale: int) -> Stack:
+            stages = STAGES[scale][:1] if shared_upsampler else STAGES[scale]
+            layers = [(conv(width, s * s * width, 3, upsampler_groups), act(), nn.PixelShuffle(s)) for s in stages]
+            return Stack([layer for stage in layers for layer in stage], len(STAGES[scale]) // len(stages))
+
+        super().__init__([block(rate) for rate in rates], gates("global", blocks), fusions(blocks), legacy_wiring)
+        self.scale, self.scales = scale, list(scales) if scales else None
+        self.feature_residual = feature_residual
+        self.bilinear_residual = bilinear_residual
+        self.sub_mean = MeanShift(-1) if mean_shift else nn.Identity()
+        self.entry = conv(3, width)
+        self.entry_activation = act() if activate_entry else nn.Identity()
+        self.concat = conv((blocks + 1) * width, width) if concat_global else None
+        self.heads = {s: f"up{s}" for s in self.scales} if self.scales else {scale: "up"}
+        self.upsample = nn.ModuleDict({name: upsampler(s) for s, name in self.heads.items()})
+        self.exit = conv(width, 3)
+        self.add_mean = MeanShift(1) if mean_shift else nn.Identity()
+
+    def forward(self, lr: Tensor) -> Tensor:
+        x = self.sub_mean(lr)
+        entry = self.entry_activation(self.entry(x))
+        if self.concat is None:
+            features = deque(self.cascade(entry), maxlen=1).pop()
+        else:
+            features = self.concat(torch.cat([entry, *self.cascade(entry)], 1))
+        if self.feature_residual:
+            features = features + entry
+        sr = self.exit(self.upsample[self.heads[self.scale]](features))
+        if self.bilinear_residual:
+            sr = sr + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
+        return self.add_mean(sr)
+
+
+def from_waifu2x(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a CARN of yu45020/Waifu2x under our names, for a network with one scale.
+
+    Left out are what we do not store: the frozen masks of partial convolutions, and the repeats of a shared upsampler.
+    """
+    # With gates, their list reads unit, gate, unit, gate, …, inside blocks and between them.
+    local = 2 if any(re.match(r"blocks\.\d+\.blocks\.\d+\.\w+_excite", name) for name in weights) else 1
+    across = 2 if any(re.match(r"blocks\.\d+\.\w+_excite", name) for name in weights) else 1
+    table = {
+        r"^entry_block\.m\.0\.": lambda _: "entry.",
+        r"^blocks\.(\d+)\.(?=blocks|singles)": lambda m: f"b{int(m[1]) // across + 1}.",
+        r"^blocks\.(\d+)\.(?=\w+_excite)": lambda m: f"se{int(m[1]) // across + 1}.",
+        r"\bblocks\.(\d+)\.m\.": lambda m: f"b{int(m[1]) // local + 1}.body.",
+        r"\bblocks\.(\d+)\.(?=\w+_excite)": lambda m: f"se{int(m[1]) // local + 1}.",
+        r"\bsingles\.(\d+)\.m\.": lambda m: f"c{int(m[1]) + 1}.body.",
+        r"^upsampler\.m\.(\d+)\.0\.": lambda m: f"upsample.up.body.{3 * int(m[1])}.",
+        r"^features_conv\.": lambda _: "concat.",
+        r"^exit_conv\.": lambda _: "exit.",
+        r"\bfeature_conv\.": lambda _: "",
+    }
+    renamed = {}
+    for name, tensor in weights.items():
+        first_stage = re.sub(r"^(upsampler\.m)\.\d+", r"\1.0", name)
+        if "mask_conv" in name or (name != first_stage and torch.equal(tensor, weights[first_stage])):
+            continue
+        for pattern, replacement in table.items():
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = tensor
+    return renamed

@@ -1,0 +1,133 @@
+"""What a run is before it runs: its resolved config, its identity, its folder, and whether it can run at all."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from srbench.errors import UserError
+from srbench.weights import find_weights, sha256
+
+FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One resolved config. `name`: the model's; `overrides`: the command-line words that compose `config`;
+    `memberships`: its places in ablations, [{ablation, variant, baseline}]."""
+
+    name: str
+    overrides: list[str]
+    config: DictConfig
+    memberships: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def config_hash(self) -> str:
+        """SHA-256, in hex, of what fixes the weights."""
+        whole: Any = OmegaConf.to_container(self.config, resolve=True)
+        fixed = {key: whole[key] for key in FIXES_THE_WEIGHTS}
+        fixed["data"] = {key: value for key, value in whole["data"].items() if key != "root"}
+        if self.config.checkpoint:
+            fixed["checkpoint"] = sha256(find_weights(self.config.checkpoint, self.config.weights_dir))
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def variant(self) -> str:
+        """Of the first membership, else `default`."""
+        return self.memberships[0]["variant"] if self.memberships else "default"
+
+    @cached_property
+    def study_dir(self) -> Path:
+        """runs_dir/study."""
+        return Path(self.config.runs_dir).expanduser() / self.config.study
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the run leaves its files: a folder with its identity that is there already, else a new one's name."""
+        identity = f"x{self.config.scale}-s{self.config.seed}-{self.config_hash[:8]}"
+        there = sorted(self.study_dir.glob(f"{_plain(self.name)}-*-{identity}"))
+        return there[0] if there else self.study_dir / f"{_plain(self.name)}-{_plain(self.variant)}-{identity}"
+
+    @property
+    def fixing_overrides(self) -> list[str]:
+        """Those of the overrides that fix the weights."""
+        return [o for o in self.overrides if override_key(o).partition(".")[0].partition("/")[0] in FIXES_THE_WEIGHTS]
+
+    def entry(self, params: int | None) -> dict[str, Any]:
+        """What study.json says of the run."""
+        return {
+            "model": self.name,
+            "variant": self.variant if self.memberships else None,
+            "scale": self.config.scale,
+            "seed": self.config.seed,
+            "config_hash": self.config_hash,
+            "overrides": self.fixing_overrides,
+            "memberships": self.memberships,
+            "params": params,
+        }
+
+
+def planned(config: DictConfig, hydra: Any) -> PlannedRun:
+    """The run that a composed config describes; `hydra`: its `hydra` node, which says how it was composed."""
+    overrides = list(hydra.overrides.task)
+    target = any(override_key(o) == "model._target_" for o in overrides)
+    name = config.model._target_.rpartition(".")[2] if target else hydra.runtime.choices.model
+    job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    return PlannedRun(name, overrides, job, OmegaConf.to_container(job.labels))  # type: ignore[arg-type]
+
+
+def reference_overrides(overrides: list[str]) -> list[str]:
+    """The overrides of the bicubic run beside a run with `overrides`: its data, protocol and places, nothing else."""
+    dropped = (*FIXES_THE_WEIGHTS, "labels")
+    kept = [
+        o
+        for o in overrides
+        if override_key(o).partition(".")[0].partition("/")[0] not in dropped
+        or override_key(o).partition(".")[0] in ("scale", "data")
+    ]
+    return ["model=bicubic", "budget=none", *kept]
+
+
+def override_key(override: str) -> str:
+    """`model.atrous` of `+model.atrous=[1,2,1]`."""
+    return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
+def build_on_meta(run: PlannedRun) -> Any:
+    """The run's model without memory for its weights. Raises UserError, naming the model, for arguments it refuses."""
+    import torch
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        with torch.device("meta"):
+            return instantiate(run.config.model)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if not isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
+            raise
+        reason = str(cause).splitlines()[0]
+        raise UserError(f"model={run.name}: {reason}") from error
+
+
+def scales_that_build(run: PlannedRun) -> list[int]:
+    """Those of ×1, ×2, ×3, ×4 and ×8 that the run's model can be built for."""
+    found = []
+    for scale in (1, 2, 3, 4, 8):
+        config = run.config.copy()
+        config.scale = scale
+        try:
+            build_on_meta(PlannedRun(run.name, run.overrides, config))
+        except UserError:
+            continue
+        found.append(scale)
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name)

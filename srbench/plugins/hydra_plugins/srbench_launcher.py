@@ -1,0 +1,22 @@
+"""Hydra takes launchers from modules of `hydra_plugins` only, and imports all of them at every start: keep it light."""
+
+from collections.abc import Sequence
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class LocalLauncher(Launcher):
+    """`hydra/launcher=local`: see srbench.launch.launch."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's hook."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Hydra's hook: one process a run."""
+        from srbench.launch import launch
+
+        return launch(self.hydra_context, self.task_function, self.config, job_overrides, initial_job_idx)

@@ -1,0 +1,103 @@
+"""What can be known of a run before it starts: whether anything is left to do, and whether it can be done."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from torch import nn
+
+from srbench import machine, results
+from srbench.data.folders import benchmark
+from srbench.data.pairs import ImagePair
+from srbench.errors import UserError
+from srbench.evaluation import METRICS, make_scorer
+from srbench.plan import PlannedRun
+from srbench.weights import find_weights, load_weights, weights_folders
+
+
+def check(planned: PlannedRun, model: nn.Module) -> None:
+    """Raises UserError for what can be known to be wrong; `model` is the run's, on the meta device."""
+    config = planned.config
+    for metric in config.eval.metrics:
+        if metric not in METRICS:
+            raise UserError(f"eval.metrics=[{metric}]: no such metric (there are {', '.join(METRICS)})")
+    if not (config.eval.save_images == "all" or isinstance(config.eval.save_images, int)):
+        raise UserError(f"eval.save_images={config.eval.save_images}: all, or a number of images")
+    run_threads(config.threads)
+    machine.pick_precision(config.precision, machine.pick_device(config.device))
+    datasets(planned)
+    if config.checkpoint:
+        load_weights(model, find_weights(config.checkpoint, config.weights_dir))
+    has_weights = any(p.requires_grad for p in model.parameters())
+    if config.budget.steps and not has_weights:
+        raise UserError(f"model={planned.name}: has no weights to train; use budget=none")
+    if not config.budget.steps and has_weights and not config.checkpoint:
+        raise UserError(f"budget=none: model={planned.name} needs weights to evaluate; give checkpoint=FILE")
+    if config.budget.steps:
+        instantiate(config.data).train()
+        _check_recipe(planned, model)
+
+
+def unfinished(planned: PlannedRun) -> bool:
+    """Whether the run is not done, or was evaluated by less than what is asked for now."""
+    record = results.read_record(planned.folder)
+    if planned.config.force or not record or record["status"] != "done":
+        return True
+    return unscored(planned, record) or bool(planned.config.eval.latency and not record["latency"])
+
+
+def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
+    """Whether a done run lacks scores that are asked for now and can be had."""
+    config = planned.config
+    if record["protocol"] != config.protocol.name:
+        return True
+    missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
+    if make_scorer(missing, instantiate(config.protocol), weights_folders(config.weights_dir)).lpips:
+        return True
+    wanted = [metric for metric in config.eval.metrics if metric not in missing]
+    return any(
+        metric not in record["scores"].get(name.lower(), {}) for name in config.eval.datasets for metric in wanted
+    )
+
+
+def datasets(planned: PlannedRun) -> dict[str, list[ImagePair]]:
+    """The pairs to evaluate, by data set. Raises UserError for a set that is not there."""
+    config = planned.config
+    found = {}
+    for name in config.eval.datasets:
+        if name == "val":
+            found[name] = validation_pairs(planned)
+        else:
+            found[name.lower()] = benchmark(Path(config.data_root).expanduser(), name, config.scale)
+    return found
+
+
+def validation_pairs(planned: PlannedRun) -> list[ImagePair]:
+    """The validation part of the run's data."""
+    files = instantiate(planned.config.data).valid()
+    return [ImagePair(file.stem, file, None, planned.config.scale) for file in files]
+
+
+def run_threads(threads: int | str) -> int:
+    """The threads that a run computes with; `auto`: all that it may use."""
+    if threads == "auto":
+        return machine.cores()
+    if not isinstance(threads, int) or threads < 1:
+        raise UserError(f"threads={threads}: auto, or a number from 1 on")
+    return threads
+
+
+def _check_recipe(planned: PlannedRun, model: nn.Module) -> None:
+    recipe, budget = planned.config.recipe, planned.config.budget
+    if recipe.multi_scale and not getattr(model, "scales", None):
+        raise UserError(f"recipe.multi_scale=true: model={planned.name} has one scale; use model=carn_multiscale")
+    if recipe.fixed_patches and not recipe.degradation:
+        raise UserError(f"recipe.fixed_patches={recipe.fixed_patches}: needs a recipe.degradation")
+    if recipe.degradation and getattr(model, "thumbnail", None):
+        raise UserError(
+            f"recipe.degradation: model={planned.name} sees the whole LR image, which a degraded patch has not"
+        )
+    if budget.batch_size < 1 or budget.hr_patch < planned.config.scale:
+        raise UserError(
+            f"budget: batch_size={budget.batch_size} and hr_patch={budget.hr_patch} leave nothing to train on"
+        )

@@ -1,0 +1,104 @@
+"""The record of a run, result.json: how it begins, and how a failure gets into it."""
+
+import errno
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from srbench import machine, results
+from srbench.errors import UserError
+from srbench.plan import PlannedRun
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
+    """Gives a record to fill in, and keeps run.log meanwhile.
+
+    An exception is written as a record with status `failed`, its traceback to run.log, and raised again, as a UserError
+    where the disk is full or read-only. KeyboardInterrupt leaves no record: the same run goes on later.
+    """
+    folder = planned.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
+    except OSError as error:
+        raise _about_disk(error, folder) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("srbench")
+    logger.addHandler(handler)
+    record = _head(planned, device)
+    try:
+        yield record
+    except KeyboardInterrupt:
+        log.warning("interrupted; the same command goes on from here")
+        raise
+    except Exception as error:
+        mistake = _about_disk(error, folder) if isinstance(error, OSError) else error
+        with (folder / "run.log").open("a") as file:
+            file.write(traceback.format_exc())
+        _write_failure(folder, record, _in_one_line(mistake))
+        raise mistake from error
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def record_death(planned: PlannedRun, device: str, reason: str) -> None:
+    """The record of a run whose process ended without writing one, killed say."""
+    _write_failure(planned.folder, _head(planned, device) | (results.read_record(planned.folder) or {}), reason)
+
+
+def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
+    """The record of a run that has not got anywhere: who it is and where it runs, status `failed`."""
+    import torch
+
+    first = (
+        planned.memberships[0] if planned.memberships else {"ablation": None, "variant": "default", "baseline": False}
+    )
+    return {
+        "run": planned.folder.name,
+        "study": planned.config.study,
+        "status": "failed",
+        "error": None,
+        "config_hash": planned.config_hash,
+        "model": planned.name,
+        **first,
+        "memberships": planned.memberships,
+        "seed": planned.config.seed,
+        "scale": planned.config.scale,
+        "overrides": planned.fixing_overrides,
+        "protocol": planned.config.protocol.name,
+        "versions": machine.versions(),
+        "git": machine.git_state(),
+        "device": machine.describe_device(device),
+        "threads": torch.get_num_threads(),
+        "precision": machine.pick_precision(planned.config.precision, device),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": time.time(),
+    }
+
+
+def _write_failure(folder: Path, record: dict[str, Any], reason: str) -> None:
+    failed = record | {"status": "failed", "error": reason, "seconds": round(time.time() - record["seconds"], 3)}
+    try:
+        results.write_record(folder / "result.json", failed)
+    except OSError as disk:
+        log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
+
+
+def _about_disk(error: OSError, folder: Path) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
+        return UserError(f"runs_dir: cannot write to {folder}: {error.strerror}; make room or set runs_dir=DIR")
+    return error
+
+
+def _in_one_line(error: BaseException) -> str:
+    reason = str(error).splitlines()[0] if str(error) else ""
+    return reason if isinstance(error, UserError) else f"{type(error).__name__}: {reason}"

@@ -1,0 +1,96 @@
+"""A study's report, computed from its runs and written to `<reports_dir>/<study>/`; and its summary for a terminal."""
+
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from srbench.reports.curves import figure
+from srbench.reports.tables import Section, comparison, memberships, sections, to_latex, to_markdown, undone
+from srbench.results import Study, read_losses, read_study, write_file
+
+
+def write_report(study_dir: Path, reports_dir: Path) -> Path:
+    """The folder of the report, with table.csv, .md and .tex, and where losses were logged curves.png and .svg.
+
+    Equal runs give equal bytes. UserError where `study_dir` is no study.
+    """
+    study = read_study(study_dir)
+    folder = reports_dir / study.plan["study"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _files(study).items():
+        if content is None:
+            (folder / name).unlink(missing_ok=True)  # of an earlier report
+        else:
+            write_file(folder / name, content)
+    return folder
+
+
+def _files(study: Study) -> dict[str, bytes | None]:
+    table, losses = comparison(study), read_losses(study)
+    texts = {"csv": table.to_csv(index=False), "md": to_markdown(table, study), "tex": to_latex(table, study)}
+    tables: dict[str, bytes | None] = {f"table.{form}": text.encode() for form, text in texts.items()}
+    if losses.empty:
+        return tables | {"curves.png": None, "curves.svg": None}
+    curves = figure(losses, memberships(study), f"Training loss: {study.plan['study']}")
+    return tables | {f"curves.{form}": _drawn(curves, form) for form in ("png", "svg")}
+
+
+def _drawn(curves: Figure, form: str) -> bytes:
+    """The figure as a file; without date and random ids, so that equal curves give equal bytes."""
+    buffer = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "srbench", "svg.fonttype": "none"}):
+        curves.savefig(
+            buffer, format=form, dpi=110, facecolor="white", metadata={"Date": None} if form == "svg" else None
+        )
+    return buffer.getvalue()
+
+
+def summary(study: Study) -> str:
+    """The study for a terminal: a table an ablation, on the first data set; then what is not done or lacks, and why."""
+    table = comparison(study)
+    parts = sections(table, study)
+    datasets = dict.fromkeys(
+        name.rpartition(".")[0] for part in parts for name in part.columns if name.endswith(".psnr")
+    )
+    lines = [f"{study.plan['study']}: {_counted(study.runs)}"]
+    for part in parts:
+        lines += ["", part.title, *_aligned(part, next(iter(datasets), ""))]
+    if len(datasets) > 1:
+        lines += ["", f"also evaluated: {', '.join(list(datasets)[1:])} (in the report)"]
+    return "\n".join([*lines, *_gaps(study.runs)]) + "\n"
+
+
+def _counted(runs: DataFrame) -> str:
+    counts = runs.status.value_counts()
+    return (
+        ", ".join(f"{counts[status]} {status}" for status in ("done", "failed", "missing") if status in counts)
+        or "no runs"
+    )
+
+
+def _aligned(section: Section, dataset: str) -> list[str]:
+    scores = [f"{dataset}.{name}" for name in ("psnr", "ssim", "lpips", "psnr.delta")]
+    names = [name for name in section.columns if "." not in name and not name.startswith(("flops", "activations"))]
+    names = [name for name in names if name != "latency_ms"]
+    names += [name for name in (*scores, "latency_ms") if name in section.columns]
+    rows = [[section.columns[name] for name in names]]
+    rows += [[row[name].text for name in names] for group in section.groups for row in group]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
+    left = [name in ("model", "variant") for name in names]
+    return [
+        "  ".join(
+            cell.ljust(width) if is_left else cell.rjust(width)
+            for cell, width, is_left in zip(row, widths, left, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _gaps(runs: DataFrame) -> list[str]:
+    """One line for each run that is not done, and for each metric that could not be computed."""
+    undone_runs = [f"{run['run']}: {undone(run)}" for run in runs[runs.status != "done"].to_dict("records")]
+    missing = {f"{metric}: {reason}": None for reasons in runs.missing for metric, reason in reasons.items()}
+    return ["", *undone_runs, *missing] if undone_runs or missing else []

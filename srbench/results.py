@@ -1,0 +1,292 @@
+"""What a run leaves on disk, and a whole study read back as one DataFrame. Reads files only: no torch, no Hydra.
+
+`study.json`, written before the first run starts (`add_to_plan`):
+
+    {"study": "carn_atrous",
+     "commands": ["python -m srbench -m model=carn ablation=atrous"],
+     "ablations": {"atrous": {"title": …, "question": …, "source": …, "applies_to": …}},    # the YAML files, whole
+     "claims": [], "published": {},
+     "runs": {"carn-1-2-1-x2-s0-0a1b2c3d": {                                                # by folder
+         "model": "carn", "variant": "1-2-1" or null, "scale": 2, "seed": 0, "config_hash": "0a1b2c3d…",
+         "overrides": ["model=carn", "model.atrous=[1,2,1]"],
+         "memberships": [{"ablation": "atrous", "variant": "1-2-1", "baseline": false}],    # [] in no ablation
+         "params": 412000 or null}}}
+
+`result.json` is the run's own record: the keys that design.md lists, and `protocol`.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from math import inf
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+from srbench.errors import UserError
+
+IDENTITY = ["run", "model", "variant", "scale", "seed", "config_hash", "overrides", "memberships", "status", "error"]
+COST = ["params", "params_frozen", "params_dead", "flops_720p", "flops_256", "activations_720p", "activations_256"]
+COST += ["peak_memory_mb"]
+LATENCY = ["latency_ms", "latency_height", "latency_width", "latency_threads", "latency_device"]
+TRAIN = ["train_steps", "train_steps_per_second", "train_data_wait", "train_final_loss"]
+SETTING = ["protocol", "resizer", "device", "threads", "precision", "srbench", "seconds", "missing"]
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replaces `path` in one step: a reader sees the old file or the new one, never half of one.
+
+    An OSError (disk full, no such folder) leaves the old file as it was, and nothing beside it.
+    """
+    partial = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: dict) -> None:
+    """Replaces `path` in one step by `record` as JSON, an infinite number (a PSNR) as the string "inf".
+
+    ValueError for NaN: what is missing is absent, with its reason beside it.
+    """
+    text = json.dumps(spell_infinity(record), indent=2, allow_nan=False, ensure_ascii=False)
+    write_file(path, f"{text}\n".encode())
+
+
+def read_record(folder: Path) -> dict | None:
+    """The run's record, result.json, as it stands; None where there is none or none that can be read."""
+    try:
+        record = json.loads((folder / "result.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "status" in record else None
+
+
+def spell_infinity(value: Any) -> Any:
+    """The same record with "inf" for every infinite number, which JSON cannot hold; `float` reads it back."""
+    if isinstance(value, dict):
+        return {key: spell_infinity(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [spell_infinity(entry) for entry in value]
+    return "inf" if isinstance(value, float) and value == inf else value
+
+
+def add_to_plan(study_dir: Path, plan: dict) -> None:
+    """Adds `plan` (the form above) to the study's; a run that both have is in the ablations of both.
+
+    Where they differ in more, the new plan holds. Nothing of the old one is dropped.
+    """
+    study_dir.mkdir(parents=True, exist_ok=True)
+    path = study_dir / "study.json"
+    write_record(path, _merged(_read_plan(path), plan) if path.exists() else plan)
+
+
+def _merged(old: dict, new: dict) -> dict:
+    runs = dict(old["runs"])
+    for folder, run in new["runs"].items():
+        runs[folder] = _united(runs[folder], run) if folder in runs else run
+    return {
+        "study": old.get("study", new["study"]),
+        "commands": _without_twins([*old.get("commands", []), *new.get("commands", [])]),
+        "ablations": {**old.get("ablations", {}), **new.get("ablations", {})},
+        "claims": _without_twins([*old.get("claims", []), *new.get("claims", [])]),
+        "published": {**old.get("published", {}), **new.get("published", {})},
+        "runs": runs,
+    }
+
+
+def _united(old: dict, new: dict) -> dict:
+    both = [*old.get("memberships", []), *new.get("memberships", [])]
+    memberships = list({(entry["ablation"], entry["variant"]): entry for entry in both}.values())
+    # The folder is named after the first variant; a later ablation may know the same run under another name.
+    first = {"variant": old.get("variant") or new.get("variant"), "memberships": memberships}
+    return {**old, **{key: value for key, value in new.items() if value is not None}, **first}
+
+
+def _without_twins(entries: list) -> list:
+    return [entry for number, entry in enumerate(entries) if entry not in entries[:number]]
+
+
+def _read_plan(path: Path) -> dict:
+    try:
+        plan = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); move it away and repeat the study's commands") from error
+    if not isinstance(plan, dict) or not isinstance(plan.get("runs"), dict):
+        raise UserError(f"{path}: not the plan of a study (no runs); move it away and repeat the study's commands")
+    return plan
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as it stands on disk.
+
+    `runs` has one row per planned run, in the plan's order, then one per run that lies there unplanned. Its columns:
+    `run` (the folder's name), `model`, `variant` ("default" for none), `scale`, `seed`, `config_hash`, `overrides` and
+    `memberships` (lists), `status` (done, failed or missing), `error` (why not done, else ""); the record's cost and
+    setting under their own names, with `resizer` (those of scores.csv) and `srbench` (the version); `train_…`;
+    `latency_ms` (median at batch 1 and the largest height) with `latency_height`, `latency_width`, `latency_threads`,
+    `latency_device`; and a set's scores as `<dataset>.<metric>`. NaN where absent.
+    """
+
+    folder: Path
+    plan: dict
+    runs: DataFrame
+
+
+def read_study(study_dir: Path) -> Study:
+    """The study in `study_dir`; a record that cannot be read makes its run a failed one. UserError without a plan."""
+    path = study_dir / "study.json"
+    if not path.is_file():
+        raise UserError(_no_study(study_dir))
+    plan = _read_plan(path)
+    columns = [*IDENTITY, *COST, *LATENCY, *TRAIN, *SETTING]
+    rows = list(_rows(study_dir, plan["runs"]))
+    scores = dict.fromkeys(name for row in rows for name in row if "." in name)
+    runs = DataFrame(rows, columns=[*columns, *scores])
+    return Study(study_dir, plan, runs.astype({"scale": "Int64", "seed": "Int64"} | dict.fromkeys(COST + TRAIN, float)))
+
+
+def _no_study(folder: Path) -> str:
+    if not folder.is_dir():
+        reason = f"{folder}: no such study"
+    else:
+        reason = f"{folder}: no study.json there (it holds: {_listed(path.name for path in folder.iterdir())})"
+    parent = folder.absolute().parent
+    return f"{reason}; studies in {folder.parent}: {_listed(path.parent.name for path in parent.glob('*/study.json'))}"
+
+
+def _listed(names: Iterator[str]) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:10] + ["…"] * (len(ordered) > 10)) or "none"
+
+
+def _rows(study_dir: Path, planned: dict[str, dict]) -> Iterator[dict]:
+    found = sorted(path.parent.name for path in study_dir.glob("*/result.json"))
+    for name in [*planned, *(name for name in found if name not in planned)]:
+        plan = planned.get(name, {})
+        outcome = _outcome(study_dir / name)
+        fixed = {key: plan[key] for key in IDENTITY if key in plan}
+        row = {"params": plan.get("params"), **_from_name(name), **outcome, **fixed, "run": name}
+        yield row | {"variant": row.get("variant") or "default"}
+
+
+def _from_name(folder: str) -> dict:
+    """What the folder's name tells about a run that neither the plan nor a readable record tells more about."""
+    parts = re.fullmatch(r"(.+)-x(\d+)-s(\d+)-[0-9a-f]+", folder)
+    known = {"model": parts[1], "scale": int(parts[2]), "seed": int(parts[3])} if parts else {"model": folder}
+    return {"overrides": [], "memberships": [], "missing": {}} | known
+
+
+def _outcome(folder: Path) -> dict:
+    """The run's record as flat columns. Not written yet: `missing`; not readable: `failed`; each with the reason."""
+    try:
+        return _flat(json.loads((folder / "result.json").read_bytes())) | {"resizer": _resizers(folder / "scores.csv")}
+    except FileNotFoundError:
+        return {"status": "missing", "error": "begun, not finished" if folder.is_dir() else "not run yet"}
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
+        return {"status": "failed", "error": f"result.json cannot be read ({type(error).__name__}: {error})"}
+
+
+def _flat(record: dict) -> dict:
+    if record["status"] not in ("done", "failed"):
+        raise ValueError(f"status {record['status']!r}")
+    cost, train = record.get("cost") or {}, record.get("train") or {}
+    train = {f"train_{key}": value for key, value in train.items()}
+    scores = {
+        f"{dataset}.{metric}": value
+        for dataset, metrics in (record.get("scores") or {}).items()
+        for metric, value in metrics.items()
+    }
+    numbers = {key: cost.get(key) for key in COST} | {key: train.get(key) for key in TRAIN} | scores
+    known = {key: float(value) for key, value in numbers.items() if value is not None}
+    return _identity(record) | _setting(record) | _latency(record.get("latency") or []) | known
+
+
+def _identity(record: dict) -> dict:
+    named = {key: record[key] for key in ("model", "variant", "config_hash", "overrides") if key in record}
+    whole = {key: int(record[key]) for key in ("scale", "seed") if key in record}
+    memberships = [
+        {key: entry[key] for key in ("ablation", "variant", "baseline")} for entry in record.get("memberships", [])
+    ]
+    outcome = {"status": record["status"], "error": str(record.get("error") or "")}
+    return named | whole | {"memberships": memberships} | outcome
+
+
+def _setting(record: dict) -> dict:
+    setting = {key: record[key] for key in SETTING if key in record}
+    version = (record.get("versions") or {}).get("srbench")
+    return setting | {"srbench": version, "missing": dict(record.get("missing") or {})}
+
+
+def _resizers(scores: Path) -> str | None:
+    """What made the LR images that a run was scored on: "file", "file, matlab-symmetric"; None without scores."""
+    if not scores.is_file():
+        return None
+    with scores.open(newline="", encoding="utf-8", errors="replace") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        column = header.index("resizer") if "resizer" in header else len(header)
+        return ", ".join(dict.fromkeys(line[column] for line in lines if len(line) > column)) or None
+
+
+def _latency(entries: list[dict]) -> dict:
+    single = [entry for entry in entries if entry["batch"] == 1]
+    if not single:
+        return {}
+    largest = max(single, key=lambda entry: entry["height"])
+    where = {f"latency_{key}": largest.get(key) for key in ("height", "width", "threads", "device")}
+    return {"latency_ms": float(largest["median_ms"]), **where}
+
+
+def read_losses(study: Study) -> DataFrame:
+    """Every logged training step: `run` (categorical), `step`, `epoch`, `loss`; run by run, as in the files.
+
+    A line that was cut off, or holds no number, is left out. A run without losses has no rows.
+    """
+    files = {run: _lines(study.folder / run / "losses.csv") for run in study.runs.run}
+    names = list(files)
+    frames = []
+    # One parser call for all files of one header is five times as fast as one call a file.
+    for header in dict.fromkeys(header for header, body in files.values() if body):
+        bodies = {number: body for number, (first, body) in enumerate(files.values()) if first == header and body}
+        counts = [body.count(b"\n") for body in bodies.values()]
+        codes = np.repeat(np.array(list(bodies), dtype=np.int64), counts)
+        run = pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype=str))
+        frames.append(_parsed(header, b"".join(bodies.values())).assign(run=run))
+    if not frames:
+        return DataFrame({"run": pd.Categorical([], categories=names), "step": [], "epoch": [], "loss": []})
+    losses = pd.concat(frames).dropna(subset=["step", "epoch"]).sort_values("run", kind="stable", ignore_index=True)
+    return losses.astype({"step": "int64"})[["run", "step", "epoch", "loss"]]
+
+
+def _lines(path: Path) -> tuple[bytes, bytes]:
+    """Header and whole lines of a losses.csv; both empty where there is none, or one that has just begun."""
+    if not path.is_file():
+        return b"", b""
+    header, _, rest = path.read_bytes().replace(b"\r", b"").partition(b"\n")
+    body = rest[: rest.rfind(b"\n") + 1]
+    if not {b"step", b"epoch", b"loss"} <= set(header.split(b",")):
+        return b"", b""
+    commas = header.count(b",")
+    if body.count(b",") != commas * body.count(b"\n"):
+        body = b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
+    return header, body
+
+
+def _parsed(header: bytes, body: bytes) -> DataFrame:
+    names = header.decode().split(",")
+    # Every line must become a row, as the caller counts lines.
+    table = pd.read_csv(
+        BytesIO(body), names=names, usecols=["step", "epoch", "loss"], skip_blank_lines=False, quoting=3
+    )
+    return table.apply(pd.to_numeric, errors="coerce")

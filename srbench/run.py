@@ -1,0 +1,180 @@
+"""One run, top to bottom: train, evaluate, measure, record. Nothing below knows about Hydra."""
+
+import csv
+import logging
+import time
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from safetensors.torch import save
+from torch import nn
+
+from srbench import machine, results
+from srbench.data.images import write_image
+from srbench.data.patches import FixedPatches, Patches
+from srbench.evaluation import Row, evaluate, make_scorer, mean_scores
+from srbench.metrics import cost
+from srbench.plan import PlannedRun
+from srbench.preflight import datasets, run_threads, unscored, validation_pairs
+from srbench.progress import Listener
+from srbench.recipes.fit import Training, fit
+from srbench.record import recorded
+from srbench.weights import find_weights, load_weights, weights_folders
+
+log = logging.getLogger(__name__)
+
+# Keys of `recipe` that say how it is fed and stopped; the others are its constructor's.
+AROUND_THE_RECIPE = ("gradient_clip", "multi_scale", "degradation", "fixed_patches", "epoch_steps", "full")
+LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
+
+
+def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
+    """Does what is left to do of a run and returns its record, result.json.
+
+    Raises what went wrong, a UserError for a user's mistake; it is in the record, too, and its traceback in run.log.
+    KeyboardInterrupt leaves no record: the same run goes on later.
+    """
+    config, folder = planned.config, planned.folder
+    device = machine.pick_device(config.device)
+    torch.set_num_threads(run_threads(config.threads))
+    machine.keep_freed_memory()
+    with recorded(planned, device) as record:
+        if config.force:
+            _forget(folder)
+        before = results.read_record(folder) or {}
+        # A run that is done and fails at something new, another data set say, keeps what it has.
+        record |= {key: before[key] for key in ("train", "cost", "latency", "scores", "missing") if key in before}
+        OmegaConf.save(config, folder / "config.yaml", resolve=True)
+        model, train = _trained_model(planned, device, tell)
+        record["train"] = train or before.get("train", {})
+        if before.get("status") != "done" or unscored(planned, before):
+            record["scores"], record["missing"] = _scores(planned, model, device, tell)
+        record["cost"] = before.get("cost") or _cost(model, config.scale, record["missing"])
+        record["latency"] = before.get("latency") or _latency(planned, model, device, tell)
+        record["seconds"] = round(time.time() - record["seconds"] + before.get("seconds", 0), 3)
+        results.write_record(folder / "result.json", record | {"status": "done"})
+        (folder / "last.ckpt").unlink(missing_ok=True)
+    return record | {"status": "done"}
+
+
+def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float] | None]:
+    config, weights = planned.config, planned.folder / "weights.safetensors"
+    torch.manual_seed(config.seed)
+    model: nn.Module = instantiate(config.model)
+    if weights.is_file():
+        log.info("takes the weights that are there, without training again: %s", weights)
+        load_weights(model, weights)
+        return model, None
+    if config.checkpoint:
+        load_weights(model, find_weights(config.checkpoint, config.weights_dir))
+    if not config.budget.steps:
+        return model, None
+    model, train = _train(planned, model, device, tell)
+    tensors = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
+    results.write_file(weights, save(tensors))
+    return model, train
+
+
+def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
+    config, pairs = planned.config, validation_pairs(planned)
+    scorer = make_scorer(["psnr"], instantiate(config.protocol), [])
+
+    def validate(trained: nn.Module) -> float:
+        rows = evaluate(trained, {"val": pairs}, scorer, device, lambda *_: None, lambda *_: None)
+        trained.train()
+        return mean_scores(rows)["val"]["psnr"]
+
+    settings = OmegaConf.to_container(config.recipe, resolve=True)
+    arguments = {key: value for key, value in settings.items() if key not in AROUND_THE_RECIPE}  # type: ignore[union-attr]
+    recipe = instantiate(arguments, model=model)
+    training = Training(
+        steps=config.budget.steps,
+        epoch_steps=config.recipe.epoch_steps,
+        val_every=config.budget.val_every,
+        device=device,
+        precision=machine.pick_precision(config.precision, device),
+        clip=config.recipe.gradient_clip,
+        validate=validate,
+        tell=tell,
+    )
+    numbers = fit(recipe, _patches(planned, model), training, planned.folder)
+    return recipe.trained, numbers
+
+
+def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
+    config, budget, recipe = planned.config, planned.config.budget, planned.config.recipe
+    files = instantiate(config.data).train()
+    degrade = instantiate(recipe.degradation)
+    if recipe.fixed_patches:
+        return FixedPatches(
+            files, config.scale, budget.batch_size, budget.hr_patch, config.seed, recipe.fixed_patches, degrade
+        )
+    scales = tuple(model.scales) if recipe.multi_scale else (config.scale,)
+    thumbnail = model.make_thumbnail if getattr(model, "thumbnail", None) else None
+    return Patches(files, scales, budget.batch_size, budget.hr_patch, config.seed, thumbnail, degrade)
+
+
+def _scores(
+    planned: PlannedRun, model: nn.Module, device: str, tell: Listener
+) -> tuple[dict[str, Any], dict[str, str]]:
+    config, folder = planned.config, planned.folder
+    scorer = make_scorer(config.eval.metrics, instantiate(config.protocol), weights_folders(config.weights_dir))
+    most = config.eval.save_images
+
+    def keep(dataset: str, index: int, image: str, sr: np.ndarray) -> None:
+        if most == "all" or index < most:
+            path = folder / "images" / dataset / f"{image}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, sr)
+
+    rows = evaluate(model, datasets(planned), scorer, device, tell, keep)
+    results.write_file(folder / "scores.csv", _as_csv(rows).encode())
+    return mean_scores(rows), scorer.missing
+
+
+def _as_csv(rows: list[Row]) -> str:
+    columns = ["dataset", "image", "psnr", "ssim", "lpips", "niqe", "pi", "rmse", "protocol", "resizer"]
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        scores = {metric: f"{value:.9g}" for metric, value in row.scores.items()}
+        writer.writerow(
+            {"dataset": row.dataset, "image": row.image, "protocol": row.protocol, "resizer": row.resizer} | scores
+        )
+    return text.getvalue()
+
+
+def _cost(model: nn.Module, scale: int, missing: dict[str, str]) -> dict[str, Any]:
+    counted = cost.parameters(model)
+    found: dict[str, Any] = {"params": counted.trainable, "params_frozen": counted.frozen}
+    found["params_dead"] = sum(cost.dead_parameters(model).values()) if counted.trainable else 0
+    if not counted.trainable:
+        missing["flops"] = "no network: fvcore counts multiply-adds of layers"
+        return found
+    for name, (height, width) in cost.standard_inputs(scale).items():
+        counts = cost.complexity(model, height, width)
+        if counts.unknown:
+            missing["flops"] = f"operators that no table knows: {', '.join(counts.unknown)}"
+            continue
+        found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
+    found["peak_memory_mb"] = round(cost.peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
+    return found
+
+
+def _latency(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> list[dict[str, Any]]:
+    if not planned.config.eval.latency:
+        return []
+    tell("measures latency", 0, 1)
+    return [asdict(cost.latency(model.to(device), LATENCY_INPUT, LATENCY_INPUT))]
+
+
+def _forget(folder: Path) -> None:
+    for name in ("result.json", "weights.safetensors", "last.ckpt", "losses.csv", "validation.csv", "scores.csv"):
+        (folder / name).unlink(missing_ok=True)

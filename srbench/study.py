@@ -1,0 +1,18 @@
+"""The end of a study: its report, what to say of it, and the exit status."""
+
+from pathlib import Path
+
+from srbench import results
+from srbench.progress import console
+from srbench.reports.page import summary, write_report
+
+
+def finish(study_dir: Path, reports_dir: Path, folders: list[str]) -> None:
+    """Writes the study's report, prints its summary, and exits with 1 if one of the runs in `folders` is not done."""
+    report = write_report(study_dir, reports_dir)
+    print(summary(results.read_study(study_dir)))
+    print(f"report: {report}")
+    undone = [name for name in folders if (results.read_record(study_dir / name) or {}).get("status") != "done"]
+    if undone:
+        console.print(f"{len(undone)} of {len(folders)} runs did not end well; the same command tries them again")
+        raise SystemExit(1)

@@ -1,0 +1,69 @@
+"""The commands beside training: python -m srbench report | status | resize."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from srbench.errors import UserError
+
+
+def report(words: list[str]) -> None:
+    """`report runs/STUDY [reports_dir=reports]`: writes the report of what is on disk."""
+    from srbench.reports.page import summary, write_report
+    from srbench.results import read_study
+
+    (study,), options = _parsed("report runs/STUDY", words, 1, {"reports_dir": "reports"})
+    folder = write_report(Path(study), Path(options["reports_dir"]))
+    print(summary(read_study(Path(study))))
+    print(f"report: {folder}")
+
+
+def status(words: list[str]) -> None:
+    """`status runs/STUDY`: one line a planned run: done, failed with its reason, or missing."""
+    from srbench.results import read_study
+
+    (study,), _ = _parsed("status runs/STUDY", words, 1, {})
+    runs = read_study(Path(study)).runs
+    for row in runs.itertuples():
+        print(f"{row.status!s:8} {row.run}  {row.error}".rstrip())
+    print(", ".join(f"{number} {state}" for state, number in runs.status.value_counts().items()))
+
+
+def resize(words: list[str]) -> None:
+    """`resize IN OUT scale=1/3 [edge=symmetric]`: MATLAB's bicubic on an image, or on each image of a folder."""
+    from srbench.data.images import image_files, read_image, write_image
+    from srbench.data.resize import imresize
+
+    usage = "resize IN OUT scale=1/3 [edge=symmetric|replicate]"
+    (source, target), options = _parsed(usage, words, 2, {"scale": "", "edge": "symmetric"})
+    try:
+        scale = float(Fraction(options["scale"]))
+    except (ValueError, ZeroDivisionError):
+        raise UserError(f"resize: scale={options['scale']}: a number or a fraction is needed: {usage}") from None
+    single = not Path(source).is_dir()
+    files = [Path(source)] if single else image_files(Path(source))
+    for file in files:
+        out = Path(target) if single else Path(target) / f"{file.stem}.png"
+        try:
+            resized = imresize(read_image(file), scale, options["edge"])  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UserError(f"resize: {file}: {error}") from error
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_image(out, resized)
+        except (OSError, ValueError) as error:
+            raise UserError(f"resize: cannot write {out}: {error}") from error
+        print(f"{out}: {resized.shape[1]}×{resized.shape[0]}")
+
+
+def _parsed(usage: str, words: list[str], number: int, options: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Positional words and key=value words. Raises UserError, with the usage, for too few, too many or unknown ones."""
+    if "--help" in words or "-h" in words:
+        print(f"usage: python -m srbench {usage}")
+        raise SystemExit(0)
+    given = dict(word.split("=", 1) for word in words if "=" in word and word.split("=", 1)[0].isidentifier())
+    places = [word for word in words if "=" not in word or not word.split("=", 1)[0].isidentifier()]
+    unknown = [key for key in given if key not in options]
+    if len(places) != number or unknown:
+        wrong = f"{unknown[0]}=: no such option" if unknown else f"{number} places are needed, not {len(places)}"
+        raise UserError(f"{wrong}; usage: python -m srbench {usage}")
+    return places, options | given

@@ -1,0 +1,66 @@
+"""Where the reference data lie, and how a parity file is read."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One parity file: `reference["output_x2"]` is that array as a tensor; `weights` the `sd/` part in float32."""
+
+    arrays: dict[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.arrays[name]))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.arrays
+
+    @property
+    def config(self) -> dict:
+        return json.loads(str(self.arrays["config"]))
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        tensors = {name.removeprefix("sd/"): self[name] for name in self.arrays if name.startswith("sd/")}
+        return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data; skips, and says why, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no reference data at {SHARED} (set SRBENCH_SHARED)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def parity(shared: Path) -> Callable[[str], Parity]:
+    """parity("abl_scse") reads reference/parity/abl_scse.npz."""
+
+    def read(name: str) -> Parity:
+        with np.load(shared / "reference" / "parity" / f"{name}.npz", allow_pickle=False) as file:
+            return Parity({key: file[key] for key in file.files})
+
+    return read
+
+
+def assert_matches(output: Tensor, reference: Tensor) -> None:
+    """Max abs error ≤ 1e-5 × max|reference|, the tolerance of the parity files."""
+    torch.testing.assert_close(output, reference, rtol=0, atol=1e-5 * reference.abs().max().item())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Two test processes share two cores."""
+    torch.set_num_threads(1)

@@ -1,0 +1,250 @@
+import copy
+import logging
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srbench.metrics.cost import (
+    Parameters,
+    complexity,
+    dead_parameters,
+    latency,
+    parameters,
+    peak_memory,
+    standard_inputs,
+)
+from srbench.models.carn import CARN
+from srbench.models.mossnet import MossNet
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore:`torch.jit:DeprecationWarning")
+
+
+class Function(nn.Module):
+    """A model of one function, with a weight so that it is a model."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.rand(3, 3))
+
+    def forward(self, lr):
+        return self.function(lr, self.weight)
+
+
+def fvcore_counts(model, height=10, width=12):
+    from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis  # warns, which is an error outside a test
+
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    lr = torch.rand(1, 3, height, width)
+    model = copy.deepcopy(model).eval()
+    return FlopCountAnalysis(model, lr).total(), ActivationCountAnalysis(model, lr).total()
+
+
+def stack(*layers):
+    return nn.Sequential(nn.Conv2d(3, 8, 1), *layers)
+
+
+LAYERS = {
+    "conv": nn.Conv2d(3, 8, 3, padding=1),
+    "conv, strided, no bias": nn.Conv2d(3, 8, 5, stride=2, bias=False),
+    "conv, grouped, dilated": stack(nn.Conv2d(8, 12, 3, padding=2, dilation=2, groups=4)),
+    "conv, depthwise": stack(nn.Conv2d(8, 8, 3, padding=1, groups=8)),
+    "conv, reflected": nn.Conv2d(3, 8, 3, padding=1, padding_mode="reflect"),
+    "transposed conv": nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1),
+    "transposed conv, grouped": stack(nn.ConvTranspose2d(8, 8, 3, stride=3, groups=2)),
+    "linear on pixels": nn.Linear(12, 5),
+    "linear on vectors": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7)),
+    "matmul of maps": Function(lambda x, w: x @ x.transpose(-1, -2)),
+    "matmul with a matrix": Function(lambda x, w: x.transpose(1, 3) @ w),
+    "bmm": Function(lambda x, w: torch.bmm(x[0], x[0].transpose(-1, -2))),
+    "addmm": Function(lambda x, w: torch.addmm(w, w, x[0, :, :3, :3].sum(0))),
+    "einsum of maps": Function(lambda x, w: torch.einsum("nab,nac->nbc", x[0], x[0])),
+    "batch norm": stack(nn.BatchNorm2d(8)),
+    "batch norm without weights": stack(nn.BatchNorm2d(8, affine=False)),
+    "batch norm of the batch": stack(nn.BatchNorm2d(8, track_running_stats=False)),
+    "instance norm": stack(nn.InstanceNorm2d(8)),
+    "instance norm with weights": stack(nn.InstanceNorm2d(8, affine=True)),
+    "layer norm": nn.LayerNorm(12),
+    "layer norm without weights": nn.LayerNorm(12, elementwise_affine=False),
+    "group norm": stack(nn.GroupNorm(4, 8)),
+    "group norm without weights": stack(nn.GroupNorm(4, 8, affine=False)),
+    "bilinear": nn.Upsample(scale_factor=2, mode="bilinear"),
+    "bilinear to a size": nn.Upsample(size=(7, 9), mode="bilinear", align_corners=True),
+    "bilinear with antialias": Function(lambda x, w: F.interpolate(x, (4, 5), mode="bilinear", antialias=True)),
+    "bicubic": nn.Upsample(scale_factor=2, mode="bicubic"),
+    "nearest": nn.Upsample(scale_factor=3, mode="nearest"),
+    "adaptive average pool to one": stack(nn.AdaptiveAvgPool2d(1)),
+    "adaptive average pool": stack(nn.AdaptiveAvgPool2d(4)),
+    "grid sample": Function(lambda x, w: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1), align_corners=False)),
+    "activations": stack(nn.ReLU(), nn.PReLU(), nn.GELU(), nn.SiLU(), nn.LeakyReLU(), nn.Sigmoid(), nn.Softmax(1)),
+    "in place": stack(nn.ReLU(inplace=True), nn.LeakyReLU(0.1, inplace=True)),
+    "rearrangement": stack(nn.PixelShuffle(2), nn.PixelUnshuffle(2), nn.ReflectionPad2d(2), nn.ChannelShuffle(2)),
+    "pooling": stack(nn.AvgPool2d(2), nn.MaxPool2d(2), nn.AdaptiveMaxPool2d(1), nn.Dropout()),
+    "arithmetic": Function(lambda x, w: ((x * 2 + x.mean() - x.var()) / x.std()).clamp(0, 1).chunk(3, 1)[0]),
+}
+
+CARN_M = {"unit": "efficient", "unit_groups": 4, "share_units": True, "upsampler_groups": 4}
+MODELS = {
+    "CARN": CARN(),
+    "CARN-M": CARN(scale=4, **CARN_M),
+    "CARN with everything": CARN(
+        width=16, atrous=(1, 2, 1), se="scse", se_position="both", concat_global=True, bilinear_residual=True, scale=3
+    ),
+    "CARN, partial convolutions": CARN(width=16, padding="partial"),
+    "MossNet": MossNet(),
+    "MossNet, constant context": MossNet(context="constant", base="bilinear"),
+    "MossNet, learned context": MossNet(context="learned"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_counts_as_in_fvcore(name):
+    cost = complexity(LAYERS[name], 10, 12)
+    assert (cost.flops, cost.activations) == fvcore_counts(LAYERS[name])
+    assert cost.unknown == cost.beyond_fvcore == ()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_counts_as_in_fvcore(name):
+    cost = complexity(MODELS[name], 70, 66)
+    assert (cost.flops, cost.activations) == fvcore_counts(MODELS[name], 70, 66)
+    assert cost.unknown == cost.beyond_fvcore == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "giga"),
+    [  # Ahn et al., ECCV 2018, Table 1, mult-adds for a 1280×720 output; ×3 is per pixel, as 1280/3 is no integer
+        ({"scale": 2}, 222.8),
+        ({"scale": 4}, 90.9),
+        ({"scale": 2, **CARN_M}, 91.2),
+        ({"scale": 4, **CARN_M}, 32.5),
+    ],
+)
+def test_carn_has_the_published_mult_adds(arguments, giga):
+    height, width = standard_inputs(arguments["scale"])["720p"]
+    assert complexity(CARN(**arguments), height, width).flops / 1e9 == pytest.approx(giga, abs=0.051)
+
+
+def test_the_standard_inputs_are_720p_and_256():
+    assert standard_inputs(2) == {"720p": (360, 640), "256": (256, 256)}
+    assert standard_inputs(3) == {"720p": (240, 426), "256": (256, 256)}
+
+
+def test_same_padding_is_counted_although_fvcore_misses_it():
+    same = nn.Conv2d(3, 8, 3, padding="same")
+    cost = complexity(same, 10, 12)
+    assert fvcore_counts(same) == (0, 0)
+    assert (cost.flops, cost.activations) == fvcore_counts(nn.Conv2d(3, 8, 3, padding=1))
+    assert cost.beyond_fvcore == ("_convolution_mode",)
+
+
+def test_attention_is_counted_as_its_two_products_although_fvcore_misses_it():
+    attention = Function(lambda x, w: F.scaled_dot_product_attention(x, x, x))  # 3 heads, 10 tokens of 12
+    cost = complexity(attention, 10, 12)
+    assert fvcore_counts(attention) == (0, 0)
+    assert cost.flops == 3 * 10 * 10 * 12 * 2
+    assert cost.activations == 3 * 10 * 10 + 3 * 10 * 12
+    assert cost.beyond_fvcore == ("scaled_dot_product_attention",)
+
+
+def test_an_einsum_is_counted_exactly_where_fvcore_estimates():
+    """ "einsum in fvcore is a rounded text of numpy's: 5e-5 off."""
+    product = Function(lambda x, w: torch.einsum("nchw,ndhw->ncd", x, x))
+    cost = complexity(product, 70, 66)
+    assert cost.flops == 3 * 3 * 70 * 66
+    assert cost.flops == pytest.approx(fvcore_counts(product, 70, 66)[0], rel=1e-3)
+
+
+def test_an_operator_that_no_table_knows_is_named():
+    cost = complexity(Function(lambda x, w: torch.fft.rfft2(x).abs() + torch.i0(x[..., :7])), 10, 12)
+    assert cost.unknown == ("_fft_r2c", "i0")
+
+
+def test_counting_leaves_the_model_as_it_was():
+    model = stack(nn.BatchNorm2d(8), nn.Dropout()).train()
+    before = copy.deepcopy(model.state_dict())
+    complexity(model, 8, 8), dead_parameters(model), latency(model, 8, 8, repeats=1), peak_memory(model, 8, 8)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(p.grad is None and p.device.type == "cpu" for p in model.parameters())
+
+
+def test_a_model_that_looks_at_values_is_told():
+    choosy = Function(lambda x, w: x if x.mean() > 0.5 else x * 2)
+    for count in (complexity, peak_memory):
+        with pytest.raises(ValueError, match=r"^Function does not run without values \(on torch's meta device\): "):
+            count(choosy, 8, 8)
+
+
+def test_parameters_are_counted_once_and_by_whether_they_are_trained():
+    layer = nn.Conv2d(3, 3, 1)
+    frozen = nn.Linear(4, 5, bias=False).requires_grad_(False)
+    assert parameters(nn.Sequential(layer, nn.ReLU(), layer, frozen)) == Parameters(trainable=12, frozen=20)
+
+
+class Partly(nn.Module):
+    """A head for each scale, a layer that nothing calls, one whose gradient is always 0, and a frozen one."""
+
+    def __init__(self, scales=None) -> None:
+        super().__init__()
+        self.scale, self.scales = 2, scales
+        self.up2, self.up3 = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+        self.unused = nn.Linear(7, 1)
+        self.zero = nn.Parameter(torch.ones(1))
+        self.frozen = nn.Parameter(torch.ones(1), requires_grad=False)
+
+    def forward(self, lr):
+        return (self.up2 if self.scale == 2 else self.up3)(lr) + 0 * self.zero + self.frozen
+
+
+def test_dead_parameters_have_no_gradient_at_any_scale():
+    unused = {"unused.weight": 7, "unused.bias": 1}
+    assert dead_parameters(Partly()) == {"up3.weight": 9, "up3.bias": 3, **unused}
+    model = Partly(scales=(2, 3))
+    assert dead_parameters(model) == unused
+    assert model.scale == 2
+    with torch.inference_mode():
+        assert dead_parameters(model) == unused
+
+
+def test_dead_parameters_are_found_in_a_model_that_looks_at_values():
+    choosy = Function(lambda x, w: x if x.mean() > 2 else x * w.sum())
+    assert dead_parameters(choosy) == {}
+    assert dead_parameters(Function(lambda x, w: x * w.detach().sum().item())) == {"weight": 9}
+
+
+def test_a_batch_norm_is_alive():
+    assert dead_parameters(stack(nn.BatchNorm2d(8))) == {}
+
+
+def test_latency_is_that_of_the_batch():
+    model = Function(lambda x, w: [torch.mm(torch.rand(256, 256), torch.rand(256, 256)) for _ in range(len(x))])
+    one, eight = latency(model, 4, 6, repeats=20), latency(model, 4, 6, batch=8, repeats=20)
+    assert one.q10_ms <= one.median_ms <= one.q90_ms
+    assert (one.batch, one.height, one.width, one.threads, one.device) == (1, 4, 6, torch.get_num_threads(), "cpu")
+    assert eight.batch == 8
+    assert eight.median_ms > 2 * one.median_ms
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1 + 5), (60.0, 3 + 12)])
+def test_latency_stops_in_time_but_not_before_five_passes(seconds, expected):
+    calls = []
+    latency(Function(lambda x, w: calls.append(x.dtype)), 4, 4, repeats=12, warmup=3, seconds=seconds)
+    assert calls == [torch.float32] * expected
+
+
+def test_peak_memory_is_what_lives_at_once():
+    model = nn.Sequential(nn.Conv2d(3, 16, 1, bias=False), nn.ReLU(), nn.Conv2d(16, 3, 1, bias=False))
+    weights, pixels = 4 * (48 + 48), 4 * 20 * 30
+    assert peak_memory(model, 20, 30).bytes == weights + pixels * (3 + 16 + 16)  # input, and the ReLU's two sides
+    assert peak_memory(model, 20, 30, batch=4).bytes == weights + 4 * pixels * (3 + 16 + 16)
+    model[1].inplace = True
+    assert peak_memory(model, 20, 30).bytes == weights + pixels * (3 + 16 + 3)
+    assert peak_memory(model, 20, 30).source == "tensors"
+
+
+def test_tiles_bound_the_memory_of_a_large_image():
+    tiled, small = peak_memory(MossNet(), 512, 512), peak_memory(MossNet(), 256, 256)
+    assert tiled.bytes < 2.6 * small.bytes  # the canvas grows fourfold, the features do not grow

@@ -1,0 +1,194 @@
+"""PSNR, SSIM, RMSE and the protocols against golden scores, a reference implementation, scikit-image and arithmetic."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hydra.utils import instantiate
+from hypothesis import given
+from hypothesis.strategies import integers
+from omegaconf import OmegaConf
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
+
+Y = Protocol("y", "luma")
+RGB = Protocol("rgb", "rgb")
+CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
+
+
+def read(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    """golden("baby", 2): SR, HR cropped to a multiple of the scale, and the scores of the one against the other."""
+    folder = shared / "reference" / "metrics"
+    rows = json.loads((folder / "set5_bicubic.json").read_text())
+    scores = {(row["image"], row["scale"]): row for row in rows}
+
+    def case(image, scale):
+        sr = read(folder / f"{image}_bicubic_x{scale}.png")
+        hr = read(shared / "data" / "benchmark" / "Set5" / "HR" / f"{image}.png")
+        return sr, hr[: sr.shape[0], : sr.shape[1]], scores[image, scale]
+
+    return case
+
+
+@pytest.mark.parametrize(("image", "scale"), CASES)
+def test_set5_scores_of_luma(image, scale, golden):
+    sr, hr, scores = golden(image, scale)
+    pair = Y.prepare(sr, scale), Y.prepare(hr, scale)
+    assert psnr(*pair).item() == pytest.approx(scores["psnr_y"], abs=1e-6)
+    assert ssim(*pair).item() == pytest.approx(scores["ssim_y"], abs=1e-7)
+
+
+@pytest.mark.parametrize(("image", "scale"), CASES)
+def test_set5_scores_of_rgb(image, scale, golden):
+    sr, hr, scores = golden(image, scale)
+    pair = RGB.prepare(sr, scale), RGB.prepare(hr, scale)
+    assert psnr(*pair).item() == pytest.approx(scores["psnr_rgb"], abs=1e-6)
+    assert ssim(*pair).item() == pytest.approx(scores["ssim_rgb"], abs=1e-7)
+    assert rmse(*pair).item() == pytest.approx(scores["rmse_rgb"], abs=1e-6)
+
+
+@pytest.mark.parametrize(("image", "scale"), CASES)
+def test_set5_scores_of_rgb_without_border(image, scale, golden):
+    sr, hr, scores = golden(image, scale)
+    whole = Protocol("rgb_noborder", "rgb", border=0)
+    assert psnr(whole.prepare(sr, scale), whole.prepare(hr, scale)).item() == pytest.approx(
+        scores["psnr_rgb_noborder"], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("border", [0, 4])
+@pytest.mark.parametrize("channels", ["luma", "rgb"])
+def test_small_images_match_the_reference(channels, border, parity):
+    reference = parity("metrics")
+    protocol = Protocol("parity", channels, border=border)
+    images = (reference[f"img{index}_bgr"].flip(2).numpy() for index in (1, 2))
+    pair = [protocol.prepare(image, 4) for image in images]
+    suffix = f"{'y' if channels == 'luma' else 'rgb'}_b{border}"
+    assert psnr(*pair).item() == pytest.approx(reference[f"psnr_{suffix}"].item(), abs=1e-6)
+    assert ssim(*pair).item() == pytest.approx(reference[f"ssim_{suffix}"].item(), abs=1e-7)
+    if channels == "luma":
+        torch.testing.assert_close(pair[0][0, 0] * 255, reference[f"y1_b{border}"], rtol=0, atol=1e-4)
+
+
+def test_psnr_of_a_known_error():
+    hr = torch.full((1, 3, 8, 8), 0.5)
+    assert psnr(hr + 0.1, hr).item() == pytest.approx(20.0)  # mean squared error 0.01
+
+
+def test_psnr_of_equal_images_is_infinite():
+    hr = torch.rand(2, 3, 12, 12)
+    assert psnr(hr, hr).tolist() == [float("inf")] * 2
+
+
+def test_rmse_counts_in_grey_levels():
+    hr = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
+    assert rmse(hr + 10 / 255, hr).item() == pytest.approx(10)
+
+
+def test_every_image_of_a_batch_has_its_own_scores():
+    sr, hr = torch.rand(3, 3, 20, 20), torch.rand(3, 3, 20, 20)
+    for metric in (psnr, ssim, rmse):
+        alone = torch.cat([metric(sr[i : i + 1], hr[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(metric(sr, hr), alone, rtol=0, atol=1e-12)
+
+
+@given(height=integers(11, 70), width=integers(11, 70))
+def test_ssim_is_scikit_images_at_every_size(height, width):
+    rng = np.random.default_rng(height * 100 + width)
+    hr = rng.random((height, width))
+    sr = np.clip(hr + 0.1 * rng.standard_normal(hr.shape), 0, 1)
+    _, similarity = structural_similarity(
+        sr, hr, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
+    ours = ssim(torch.from_numpy(sr)[None, None], torch.from_numpy(hr)[None, None])
+    assert ours.item() == pytest.approx(similarity[5:-5, 5:-5].mean(), abs=1e-12)
+
+
+def test_ssim_of_equal_images_is_1():
+    hr = torch.rand(1, 3, 30, 40)
+    assert ssim(hr, hr).item() == 1
+
+
+def test_ssim_of_two_flat_images():
+    sr, hr = torch.full((1, 1, 11, 11), 0.25).double(), torch.full((1, 1, 11, 11), 0.75).double()
+    assert ssim(sr, hr).item() == pytest.approx((2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4))  # no structure
+
+
+@pytest.mark.parametrize(
+    ("colour", "luma"),
+    [((0, 0, 0), 16), ((255, 255, 255), 235), ((255, 0, 0), 81.481), ((0, 255, 0), 144.553), ((0, 0, 255), 40.966)],
+)
+def test_luma_of_known_colours(colour, luma):
+    image = np.full((9, 9, 3), colour, np.uint8)
+    assert (Y.prepare(image, 2) * 255).unique().tolist() == pytest.approx([luma])
+    rounded = Protocol("y_uint8", "luma_rounded").prepare(image, 2) * 255
+    assert rounded.unique().tolist() == pytest.approx([round(luma)])
+
+
+def test_luma_that_ends_in_one_half_is_rounded_up():
+    colour = (22, 206, 0)  # 16 + (65.481 · 22 + 128.553 · 206) / 255 = 125.5, in float64 a little less
+    image = np.full((1, 1, 3), colour, np.uint8)
+    assert Protocol("y_uint8", "luma_rounded", border=0).prepare(image, 2).item() * 255 == pytest.approx(126)
+    assert Protocol("y", "luma", border=0).prepare(image, 2).item() * 255 == pytest.approx(125.5)
+
+
+def test_the_border_is_cropped_on_all_sides():
+    image = np.zeros((12, 14, 3), np.uint8)
+    image[3:-3, 3:-3] = 255
+    prepared = RGB.prepare(image, 3)
+    assert prepared.shape == (1, 3, 6, 8)
+    assert (prepared == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [("y", "luma"), ("y_uint8", "luma_rounded"), ("rgb", "rgb"), ("ntire", "rgb")]
+)
+def test_the_configs_name_the_four_protocols(name, channels, request):
+    config = OmegaConf.load(request.config.rootpath / "conf" / "protocol" / f"{name}.yaml")
+    assert instantiate(config) == Protocol(name, channels, border="scale")
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((20, 20), np.uint8), "shape"),
+        (np.zeros((20, 20, 3)), "float64"),
+        (np.zeros((20, 8, 3), np.uint8), "border of 4"),
+    ],
+)
+def test_what_a_protocol_cannot_compare_is_named(image, message):
+    with pytest.raises(ValueError, match=message):
+        Y.prepare(image, 4)
+
+
+@pytest.mark.parametrize(("channels", "border"), [("ycbcr", "scale"), ("luma", "none"), ("luma", -1)])
+def test_a_protocol_that_does_not_exist_is_refused(channels, border):
+    with pytest.raises(ValueError, match="A protocol's"):
+        Protocol("new", channels, border)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, rmse])
+@pytest.mark.parametrize(
+    ("sr", "hr", "message"),
+    [
+        (torch.zeros(1, 1, 12, 12), torch.zeros(1, 3, 12, 12), "one shape"),
+        (torch.zeros(3, 12, 12), torch.zeros(3, 12, 12), "one shape"),
+        (torch.zeros(1, 3, 12, 12, dtype=torch.uint8), torch.zeros(1, 3, 12, 12), "uint8"),
+    ],
+)
+def test_images_that_cannot_be_compared_are_refused(metric, sr, hr, message):
+    with pytest.raises(ValueError, match=message):
+        metric(sr, hr)
+
+
+def test_ssim_needs_one_whole_window():
+    with pytest.raises(ValueError, match="10×11"):
+        ssim(torch.zeros(1, 1, 10, 11), torch.zeros(1, 1, 10, 11))
