@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from srbench.reports import page, tables
+from srbench.reports import page
+from srbench.reports.comparison import comparison
+from srbench.reports.markup import to_markdown
 from srbench.results import add_to_plan, read_losses, read_study, write_record
 
 LINES = 300
@@ -36,7 +38,7 @@ def timings(study_dir: Path, reports_dir: Path) -> Iterator[tuple[str, float, fl
         "write_report": lambda: page.write_report(study_dir, reports_dir),
         "read_study": lambda: read_study(study_dir),
         "read_losses": lambda: read_losses(study),
-        "table.md": lambda: tables.to_markdown(tables.comparison(study), study),
+        "table.md": lambda: to_markdown(comparison(study), study),
     }
     for name, part in parts.items():
         wall, processor = time.perf_counter(), time.process_time()
@@ -66,6 +68,7 @@ def planned(ablation: str, model: str, variant: int, seed: int) -> tuple[str, di
     member = {"ablation": ablation, "variant": f"v{variant}", "baseline": variant == 0}
     identity = {
         "model": model,
+        "class": model,
         "variant": f"v{variant}",
         "scale": 2,
         "seed": seed,

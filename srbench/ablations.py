@@ -63,7 +63,7 @@ class SavedSweep:
 
 
 def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
-    """The sweep `name`.yaml of the first of `folders` that has it. Raises UserError, naming what there is, if none has."""
+    """The sweep `name`.yaml of the first of `folders` that has it. UserError, naming what there is, if none has."""
     found = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file()), None)
     if found is None:
         names = {file.stem for folder in folders for file in folder.glob("*.yaml")}

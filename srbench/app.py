@@ -18,8 +18,8 @@ from srbench.errors import UserError
 from srbench.locations import PLUGINS, conf_folder
 
 
-class Leave(SystemExit):
-    """A UserError on its way through Hydra."""
+class Leave(BaseException):
+    """Carries an exception, its cause, through Hydra, which would add lines of its own to an Exception."""
 
 
 def main() -> None:
@@ -34,26 +34,32 @@ def main() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
     except Leave as error:
-        raise UserError(str(error)) from error
+        raise error.__cause__ or error from None
 
 
 def task(config: DictConfig) -> None:
     """Hydra's job: one run, alone or as part of a grid."""
+    logging.getLogger("srbench").setLevel(logging.INFO)
+    try:
+        _run(config)
+    except Exception as error:
+        if HydraConfig.get().mode == RunMode.RUN:
+            raise Leave from error
+        raise
+
+
+def _run(config: DictConfig) -> None:
     from srbench.plan import planned
     from srbench.run import run
 
-    logging.getLogger("srbench").setLevel(logging.INFO)
-    planned_run = planned(config, HydraConfig.get())
+    one = planned(config, HydraConfig.get())
     if HydraConfig.get().mode == RunMode.RUN:
-        try:
-            _alone(planned_run)
-        except UserError as error:  # an Exception that leaves the job is told by Hydra, with a line of its own
-            raise Leave(str(error)) from error
+        _alone(one)
     elif progress.listener:
-        run(planned_run, progress.listener)
+        run(one, progress.listener)
     else:
-        with progress.bar(planned_run.folder.name) as tell:
-            run(planned_run, tell)
+        with progress.bar(one.folder.name) as tell:
+            run(one, tell)
 
 
 def _alone(planned_run: Any) -> None:

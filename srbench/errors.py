@@ -1,5 +1,9 @@
-"""The one exception that is the user's to fix."""
+"""The exceptions that end in one line instead of a traceback."""
 
 
 class UserError(Exception):
     """A mistake that the user can fix, told in one line: where, what, and the fix. The command ends with status 2."""
+
+
+class FailedRunError(Exception):
+    """A run that cannot go on, through nobody's mistake; one line says why. The command ends with status 1."""

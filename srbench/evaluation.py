@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.data.pairs import ImagePair
+from srbench.errors import UserError
 from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable
 from srbench.progress import Listener
@@ -52,8 +53,11 @@ class Scorer:
             scores["ssim"] = ssim(ours, theirs).item()
         if "rmse" in self.metrics:
             scores["rmse"] = rmse(RGB.prepare(sr, scale), RGB.prepare(hr, scale)).item()
-        if self.lpips is not None:
-            scores["lpips"] = self.lpips(sr, hr)
+        if self.lpips is not None and "lpips" not in self.missing:
+            try:
+                scores["lpips"] = self.lpips(sr, hr)
+            except ValueError as error:
+                self.missing["lpips"] = str(error)
         return scores
 
 
@@ -87,7 +91,11 @@ def evaluate(
                 thumbnail = _of_another(pairs, index, model)
             sr = super_resolve(model, lr, device, thumbnail)
             keep(dataset, index, pair.name, sr)
-            rows.append(Row(dataset, pair.name, scorer(sr, hr, pair.scale), scorer.protocol.name, pair.resizer))
+            try:
+                scores = scorer(sr, hr, pair.scale)
+            except ValueError as error:
+                raise UserError(f"{pair.hr_file}: {error}") from error
+            rows.append(Row(dataset, pair.name, scores, scorer.protocol.name, pair.resizer))
             tell(f"evaluates {dataset}", len(rows), total)
     return rows
 
@@ -103,11 +111,12 @@ def super_resolve(model: nn.Module, lr: np.ndarray, device: str, thumbnail: Tens
 
 
 def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """The mean over the images of each data set, by data set and metric."""
+    """The mean over the images of each data set, by data set and metric; none of a metric that an image lacks."""
     means: dict[str, dict[str, float]] = {}
     for dataset in dict.fromkeys(row.dataset for row in rows):
         scores = [row.scores for row in rows if row.dataset == dataset]
-        means[dataset] = {metric: float(np.mean([s[metric] for s in scores])) for metric in scores[0]}
+        common = [metric for metric in scores[0] if all(metric in one for one in scores)]
+        means[dataset] = {metric: float(np.mean([one[metric] for one in scores])) for metric in common}
     return means
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Any
 
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -105,7 +105,7 @@ class _Pool:
         ours, theirs = self.processes.Pipe()
         folder = job.run.folder
         folder.mkdir(parents=True, exist_ok=True)
-        arguments = (theirs, str(folder / "run.log"), self.context, self.task, config, Singleton.get_state())
+        arguments = (theirs, str(folder / "run.log"), self.context, self.task, config)
         job.process, job.pipe = self.processes.Process(target=_child, args=arguments), ours
         job.process.start()
         theirs.close()
@@ -114,15 +114,12 @@ class _Pool:
             console.print(f"{folder.name}: starts")
 
 
-def _child(
-    pipe: Connection, log_file: str, context: HydraContext, task: TaskFunction, config: DictConfig, state: Any
-) -> None:
+def _child(pipe: Connection, log_file: str, context: HydraContext, task: TaskFunction, config: DictConfig) -> None:
     """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     setup_globals()
-    Singleton.set_state(state)
     progress.listener = progress.Pipe(pipe)
     try:
         ended = run_job(
@@ -198,14 +195,14 @@ def _finish(job: Job, slot: Slot, bars: Progress) -> None:
     code, name = job.process.exitcode, job.run.folder.name
     record = results.read_record(job.run.folder) or {}
     if code == 0:
-        console.print(f"{name}: {_in_words(record.get('scores', {}))} ({record.get('seconds', 0):.0f} s)")
+        console.print(f"{name}: {_in_words(record)}")
         return
     if code not in (1, 130):
         reason = _of_death(code)
         record_death(job.run, slot.device, reason)
         job.error = reason
     else:
-        job.error = record.get("error") or "ended without a record"
+        job.error = record.get("error") or "interrupted"
     console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
 
 
@@ -217,11 +214,13 @@ def _of_death(code: int | None) -> str:
     return f"the process was killed by {killed}{hint}"
 
 
-def _in_words(scores: dict[str, dict[str, Any]]) -> str:
-    sets = (
-        f"{name} {', '.join(f'{m.upper()} {float(v):.4g}' for m, v in means.items())}" for name, means in scores.items()
+def _in_words(record: dict[str, Any]) -> str:
+    scores = (
+        f"{name} {', '.join(f'{metric.upper()} {float(value):.4g}' for metric, value in means.items())}"
+        for name, means in record["scores"].items()
     )
-    return "; ".join(sets) or "done"
+    latency = (f"{entry['median_ms']:.0f} ms for {entry['height']}×{entry['width']}" for entry in record["latency"])
+    return f"{'; '.join([*scores, *latency])} (in all {record['seconds']:.0f} s)"
 
 
 def _stop(jobs: list[Job]) -> None:
@@ -237,7 +236,7 @@ def _stop(jobs: list[Job]) -> None:
 
 
 def _returned(job: Job) -> JobReturn:
-    returned = JobReturn(overrides=job.run.overrides, cfg=job.run.config, working_dir=os.getcwd())
+    returned = JobReturn(overrides=job.run.overrides, cfg=job.run.config, working_dir=str(Path.cwd()))
     returned.status = JobStatus.FAILED if job.error else JobStatus.COMPLETED
     returned.return_value = RuntimeError(job.error) if job.error else None
     return returned

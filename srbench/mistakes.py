@@ -1,33 +1,52 @@
-"""Hydra's and OmegaConf's errors as one line: which key, what is wrong, what there is."""
+"""Which exceptions are the user's to fix, told in one line: which key or file, what is wrong, what there is."""
 
-from hydra.errors import MissingConfigException
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+import errno
 
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from srbench.errors import UserError
 from srbench.suggest import did_you_mean
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG)
 
-def explain(error: Exception) -> str:
-    """One line for an error that Hydra raises for a command line or config it cannot compose."""
-    causes = _chain(error)
-    for cause in causes:
+
+def explain(error: BaseException) -> str | None:
+    """One line for a mistake of the user's: a UserError, a command line or config that Hydra cannot compose, a disk
+    that is full or read-only. None for anything else."""
+    chain = _chain(error)
+    for cause in chain:
+        if isinstance(cause, UserError):
+            return str(cause)
+        if isinstance(cause, OSError) and cause.errno in DISK:
+            return f"cannot write {cause.filename or 'to the disk'}: {cause.strerror}; make room or set runs_dir=DIR"
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
-            group, _, name = str(cause.missing_cfg_file).removesuffix(".yaml").rpartition("/")
-            options = cause.options or []
-            return f"{group or 'config'}={name}: no such {group.rpartition('/')[2] or 'config'}{did_you_mean(name, options)}"
+            return _no_such_option(cause.missing_cfg_file, list(cause.options or []))
         if isinstance(cause, MissingMandatoryValue):
             return f"{cause.full_key}: must be given; add {cause.full_key}=VALUE"
-        if isinstance(cause, ConfigKeyError | AttributeError) and isinstance(cause, OmegaConfBaseException):
+        if isinstance(cause, ConfigKeyError | ConfigAttributeError):
             return _no_such_key(cause)
-    words = " ".join(" ".join(str(cause).split()) for cause in causes)
-    return words.replace(" See https://hydra.cc/docs/1.2/advanced/override_grammar/basic for details", "")
+        if isinstance(cause, OverrideParseException):
+            return f"{cause.override}: not of the form key=value: {_in_one_line(cause)}"
+    if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
+    return " ".join(_in_one_line(cause) for cause in chain)
+
+
+def _no_such_option(file: str, options: list[str]) -> str:
+    group, _, name = str(file).removesuffix(".yaml").rpartition("/")
+    return f"{group or 'config'}={name}: no such {group.rpartition('/')[2] or 'config'}{did_you_mean(name, options)}"
 
 
 def _no_such_key(error: OmegaConfBaseException) -> str:
     key = str(error.full_key or error.key)
     parent, _, name = key.rpartition(".")
     names = [str(k) for k in error.parent_node if k != "hydra"] if error.parent_node is not None else []
-    hint = did_you_mean(name, names)
-    return f"{key}: no such key{f' in {parent}' if parent else ''}{hint}"
+    return f"{key}: no such key{f' in {parent}' if parent else ''}{did_you_mean(name, names)}"
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).partition("See https://")[0].split())
 
 
 def _chain(error: BaseException) -> list[BaseException]:

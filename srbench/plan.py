@@ -37,6 +37,11 @@ class PlannedRun:
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
     @property
+    def class_name(self) -> str:
+        """The class that the model's config names."""
+        return str(self.config.model._target_).rpartition(".")[2]
+
+    @property
     def variant(self) -> str:
         """Of the first membership, else `default`."""
         return self.memberships[0]["variant"] if self.memberships else "default"
@@ -62,6 +67,7 @@ class PlannedRun:
         """What study.json says of the run."""
         return {
             "model": self.name,
+            "class": self.class_name,
             "variant": self.variant if self.memberships else None,
             "scale": self.config.scale,
             "seed": self.config.seed,
@@ -76,7 +82,7 @@ def planned(config: DictConfig, hydra: Any) -> PlannedRun:
     """The run that a composed config describes; `hydra`: its `hydra` node, which says how it was composed."""
     overrides = list(hydra.overrides.task)
     target = any(override_key(o) == "model._target_" for o in overrides)
-    name = config.model._target_.rpartition(".")[2] if target else hydra.runtime.choices.model
+    name = str(config.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
     job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     return PlannedRun(name, overrides, job, OmegaConf.to_container(job.labels))  # type: ignore[arg-type]
 
@@ -98,21 +104,28 @@ def override_key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
-def build_on_meta(run: PlannedRun) -> Any:
-    """The run's model without memory for its weights. Raises UserError, naming the model, for arguments it refuses."""
-    import torch
+def build(node: Any, key: str, **arguments: Any) -> Any:
+    """What a config node describes. Raises UserError, naming `key`, for arguments that its constructor refuses."""
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
     try:
-        with torch.device("meta"):
-            return instantiate(run.config.model)
+        return instantiate(node, **arguments)
     except InstantiationException as error:
         cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from error
         if not isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
             raise
-        reason = str(cause).splitlines()[0]
-        raise UserError(f"model={run.name}: {reason}") from error
+        raise UserError(f"{key}: {str(cause).splitlines()[0]}") from error
+
+
+def build_on_meta(run: PlannedRun) -> Any:
+    """The run's model without memory for its weights. Raises UserError, naming the model, for arguments it refuses."""
+    import torch
+
+    with torch.device("meta"):
+        return build(run.config.model, f"model={run.name}")
 
 
 def scales_that_build(run: PlannedRun) -> list[int]:

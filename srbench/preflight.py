@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from torch import nn
 
 from srbench import machine, results
@@ -11,7 +10,7 @@ from srbench.data.folders import benchmark
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
 from srbench.evaluation import METRICS, make_scorer
-from srbench.plan import PlannedRun
+from srbench.plan import PlannedRun, build
 from srbench.weights import find_weights, load_weights, weights_folders
 
 
@@ -34,7 +33,7 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if not config.budget.steps and has_weights and not config.checkpoint:
         raise UserError(f"budget=none: model={planned.name} needs weights to evaluate; give checkpoint=FILE")
     if config.budget.steps:
-        instantiate(config.data).train()
+        build(config.data, "data").train()
         _check_recipe(planned, model)
 
 
@@ -52,7 +51,7 @@ def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     if record["protocol"] != config.protocol.name:
         return True
     missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
-    if make_scorer(missing, instantiate(config.protocol), weights_folders(config.weights_dir)).lpips:
+    if make_scorer(missing, build(config.protocol, "protocol"), weights_folders(config.weights_dir)).lpips:
         return True
     wanted = [metric for metric in config.eval.metrics if metric not in missing]
     return any(
@@ -74,7 +73,7 @@ def datasets(planned: PlannedRun) -> dict[str, list[ImagePair]]:
 
 def validation_pairs(planned: PlannedRun) -> list[ImagePair]:
     """The validation part of the run's data."""
-    files = instantiate(planned.config.data).valid()
+    files = build(planned.config.data, "data").valid()
     return [ImagePair(file.stem, file, None, planned.config.scale) for file in files]
 
 

@@ -1,6 +1,5 @@
 """The record of a run, result.json: how it begins, and how a failure gets into it."""
 
-import errno
 import logging
 import time
 import traceback
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from srbench import machine, results
-from srbench.errors import UserError
+from srbench.errors import FailedRunError
+from srbench.mistakes import explain
 from srbench.plan import PlannedRun
 
 log = logging.getLogger(__name__)
@@ -21,15 +21,12 @@ log = logging.getLogger(__name__)
 def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
     """Gives a record to fill in, and keeps run.log meanwhile.
 
-    An exception is written as a record with status `failed`, its traceback to run.log, and raised again, as a UserError
-    where the disk is full or read-only. KeyboardInterrupt leaves no record: the same run goes on later.
+    An exception is written as a record with status `failed`, its traceback to run.log, and raised again.
+    KeyboardInterrupt leaves no record: the same run goes on later.
     """
     folder = planned.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
-    except OSError as error:
-        raise _about_disk(error, folder) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("srbench")
     logger.addHandler(handler)
@@ -40,11 +37,10 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
         log.warning("interrupted; the same command goes on from here")
         raise
     except Exception as error:
-        mistake = _about_disk(error, folder) if isinstance(error, OSError) else error
         with (folder / "run.log").open("a") as file:
             file.write(traceback.format_exc())
-        _write_failure(folder, record, _in_one_line(mistake))
-        raise mistake from error
+        _write_failure(folder, record, _in_one_line(error))
+        raise
     finally:
         logger.removeHandler(handler)
         handler.close()
@@ -93,12 +89,6 @@ def _write_failure(folder: Path, record: dict[str, Any], reason: str) -> None:
         log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
 
 
-def _about_disk(error: OSError, folder: Path) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
-        return UserError(f"runs_dir: cannot write to {folder}: {error.strerror}; make room or set runs_dir=DIR")
-    return error
-
-
 def _in_one_line(error: BaseException) -> str:
-    reason = str(error).splitlines()[0] if str(error) else ""
-    return reason if isinstance(error, UserError) else f"{type(error).__name__}: {reason}"
+    known = explain(error) or (str(error) if isinstance(error, FailedRunError) else None)
+    return known or f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

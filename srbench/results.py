@@ -7,7 +7,8 @@
      "ablations": {"atrous": {"title": …, "question": …, "source": …, "applies_to": …}},    # the YAML files, whole
      "claims": [], "published": {},
      "runs": {"carn-1-2-1-x2-s0-0a1b2c3d": {                                                # by folder
-         "model": "carn", "variant": "1-2-1" or null, "scale": 2, "seed": 0, "config_hash": "0a1b2c3d…",
+         "model": "carn", "class": "CARN", "variant": "1-2-1" or null, "scale": 2, "seed": 0,
+         "config_hash": "0a1b2c3d…",
          "overrides": ["model=carn", "model.atrous=[1,2,1]"],
          "memberships": [{"ablation": "atrous", "variant": "1-2-1", "baseline": false}],    # [] in no ablation
          "params": 412000 or null}}}
@@ -32,7 +33,19 @@ from pandas import DataFrame
 
 from srbench.errors import UserError
 
-IDENTITY = ["run", "model", "variant", "scale", "seed", "config_hash", "overrides", "memberships", "status", "error"]
+IDENTITY = [
+    "run",
+    "model",
+    "class",
+    "variant",
+    "scale",
+    "seed",
+    "config_hash",
+    "overrides",
+    "memberships",
+    "status",
+    "error",
+]
 COST = ["params", "params_frozen", "params_dead", "flops_720p", "flops_256", "activations_720p", "activations_256"]
 COST += ["peak_memory_mb"]
 LATENCY = ["latency_ms", "latency_height", "latency_width", "latency_threads", "latency_device"]
@@ -278,9 +291,7 @@ def _lines(path: Path) -> tuple[bytes, bytes]:
     if not {b"step", b"epoch", b"loss"} <= set(header.split(b",")):
         return b"", b""
     commas = header.count(b",")
-    if body.count(b",") != commas * body.count(b"\n"):
-        body = b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
-    return header, body
+    return header, b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
 
 
 def _parsed(header: bytes, body: bytes) -> DataFrame:

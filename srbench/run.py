@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from safetensors.torch import save
 from torch import nn
@@ -20,7 +19,7 @@ from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches
 from srbench.evaluation import Row, evaluate, make_scorer, mean_scores
 from srbench.metrics import cost
-from srbench.plan import PlannedRun
+from srbench.plan import PlannedRun, build
 from srbench.preflight import datasets, run_threads, unscored, validation_pairs
 from srbench.progress import Listener
 from srbench.recipes.fit import Training, fit
@@ -66,7 +65,7 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
 def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float] | None]:
     config, weights = planned.config, planned.folder / "weights.safetensors"
     torch.manual_seed(config.seed)
-    model: nn.Module = instantiate(config.model)
+    model: nn.Module = build(config.model, f"model={planned.name}")
     if weights.is_file():
         log.info("takes the weights that are there, without training again: %s", weights)
         load_weights(model, weights)
@@ -83,7 +82,7 @@ def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn
 
 def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
     config, pairs = planned.config, validation_pairs(planned)
-    scorer = make_scorer(["psnr"], instantiate(config.protocol), [])
+    scorer = make_scorer(["psnr"], build(config.protocol, "protocol"), [])
 
     def validate(trained: nn.Module) -> float:
         rows = evaluate(trained, {"val": pairs}, scorer, device, lambda *_: None, lambda *_: None)
@@ -92,7 +91,7 @@ def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -
 
     settings = OmegaConf.to_container(config.recipe, resolve=True)
     arguments = {key: value for key, value in settings.items() if key not in AROUND_THE_RECIPE}  # type: ignore[union-attr]
-    recipe = instantiate(arguments, model=model)
+    recipe = build(arguments, "recipe", model=model)
     training = Training(
         steps=config.budget.steps,
         epoch_steps=config.recipe.epoch_steps,
@@ -109,8 +108,8 @@ def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -
 
 def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
     config, budget, recipe = planned.config, planned.config.budget, planned.config.recipe
-    files = instantiate(config.data).train()
-    degrade = instantiate(recipe.degradation)
+    files = build(config.data, "data").train()
+    degrade = build(recipe.degradation, "recipe.degradation")
     if recipe.fixed_patches:
         return FixedPatches(
             files, config.scale, budget.batch_size, budget.hr_patch, config.seed, recipe.fixed_patches, degrade
@@ -124,7 +123,7 @@ def _scores(
     planned: PlannedRun, model: nn.Module, device: str, tell: Listener
 ) -> tuple[dict[str, Any], dict[str, str]]:
     config, folder = planned.config, planned.folder
-    scorer = make_scorer(config.eval.metrics, instantiate(config.protocol), weights_folders(config.weights_dir))
+    scorer = make_scorer(config.eval.metrics, build(config.protocol, "protocol"), weights_folders(config.weights_dir))
     most = config.eval.save_images
 
     def keep(dataset: str, index: int, image: str, sr: np.ndarray) -> None:
@@ -158,13 +157,16 @@ def _cost(model: nn.Module, scale: int, missing: dict[str, str]) -> dict[str, An
     if not counted.trainable:
         missing["flops"] = "no network: fvcore counts multiply-adds of layers"
         return found
-    for name, (height, width) in cost.standard_inputs(scale).items():
-        counts = cost.complexity(model, height, width)
-        if counts.unknown:
-            missing["flops"] = f"operators that no table knows: {', '.join(counts.unknown)}"
-            continue
-        found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
-    found["peak_memory_mb"] = round(cost.peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
+    try:
+        for name, (height, width) in cost.standard_inputs(scale).items():
+            counts = cost.complexity(model, height, width)
+            if counts.unknown:
+                missing["flops"] = f"operators that no table knows: {', '.join(counts.unknown)}"
+                return found
+            found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
+        found["peak_memory_mb"] = round(cost.peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
+    except ValueError as error:
+        missing["flops"] = str(error)
     return found
 
 

@@ -70,10 +70,12 @@ class Grid:
             return
         try:
             self.launcher.launch([run.overrides for run in runs], initial_job_idx=0)
+        except UserError:
+            raise
         except Exception as error:
             # The disk is the truth: a launcher that gives up, SLURM's say, leaves the runs that ended well.
-            log.exception("the launcher failed")
-            console.print(f"the launcher failed: {error}")
+            console.print(f"the launcher failed: {type(error).__name__}: {error}")
+            log.debug("the launcher failed", exc_info=True)
 
     def _request(self, arguments: list[str]) -> "_Request":
         parser = OverridesParser.create(config_loader=self.loader)
@@ -107,7 +109,7 @@ class Grid:
         for base in request.bases():
             model = tuple(o for o in base if override_key(o).partition(".")[0] == "model")
             if model not in classes:
-                classes[model] = self._compose(base).config.model._target_.rpartition(".")[2]
+                classes[model] = self._compose(base).class_name
             arms = request.arms(classes[model])
             skipped |= {ablation.name for ablation in request.ablations if not ablation.variants(classes[model])}
             if request.ablations and not arms:
@@ -189,9 +191,9 @@ def _checked(runs: list[PlannedRun]) -> list[tuple[PlannedRun, int]]:
             continue
         check(run, models[key])
         kept.append((run, sum(p.numel() for p in models[key].parameters() if p.requires_grad)))
+    if skipped and not any(run.name != "bicubic" for run, _ in kept):
+        raise UserError(f"nothing is left to run; {'; '.join(skipped)}")
     console.print(*skipped, sep="\n", end="\n" if skipped else "")
-    if not any(run.name != "bicubic" for run, _ in kept) and any(run.name != "bicubic" for run in runs):
-        raise UserError("nothing is left to run: no model of the command exists at its scale")
     return kept
 
 
@@ -240,8 +242,10 @@ def _study_name(given: dict[str, Override], ablations: list[str]) -> str:
 def _plan(request: _Request, runs: list[PlannedRun], params: dict[str, int]) -> dict[str, Any]:
     ablations = {ablation.name: ablation.content for ablation in request.ablations}
     saved = request.sweep.content if request.sweep else {}
-    if saved.get("runs"):
-        ablations[request.sweep.name] = {key: saved[key] for key in ("title", "question", "source") if key in saved}  # type: ignore
+    if request.sweep and request.sweep.runs:
+        told = {key: saved[key] for key in ("title", "question", "source") if key in saved}
+        arms = {"baseline": next(iter(saved["runs"])), "variants": saved["runs"]}
+        ablations[request.sweep.name] = told | {"applies_to": {"any": arms}}
     return {
         "study": runs[0].config.study,
         "commands": [shlex.join(["python", "-m", "srbench", *sys.argv[1:]])],

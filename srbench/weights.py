@@ -70,13 +70,13 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
             raise UserError(f"checkpoint={path}: cannot be read as safetensors: {error}") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"checkpoint={path}: holds Python objects beside tensors, which could run code; refused. "
-            "Save its state_dict alone, best as .safetensors"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise UserError(f"checkpoint={path}: cannot be read as weights: {str(error).splitlines()[0]}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        if "global" in str(error).lower():  # a name to import, which is how a pickle runs code
+            raise UserError(
+                f"checkpoint={path}: holds Python objects beside tensors, which could run code; refused. "
+                "Save its state_dict alone, best as .safetensors"
+            ) from error
+        raise UserError(f"checkpoint={path}: cannot be read as weights (.safetensors or .pth)") from error
     for key in ("params_ema", "params", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

@@ -49,9 +49,12 @@ def write_image(path: Path, image: np.ndarray) -> None:
 def _decode(path: Path) -> np.ndarray:
     if _is_deep_colour_png(path):
         # Pillow keeps the high byte of 16-bit colour; its grey 16-bit images are whole.
-        from torchvision.io import ImageReadMode, decode_image
+        import cv2
 
-        return decode_image(str(path), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
+        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if pixels is None:
+            raise ValueError("the PNG is broken")
+        return pixels[..., 2::-1]
     with Image.open(path) as file:
         if file.mode.startswith("I;16"):
             return np.asarray(file).astype(np.uint16)

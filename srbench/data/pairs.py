@@ -50,7 +50,7 @@ class ImagePair:
 
 
 def crop_to_multiple(hr: np.ndarray, scale: int, file: Path) -> np.ndarray:
-    """`hr` without the rows and columns past a multiple of `scale`. Raises UserError, naming `file`, if none is left."""
+    """`hr` without the rows and columns past a multiple of `scale`. UserError, naming `file`, if none is left."""
     height, width = hr.shape[0] // scale * scale, hr.shape[1] // scale * scale
     if not height or not width:
         raise UserError(f"{file}: {hr.shape[1]}×{hr.shape[0]} is smaller than scale={scale}")

@@ -3,9 +3,9 @@
     from srbench.data.resize import imresize
     lr = imresize(hr, 1 / 3, edge="replicate")
 
-Proof (tests/data/test_resize.py): every pixel of the 15 LR images that SelfExSR's authors made of Set5 with MATLAB.
-What the public Python ports that we know of do otherwise shows there: rounding once, at the end (BasicSR), changes 14 %
-of the ×2 values, rounding half to even (matlab_imresize) 0.7 %, the horizontal pass first 18 %.
+Proof (tests/data/test_resize.py): every pixel of the 15 LR images of Set5 in SelfExSR's evaluation package. The rules
+of the public Python ports that we know of fail there: rounding once, at the end (BasicSR), changes 14 % of the ×2
+values; rounding half to even (matlab_imresize) 0.7 %, beside its lack of edge="replicate".
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ def imresize(image: np.ndarray, scale: float, edge: Edge = "symmetric") -> np.nd
 
     Antialiased cubic (Keys, 1981, a = −0.5), computed in float64. uint8 is rounded between the passes, as MATLAB does;
     floats are neither rounded nor clipped. `edge`: "symmetric" mirrors the image at its border (current MATLAB),
-    "replicate" repeats the outermost pixel (older MATLAB: most LR images that are passed around).
+    "replicate" repeats the outermost pixel (older MATLAB, as the LR images of Set5 that circulate).
     Raises ValueError for another dtype or shape, an empty image, a scale that is not positive, an unknown edge.
     """
     _check(image, scale, edge)

@@ -49,7 +49,8 @@ def _find_backbone(weights_dirs: Sequence[Path]) -> Path:
             return folder / BACKBONE
     folders = ", ".join(map(str, weights_dirs)) or "no folder at all"
     raise MetricUnavailable(
-        f"LPIPS needs {BACKBONE}, looked for in {folders}; get it with: python -m srbench data get alexnet"
+        f"LPIPS needs {BACKBONE}, looked for in {folders}; "
+        "set weights_dir to a folder that holds it (datasets.md says how to make it)"
     )
 
 

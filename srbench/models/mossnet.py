@@ -115,6 +115,8 @@ class MossNet(nn.Module):
     - `shuffled`: as `on`; the evaluation gives another image's thumbnail
     """
 
+    make_thumbnail = staticmethod(make_thumbnail)  # for whoever has the whole image: the patch sampler, the evaluation
+
     def __init__(
         self,
         scale: int = 2,

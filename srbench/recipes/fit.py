@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.data.patches import Batch, FixedPatches, Patches, Stream
+from srbench.errors import FailedRunError
 from srbench.progress import Listener
 from srbench.recipes.supervised import Supervised
 
@@ -28,7 +29,7 @@ MOST_ROWS = 10_000
 CHECKPOINT_SECONDS = 60.0
 
 
-class NotFinite(RuntimeError):
+class NotFiniteError(FailedRunError):
     """The loss became inf or nan."""
 
 
@@ -52,8 +53,8 @@ def fit(recipe: Supervised, source: Patches | FixedPatches, training: Training, 
 
     Leaves losses.csv, validation.csv and last.ckpt in `folder`; goes on from last.ckpt where there is one, and ends
     with the weights that an uninterrupted training ends with. `steps_per_second` and `data_wait` (the share of the time
-    spent waiting for batches) are of this session, validation left out. Raises NotFinite for a loss that is not, and
-    KeyboardInterrupt, with last.ckpt written, after SIGINT or SIGTERM.
+    spent waiting for batches) are of this session, validation left out. Raises NotFiniteError for a loss that is not,
+    and KeyboardInterrupt, with last.ckpt written, after SIGINT or SIGTERM.
     """
     checkpoint = folder / "last.ckpt"
     start = _step_of(checkpoint)
@@ -106,7 +107,7 @@ class _Rows:
         self.pending.append(loss.detach())
 
     def write(self) -> None:
-        """Writes what is pending. Raises NotFinite, naming the step, once the rows before it are written."""
+        """Writes what is pending. Raises NotFiniteError, naming the step, once the rows before it are written."""
         values = torch.stack(self.pending).double().tolist() if self.pending else []
         self.pending.clear()
         bad = next((i for i, value in enumerate(values) if not math.isfinite(value)), None)
@@ -120,7 +121,7 @@ class _Rows:
         with self.losses.open("a") as file:
             file.writelines(lines)
         if bad is not None:
-            raise NotFinite(
+            raise NotFiniteError(
                 f"the loss is {values[bad]} at step {self.step + bad + 1}; lower recipe.optimizer.lr, "
                 "set recipe.gradient_clip, or train with precision=32"
             )
@@ -147,6 +148,7 @@ class _Watcher(L.Callback):
         self.began = self.told = self.saved = time.perf_counter()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.stop.listen()
         self.began = self.told = self.saved = time.perf_counter()
 
     def on_train_batch_end(
@@ -194,24 +196,28 @@ class _Watcher(L.Callback):
         self.saved = time.perf_counter()
 
 
-@dataclass
 class _Stop:
-    asked: bool = False
+    """The first SIGINT or SIGTERM asks for a stop after the step that runs; a second SIGINT interrupts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        """To be called when Lightning has set its own handlers, which would stop before a checkpoint is written."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
 
 
 @contextmanager
 def _orderly_stop() -> Iterator[_Stop]:
-    """The first SIGINT or SIGTERM asks for a stop after the step that runs; a second SIGINT interrupts at once."""
-    stop = _Stop()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield _Stop()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -45,8 +45,9 @@ class Supervised(L.LightningModule):
         sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
         return self.loss(sr.float(), hr)
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Moves the average, where there is one."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Moves the average, where there is one, with every step: a checkpoint written after it holds both."""
+        super().optimizer_step(*args, **kwargs)
         if self.average is not None:
             self.average.update_parameters(self.model)
 

@@ -134,12 +134,15 @@ def _draw(axes: Axes, name: str, lines: list[Line], points: int, log: bool | Non
     handles = [Line2D([], [], label=_entry(ranked[place]), **looks[place]) for place in named]
     if len(ranked) > len(named):
         handles.append(Line2D([], [], color=GREY, label=f"{len(ranked) - len(named)} more"))
-    legend = axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, handlelength=2.6)
+    place = (1.01, 1.0)
+    legend = axes.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=place, fontsize=7, handlelength=3, frameon=False
+    )
     legend.set_title("final loss")
     legend.get_title().set_fontsize(8)
     legend.set_alignment("left")
     for text in legend.get_texts():
-        text.set(fontsize=7, fontfamily="monospace")
+        text.set_fontfamily("monospace")
 
 
 def _entry(line: Line) -> str:
@@ -166,7 +169,7 @@ def _sequence(count: int) -> list[str]:
 
 def _draw_line(axes: Axes, line: Line, look: dict[str, Any], zorder: float, crowd: int) -> None:
     if line.raw is not None and crowd <= NAMED:
-        faint = {"color": look["color"], "linewidth": 0.5, "alpha": float(np.clip(1.2 / crowd, 0.08, 0.3))}
+        faint = {"color": look["color"], "linewidth": 0.5, "alpha": float(np.clip(0.8 / crowd, 0.06, 0.2))}
         axes.plot(line.steps, line.raw, zorder=1, **faint)
     if line.low is not None and line.high is not None:
         axes.fill_between(line.steps, line.low, line.high, color=look["color"], alpha=0.15, linewidth=0, zorder=2)
@@ -222,7 +225,7 @@ def _decorate(axes: Axes, name: str) -> None:
     if axes.get_yscale() == "log":
         low, high = axes.get_ylim()
         # Within one decade the powers of ten alone would label a single line.
-        subs = (1.0, 2.0, 5.0) if log10(high / low) > 1 else (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+        subs = (1.0, 2.0, 5.0) if log10(high / low) > 1.5 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
         axes.yaxis.set_major_locator(LogLocator(subs=subs))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
         axes.minorticks_off()

@@ -7,8 +7,10 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from srbench.reports.comparison import comparison, memberships
 from srbench.reports.curves import figure
-from srbench.reports.tables import Section, comparison, memberships, sections, to_latex, to_markdown, undone
+from srbench.reports.markup import to_latex, to_markdown
+from srbench.reports.tables import DECIMALS, Section, sections, undone
 from srbench.results import Study, read_losses, read_study, write_file
 
 
@@ -91,6 +93,10 @@ def _aligned(section: Section, dataset: str) -> list[str]:
 
 def _gaps(runs: DataFrame) -> list[str]:
     """One line for each run that is not done, and for each metric that could not be computed."""
-    undone_runs = [f"{run['run']}: {undone(run)}" for run in runs[runs.status != "done"].to_dict("records")]
-    missing = {f"{metric}: {reason}": None for reasons in runs.missing for metric, reason in reasons.items()}
-    return ["", *undone_runs, *missing] if undone_runs or missing else []
+    records = runs.to_dict("records")
+    unfinished = [f"{run['run']}: {undone(run)}" for run in records if run["status"] != "done"]
+    # The bicubic row has no network whose FLOPs one could miss.
+    lacking = [run["missing"].items() for run in records if run["model"] != "bicubic"]
+    lacking += [[item for item in run["missing"].items() if item[0] in DECIMALS] for run in records]
+    missing = dict.fromkeys(f"{metric}: {reason}" for items in lacking for metric, reason in items)
+    return ["", *unfinished, *missing] if unfinished or missing else []

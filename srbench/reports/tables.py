@@ -1,35 +1,19 @@
-"""The comparison of a study's runs: as a frame (`comparison`), and as text with units (`to_markdown`, `to_latex`).
+"""The comparison as tables for people: sections of cells with units, marks and the reasons for what is missing.
 
-A deviation is the sample's, over seeds. A delta is the mean over seeds of a run's score minus its own baseline's: the
-run of the same ablation, model, scale, seed and overrides outside the ablation (its `context`). Best and second are
-ranked as printed, so that equal figures share a mark.
+Best and second are ranked as printed, so that equal figures share a mark.
 """
 
-import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 from pandas import DataFrame, Series
 
+from srbench.reports.comparison import differing, memberships
 from srbench.results import Study
 
-COLUMNS = [
-    "ablation",
-    "model",
-    "variant",
-    "baseline",
-    "scale",
-    "seeds",
-    "params",
-    "params_dead",
-    "flops_720p",
-    "flops_256",
-]
-COLUMNS += ["activations_720p", "latency_ms"]
-WHOLE = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p"]
 COSTS = {  # column: title, unit, size of the unit
     "params": ("Params", "K", 1e3),
     "params_dead": ("Dead", "K", 1e3),
@@ -40,185 +24,6 @@ COSTS = {  # column: title, unit, size of the unit
 }
 DECIMALS = {"psnr": 2, "ssim": 4, "lpips": 4, "niqe": 2, "pi": 2, "rmse": 2}
 HIGHER = {"psnr": True, "ssim": True, "lpips": False, "niqe": False, "pi": False, "rmse": False}
-# Overrides that do not fix the weights, or that have a column of their own.
-OUTSIDE = {
-    "study",
-    "runs_dir",
-    "reports_dir",
-    "data_root",
-    "weights_dir",
-    "device",
-    "logger",
-    "force",
-    "labels",
-    "jobs",
-}
-OUTSIDE |= {"threads", "eval", "protocol", "dry_run", "hydra", "ablation", "sweep", "scale", "seed"}
-
-
-# The frame
-
-
-def comparison(study: Study) -> DataFrame:
-    """One row per ablation, model, variant, scale and context, with the columns of table.csv; the mean over its seeds.
-
-    `seeds` counts the finished ones; NaN where there is no value. Runs in no ablation come first, with ablation "".
-    Last stand `final_loss` and, named after its key, every override outside the ablations in which rows differ.
-    """
-    members = memberships(study)
-    done = members[members.status == "done"]
-    rows = members.groupby("row")
-    first = rows[["ablation", "model", "variant", "baseline", "scale", *WHOLE]].first()
-    first[WHOLE] = first[WHOLE].round().astype("Int64")
-    means = done.groupby("row")[["latency_ms", "train_final_loss"]].mean().reindex(first.index)
-    seeds = done.groupby("row").seed.nunique().reindex(first.index, fill_value=0)
-    table = first.assign(seeds=seeds, latency_ms=means.latency_ms)[COLUMNS].join(_scores(members))
-    settings = DataFrame(rows.context.first().map(dict).tolist(), index=first.index)
-    settings = settings.reindex(columns=_differing(members)).fillna("")
-    return table.assign(final_loss=means.train_final_loss).join(settings).rename_axis(None)
-
-
-def _scores(members: DataFrame) -> DataFrame:
-    """Per row: `<dataset>.<metric>`, and beside it `.std` (two seeds and more) and `.delta` where any row has one."""
-    names = score_columns(members)
-    # A failed run may have left scores of an earlier state; means over different protocols mean nothing.
-    mixed = members[members.status == "done"].groupby("row").protocol.nunique().gt(1)
-    usable = members[(members.status == "done") & ~members.row.map(mixed).eq(True)]
-    rows = usable.groupby("row")
-    parts = {
-        "": rows[names].mean(),
-        ".std": rows[names].std(),
-        ".delta": _deltas(usable, names).groupby(usable.row).mean(),
-    }
-    columns = {f"{name}{part}": frame[name] for name in names for part, frame in parts.items()}
-    scores = DataFrame(columns, index=sorted(members.row.unique()))
-    return scores.drop(columns=[name for name in scores if name not in names and scores[name].isna().all()])
-
-
-def _deltas(runs: DataFrame, names: list[str]) -> DataFrame:
-    """Each run's scores minus those of its baseline; NaN without a baseline, with two, and across protocols."""
-    group = ["ablation", "model", "scale", "seed", "context", "protocol"]
-    compared = runs[runs.ablation != ""].assign(protocol=runs.protocol.map(str))
-    # Two are left by an ablation file whose baseline was changed between two commands of a study.
-    baseline = compared[compared.baseline].drop_duplicates(group, keep=False).set_index(group)[names]
-    beside = compared[group].join(baseline, on=group)[names]
-    return (compared[names] - beside).reindex(runs.index)
-
-
-def score_columns(runs: DataFrame) -> list[str]:
-    """`<dataset>.<metric>` by data set as evaluated, metrics in the usual order, those that a run lacks too."""
-    present = [str(name) for name in runs if "." in str(name)]
-    datasets = dict.fromkeys(name.rpartition(".")[0] for name in present)
-    absent = {key.rpartition(".")[2] for missing in runs.missing for key in missing}
-    metrics = {name.rpartition(".")[2] for name in present} | (absent & set(DECIMALS))
-    order = [*DECIMALS, *sorted(metrics - set(DECIMALS))]
-    return [f"{dataset}.{metric}" for dataset in datasets for metric in order if metric in metrics]
-
-
-# Which run stands in which row
-
-
-def memberships(study: Study) -> DataFrame:
-    """The study's runs, once per ablation that they are in, in the table's order, with five more columns.
-
-    `ablation` ("" for none), `baseline`, `context` (tuple of key and value), `row` (of the table; seeds share one) and
-    `label` (what tells the row from the others of its ablation and model).
-    """
-    runs = study.runs
-    entries = [entry for run in runs.to_dict("records") for entry in _entries(run, study.plan.get("ablations", {}))]
-    names = ["run", "ablation", "variant", "baseline", "context"]
-    members = DataFrame(entries, columns=names).merge(runs.drop(columns="variant"), on="run")
-    members["baseline"] = members.baseline.astype(bool)
-    members["context"] = _told_apart(members)
-    members = members.iloc[_order(members, list(study.plan.get("ablations", {})))].reset_index(drop=True)
-    key = ["ablation", "model", "scale", "context", "variant"]
-    members["row"] = members.groupby(key, sort=False, dropna=False).ngroup()
-    members = members.reindex(columns=list(dict.fromkeys([*members.columns, *score_columns(members)])))
-    return members.assign(label=_labels(members))
-
-
-def _entries(run: dict, ablations: dict) -> Iterator[dict]:
-    # A baseline that two ablations share carries the factors of either or both; none may part it from its variants.
-    factors: set[str] = set()
-    for entry in run["memberships"]:
-        factors |= _factors(ablations.get(entry["ablation"], {}), run["model"], entry["variant"])
-    context = _context(run["overrides"], factors)
-    for entry in run["memberships"] or [{"ablation": "", "variant": run["variant"], "baseline": False}]:
-        yield {**entry, "run": run["run"], "context": context}
-
-
-def _factors(ablation: dict, model: str, variant: str) -> set[str]:
-    """The config keys that the ablation varies for this model.
-
-    The file names classes, the run a preset: the longest class name that the preset's begins with, else `any`, else
-    every class that has this variant.
-    """
-    classes = {name: entry["variants"] for name, entry in ablation.get("applies_to", {}).items()}
-    named = [name for name in classes if _plain(model).startswith(_plain(name))]
-    chosen = [max(named, key=len)] if named else [name for name in classes if name == "any"]
-    chosen = chosen or [name for name, variants in classes.items() if variant in variants]
-    return {key for name in chosen for settings in classes[name].values() for key in settings or {}}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _context(overrides: list[str], factors: set[str]) -> tuple[tuple[str, str], ...]:
-    pairs = [override.lstrip("+~").partition("=")[::2] for override in overrides]
-    skipped = {"model", "data.root"} | factors
-    return tuple(sorted((k, v) for k, v in pairs if k not in skipped and re.split(r"[./]", k)[0] not in OUTSIDE))
-
-
-def _told_apart(members: DataFrame) -> list[tuple]:
-    """The contexts, with the config's hash in those of runs that nothing else tells apart.
-
-    Such twins come from an edited config file; which of them a baseline belongs to is unknown.
-    """
-    key = ["ablation", "model", "variant", "scale", "seed", "context"]
-    twins = members.duplicated(key, keep=False)
-    rows = zip(members.context, members.config_hash, twins, strict=True)
-    return [(*context, ("config_hash", str(hashed)[:8])) if twin else context for context, hashed, twin in rows]
-
-
-def _order(members: DataFrame, ablations: list[str]) -> list[int]:
-    """Positions in the table's order: ablation, model, scale, context, baseline first; in no ablation, scale first."""
-
-    def rank(column: str) -> Series:
-        return members[column].map({value: place for place, value in enumerate(dict.fromkeys(members[column]))})
-
-    place = {name: number for number, name in enumerate(dict.fromkeys(["", *ablations, *members.ablation]))}
-    alone = members.ablation == ""
-    keys = DataFrame(
-        {
-            "ablation": members.ablation.map(place),
-            "outer": members.scale.astype(float).where(alone, rank("model")),
-            "inner": (members.model != "bicubic").astype(float).where(alone, members.scale.astype(float)),
-            "context": rank("context").where(~alone, 0),
-            "baseline": ~members.baseline,
-        }
-    )
-    return list(keys.reset_index(drop=True).sort_values(keys.columns.tolist(), kind="stable").index)
-
-
-def _differing(members: DataFrame) -> list[str]:
-    """Override keys that tell rows apart. The bicubic row's own do not count: it is never trained."""
-    contexts = [dict(context) for context in members.context[members.model != "bicubic"]]
-    keys = sorted({key for context in contexts for key in context})
-    return [key for key in keys if len({context.get(key) for context in contexts}) > 1]
-
-
-def _labels(members: DataFrame) -> list[str]:
-    keys, scales = _differing(members), members.scale.nunique()
-    labels = []
-    for row in members[["ablation", "model", "variant", "scale", "context"]].to_dict("records"):
-        name = row["variant"] if row["ablation"] else f"{row['model']} {row['variant']}".removesuffix(" default")
-        settings = [f"{key}={value}" for key, value in row["context"] if key in keys]
-        labels.append(" ".join([str(name), *[f"×{row['scale']}"] * (scales > 1), *settings]))
-    return labels
-
-
-# Text: cells and sections, then their two notations
 
 
 @dataclass(frozen=True)
@@ -246,7 +51,7 @@ def sections(table: DataFrame, study: Study) -> list[Section]:
     runs: dict[int, list[dict]] = {}
     for run in members[["row", "seed", "status", "error", "protocol", "missing"]].to_dict("records"):
         runs.setdefault(run["row"], []).append(run)
-    settings = [name for name in _differing(members) if name in table]
+    settings = [name for name in differing(members) if name in table]
     bicubic = table[(table.model == "bicubic") & (table.ablation == "")]
     parts = []
     for ablation, rows in table.groupby("ablation", sort=False):
@@ -342,9 +147,6 @@ def _three_digits(value: float) -> str:
     return f"{value:,.{decimals}f}" if decimals is not None else f"{value:.3g}"
 
 
-# Reasons
-
-
 def undone(run: dict) -> str:
     """Why a run has no result: "failed: out of memory", "not run yet"."""
     error = textwrap.shorten(str(run["error"]), 200, placeholder=" …")
@@ -406,95 +208,3 @@ def _values(column: Series) -> str:
     if len(counts) < 2:
         return next(iter(counts.index), "not recorded")
     return ", ".join(f"{value} ({count} runs)" for value, count in sorted(counts.items()))
-
-
-# Markdown
-
-
-def to_markdown(table: DataFrame, study: Study) -> str:
-    """The tables of `comparison` for a README: best bold, second underlined, the reason for each gap below."""
-    notes: dict[str, int] = {}
-    lines = [f"# {_markdown(study.plan['study'])}", ""]
-    lines += [f"- {name}: {f'`{value}`' if name == 'command' else _markdown(value)}" for name, value in header(study)]
-    for section in sections(table, study):
-        lines += ["", f"## {_markdown(section.title)}", ""]
-        lines += [f"- {key}: {_markdown(text)}" for key, text in section.facts]
-        lines += ["", *_markdown_rows(section, notes)]
-    if notes:
-        lines += ["", *(f"<sup>{number}</sup> {_markdown(note)}<br>" for note, number in notes.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_rows(section: Section, notes: dict[str, int]) -> Iterator[str]:
-    def line(cells: Iterable[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    yield line(_markdown(title) for title in section.columns.values())
-    yield line("---" if name in ("model", "variant") else "---:" for name in section.columns)
-    for row in (row for group in section.groups for row in group):
-        yield line(_noted(cell, notes, _markdown, MARKDOWN) for cell in row.values())
-
-
-MARKDOWN = {"best": "**{}**", "second": "<u>{}</u>", "note": "<sup>{}</sup>"}
-
-
-def _noted(cell: Cell, notes: dict[str, int], escape: Callable[[str], str], notation: dict[str, str]) -> str:
-    """The cell's text with its mark and its footnotes' numbers; new footnotes are added to `notes`."""
-    text = notation[cell.mark].format(escape(cell.text)) if cell.mark else escape(cell.text)
-    numbers = [str(notes.setdefault(note, len(notes) + 1)) for note in cell.notes]
-    return text + (notation["note"].format(",".join(numbers)) if numbers else "")
-
-
-def _markdown(text: str) -> str:
-    return re.sub(r"([\\|<*`])", r"\\\1", " ".join(str(text).split()))
-
-
-# LaTeX
-
-
-LATEX = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}", "note": r"\textsuperscript{{{}}}"}
-SIGNS = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "[": "{[}",  # a row that begins with [ would be an argument of the \\ before it
-    "]": "{]}",
-    "–": "--",
-    "…": r"\ldots{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    **{"×": r"$\times$", "±": r"$\pm$", "−": "$-$", "Δ": r"$\Delta$", "∞": r"$\infty$", "²": "$^2$", "σ": r"$\sigma$"},
-    **{"→": r"$\rightarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "<": r"\textless{}", ">": r"\textgreater{}"},
-}
-
-
-def to_latex(table: DataFrame, study: Study) -> str:
-    r"""The same for a paper: one `table` an ablation, for \usepackage{booktabs}; the header as comments."""
-    lines = [r"% \usepackage{booktabs}", f"% study: {' '.join(str(study.plan['study']).split())}"]
-    lines += [f"% {name}: {' '.join(value.split())}" for name, value in header(study)]
-    for section in sections(table, study):
-        notes: dict[str, int] = {}
-        lines += ["", *_latex_table(section, notes)]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_table(section: Section, notes: dict[str, int]) -> Iterator[str]:
-    facts = [section.title, *(f"{key}: {text}" for key, text in section.facts)]
-    yield from (r"\begin{table}", r"\centering", rf"\caption{{{' '.join(map(_latex_sentence, facts))}}}")
-    yield rf"\begin{{tabular}}{{{''.join('l' if name in ('model', 'variant') else 'r' for name in section.columns)}}}"
-    yield from (r"\toprule", " & ".join(_latex(title) for title in section.columns.values()) + r" \\")
-    for group in section.groups:
-        yield r"\midrule"
-        yield from (" & ".join(_noted(cell, notes, _latex, LATEX) for cell in row.values()) + r" \\" for row in group)
-    yield from (r"\bottomrule", r"\end{tabular}")
-    if notes:
-        yield r"\par\footnotesize"
-        yield " ".join(rf"\textsuperscript{{{number}}} {_latex_sentence(note)}" for note, number in notes.items())
-    yield r"\end{table}"
-
-
-def _latex_sentence(text: str) -> str:
-    return _latex(text) + ("" if text.endswith((".", "?", "!")) else ".")
-
-
-def _latex(text: str) -> str:
-    return "".join(SIGNS.get(sign, sign) for sign in " ".join(str(text).split()))

@@ -209,14 +209,23 @@ def test_dead_parameters_have_no_gradient_at_any_scale():
         assert dead_parameters(model) == unused
 
 
+def test_no_upsampler_of_a_multi_scale_carn_is_dead():
+    assert dead_parameters(CARN(width=8, scales=(2, 3, 4))) == {}
+
+
 def test_dead_parameters_are_found_in_a_model_that_looks_at_values():
-    choosy = Function(lambda x, w: x if x.mean() > 2 else x * w.sum())
+    choosy = Function(lambda x, w: x if x.mean() > 2 else x * 0 * w.sum())
     assert dead_parameters(choosy) == {}
     assert dead_parameters(Function(lambda x, w: x * w.detach().sum().item())) == {"weight": 9}
 
 
-def test_a_batch_norm_is_alive():
-    assert dead_parameters(stack(nn.BatchNorm2d(8))) == {}
+def test_what_only_training_reaches_is_alive():
+    class Auxiliary(nn.Conv2d):
+        def forward(self, lr):
+            return (lr, super().forward(lr)) if self.training else lr
+
+    assert dead_parameters(Auxiliary(3, 3, 1).eval()) == {}
+    assert dead_parameters(stack(nn.BatchNorm2d(8)).eval()) == {}
 
 
 def test_latency_is_that_of_the_batch():

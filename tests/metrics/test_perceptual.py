@@ -49,7 +49,7 @@ def test_a_missing_backbone_is_named_with_its_folders_and_the_fix(tmp_path):
     for part in (
         "alexnet_features.safetensors",
         f"{tmp_path}, {tmp_path / 'cache'}",
-        "python -m srbench data get alexnet",
+        "weights_dir",
     ):
         assert part in str(error.value)
 

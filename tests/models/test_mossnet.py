@@ -1,4 +1,5 @@
 import inspect
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from omegaconf import OmegaConf
 from srbench.metrics.cost import complexity, dead_parameters, parameters
 from srbench.models.mossnet import MossNet, make_thumbnail
 
+CONFIGS = Path(__file__).parents[2] / "conf" / "model"
 M = {
     "widths": (48, 72, 104),
     "context_widths": (24, 32, 48, 64),
@@ -233,7 +235,7 @@ def test_a_wrong_argument_is_told_in_a_sentence(arguments, message):
 def test_the_configs_are_the_defaults_and_the_teacher():
     defaults = {name: p.default for name, p in inspect.signature(MossNet).parameters.items()}
     for name, changes in (("mossnet", {}), ("mossnet_m", M)):
-        config = OmegaConf.merge({"scale": 2, "model": OmegaConf.load(f"conf/model/{name}.yaml")})
+        config = OmegaConf.merge({"scale": 2, "model": OmegaConf.load(CONFIGS / f"{name}.yaml")})
         model = OmegaConf.to_container(config.model, resolve=True)
         assert model.pop("_target_") == "srbench.models.mossnet.MossNet"
         assert {key: tuple(v) if isinstance(v, list) else v for key, v in model.items()} == defaults | changes

@@ -86,7 +86,9 @@ def test_a_pixel_of_one_tile_alone_is_that_tiles_bit_for_bit():
 
 
 def test_padding_reflects_and_repeats_where_it_cannot():
-    row = torch.tensor([[[[1.0, 2, 3]]]]).expand(1, 1, 3, 3)
-    assert pad_to(row, 3, 5)[0, 0, 0].tolist() == [1, 2, 3, 2, 1]
-    assert pad_to(row, 3, 6)[0, 0, 0].tolist() == [1, 2, 3, 3, 3, 3]
-    assert pad_to(row, 3, 3) is row
+    rows = torch.tensor([[[[1.0, 2, 3]]]]).expand(1, 1, 3, 3)
+    assert pad_to(rows, 3, 5)[0, 0, 0].tolist() == [1, 2, 3, 2, 1]
+    assert pad_to(rows.mT, 5, 3)[0, 0, :, 0].tolist() == [1, 2, 3, 2, 1]
+    assert pad_to(rows, 3, 6)[0, 0, 0].tolist() == [1, 2, 3, 3, 3, 3]
+    assert pad_to(rows.mT, 6, 3)[0, 0, :, 0].tolist() == [1, 2, 3, 3, 3, 3]
+    assert pad_to(rows, 3, 3) is rows

@@ -28,6 +28,9 @@ SE = {
 }
 
 
+CLASSES = {"carn": "CARN", "carn_m": "CARN", "carn_waifu2x": "CARN", "mossnet": "MossNet", "bicubic": "Bicubic"}
+
+
 class Builder:
     """Plans runs with `run` and writes their records; `study()` reads what is there."""
 
@@ -54,7 +57,14 @@ class Builder:
         memberships = [dict(zip(("ablation", "variant", "baseline"), place, strict=True)) for place in places]
         variant = places[0][1] if places else None
         name = f"{model}-{variant or 'default'}-x{scale}-s{seed}-{hashed}"
-        identity = {"model": model, "variant": variant, "scale": scale, "seed": seed, "config_hash": hashed}
+        identity = {
+            "model": model,
+            "class": CLASSES.get(model, model),
+            "variant": variant,
+            "scale": scale,
+            "seed": seed,
+            "config_hash": hashed,
+        }
         entry = {**identity, "overrides": list(overrides), "memberships": memberships, "params": None}
         self.plan("python -m srbench -m model=carn ablation=atrous", {name: entry})
         folder = self.folder / name

@@ -1,0 +1,37 @@
+# Two commands on a fresh machine: `make quickstart` runs the main job, `make test` runs all tests.
+# constraints.txt holds the versions that were tested; pyproject.toml the lowest ones that are allowed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: quickstart test check clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/python -m srbench -m model=carn,mossnet ablation=atrous
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+
+$(VENV)/bin/python:
+	@echo "makes $(VENV) with $$($(PYTHON) --version)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installs srbench and what it needs into $(VENV) (several GB, minutes)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "installs what the tests need"
+	$(PIP) --editable '.[test]'
+	@touch $@

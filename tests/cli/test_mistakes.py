@@ -1,0 +1,98 @@
+"""A user's mistake: one line that says what, where and what to do; status 2; nothing lost."""
+
+import resource
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from safetensors.torch import save_file
+
+from srbench.data.images import write_image
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["model=crn"], "model=crn: no such model, did you mean carn? (also: "),
+        (["-m", "model=carn,mosnet"], "model=mosnet: no such model, did you mean mossnet? (also: "),
+        (["-m", "ablation=atros"], "ablation=atros: no such ablation, did you mean atrous? (also: "),
+        (["-m", "ablation=atrous,sse"], "ablation=sse: no such ablation, did you mean se?"),
+        (["-m", "sweep=waifu"], "sweep=waifu: no such sweep"),
+        (["recipe=supervized"], "recipe=supervized: no such recipe, did you mean supervised?"),
+        (["model.atros=[1,1,1]"], "model.atros: no such key in model, did you mean atrous? (also: "),
+        (["sede=1"], "sede: no such key, did you mean seed?"),
+        (["model.width=[1"], "model.width=[1"),
+        (["data=folder"], "data.root: must be given"),
+        (["data=folder", "data.root=nowhere"], "data.root=nowhere: no such folder"),
+        (["ablation=atrous"], "ablation=atrous: ablation expands into several runs; add -m: python -m srbench -m"),
+        (["sweep=waifu2x_study"], "add -m"),
+        (["-m", "model=carn", "ablation=context"], "ablation=context: applies to MossNet only, none of which is CARN"),
+        (["-m", "ablation=atrous", "model.atrous=[2,2,2]"], "model.atrous: is varied by ablation=atrous"),
+        (["-m", "protocol=y,rgb"], "protocol: runs that differ in nothing else are one run"),
+        (["scale=5"], "model=carn: CARN has no scale 5: choose from 2, 3, 4 and 8"),
+        (["-m", "model=mossnet", "scale=3,4"], "nothing is left to run"),
+        (["model.atrous=[1,2]"], "model=carn: atrous has 2 rates for 3 blocks"),
+        (["-m", "model.fusion_groups=3"], "fusion_groups"),
+        (["eval.datasets=[set5]"], "eval.datasets=[set5]: no data/benchmark/set5/HR"),
+        (["eval.metrics=[psnr,vmaf]"], "eval.metrics=[vmaf]: no such metric (there are psnr, ssim, lpips, rmse)"),
+        (["checkpoint=nothing.pth"], "checkpoint=nothing.pth: no such file (looked in "),
+        (["budget=none"], "budget=none: model=carn needs weights to evaluate; give checkpoint=FILE"),
+        (["precision=8"], "precision=8: no such precision"),
+        (["device=tpu"], "device=tpu: no such device"),
+        (["threads=0"], "threads=0: auto, or a number from 1 on"),
+        (["-m", "jobs=0"], "jobs=0: auto, or a number from 1 on"),
+        (["report", "runs/none"], "runs/none: no such study"),
+        (["resize", "hr/0.png"], "2 places are needed, not 1; usage: python -m srbench resize IN OUT"),
+        (["resize", "hr/0.png", "out.png", "scale=half"], "resize: scale=half: a number or a fraction is needed"),
+        (["resize", "none.png", "out.png", "scale=1/2"], "none.png: no such image"),
+    ],
+)
+def test_is_told_in_one_line(fails, words, line):
+    assert line in fails(*words)
+
+
+def test_a_checkpoint_of_another_network_lists_the_keys(srbench, fails):
+    save_file({"b1.weight": torch.zeros(3)}, srbench.folder / "other.safetensors")
+    line = fails(*srbench.data, *TINY, "budget=none", "checkpoint=other.safetensors")
+    assert "not weights of this CARN: " in line
+    assert "1 unexpected (b1.weight)" in line
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image"])
+def test_an_image_that_cannot_be_read_is_named(srbench, fails, content):
+    (srbench.folder / "hr" / "1.png").write_bytes(content)
+    assert "hr/1.png: cannot be read as an image" in fails(*srbench.data, *TINY)
+
+
+def test_lr_of_another_size_is_named(srbench, fails):
+    for name, size in (("HR/a.png", 16), ("LR_bicubic/X2/ax2.png", 9)):
+        path = srbench.folder / "data/benchmark/Own" / name
+        path.parent.mkdir(parents=True)
+        write_image(path, np.zeros((size, size, 3), np.uint8))
+    assert "ax2.png: 9×9 is not 1/2 of a.png, 16×16" in fails("model=bicubic", "budget=none", "eval.datasets=[own]")
+
+
+def test_a_disk_that_cannot_be_written_is_named(srbench, fails):
+    (srbench.folder / "full").touch()
+    assert "cannot write full" in fails(*srbench.data, *TINY, "runs_dir=full")
+
+
+def test_a_disk_that_fills_up_while_training_ends_in_one_line(srbench):
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = srbench.start(*srbench.data, *TINY, "eval.save_images=0", preexec_fn=small_disk)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2, err
+    (line,) = err.strip().splitlines()
+    assert "cannot write" in line
+    assert "make room or set runs_dir=DIR" in line
+
+
+def test_a_mistake_found_by_the_second_run_keeps_the_first(srbench):
+    first = srbench(*srbench.data, *TINY)
+    assert first.returncode == 0, first.stderr
+    before = srbench.records("single")
+    assert srbench(*srbench.data, *TINY, "eval.datasets=[none]").returncode == 2
+    assert srbench.records("single") == before

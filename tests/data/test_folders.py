@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from srbench.data.folders import Folder, benchmark, benchmark_names
+from srbench.data.images import read_image, write_image
+from srbench.data.resize import imresize
+from srbench.errors import UserError
+
+
+def make_images(folder, names, height=16, width=20):
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(len(names))
+    for name in names:
+        write_image(folder / name, random.integers(0, 256, (height, width, 3), np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_every_tenth_file_validates(tmp_path):
+    make_images(tmp_path / "hr", [f"{i:02}.png" for i in range(21)])
+    folder = Folder(str(tmp_path / "hr"))
+    assert [file.stem for file in folder.valid()] == ["00", "10", "20"]
+    assert {file.stem for file in folder.train()} == {f"{i:02}" for i in range(21)} - {"00", "10", "20"}
+
+
+def test_a_valid_folder_validates_and_all_others_train(tmp_path):
+    make_images(tmp_path / "hr", ["a.png", "b.png"])
+    make_images(tmp_path / "hr" / "valid", ["c.png"])
+    folder = Folder(str(tmp_path / "hr"))
+    assert [file.stem for file in folder.train()] == ["a", "b"]
+    assert [file.stem for file in folder.valid()] == ["c"]
+
+
+def test_one_image_cannot_train_and_validate(tmp_path):
+    make_images(tmp_path / "hr", ["a.png"])
+    with pytest.raises(UserError, match="one image is not enough"):
+        Folder(str(tmp_path / "hr")).train()
+
+
+def test_a_missing_folder_is_named():
+    with pytest.raises(UserError, match=r"data\.root=/nowhere: no such folder"):
+        Folder("/nowhere")
+
+
+def test_lr_files_that_exist_are_used_as_they_are(tmp_path):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
+    make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
+    (pair,) = benchmark(tmp_path, "own", 2)
+    lr, hr = pair.read()
+    np.testing.assert_array_equal(lr, read_image(tmp_path / "benchmark/Own/LR_bicubic/X2/ax2.png"))
+    assert pair.resizer == "file"
+    assert hr.shape == (16, 20, 3)
+
+
+def test_other_lr_images_are_made_by_our_resizer_and_cached(tmp_path):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"], 17, 20)
+    (pair,) = benchmark(tmp_path, "OWN", 3)
+    lr, hr = pair.read()
+    assert hr.shape == (15, 18, 3)
+    np.testing.assert_array_equal(lr, imresize(hr, 1 / 3))
+    assert pair.resizer == "matlab-symmetric"
+    (cached,) = (tmp_path / "cache/srbench/lr").rglob("*.png")
+    write_image(cached, np.full((5, 6, 3), 9, np.uint8))
+    assert (pair.read()[0] == 9).all()
+
+
+def test_hr_may_exceed_lr_by_less_than_the_scale(tmp_path):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"], 17, 21)
+    make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
+    (pair,) = benchmark(tmp_path, "own", 2)
+    whole = read_image(tmp_path / "benchmark/Own/HR/a.png")
+    np.testing.assert_array_equal(pair.read()[1], whole[:16, :20])
+
+
+@pytest.mark.parametrize(("height", "width"), [(9, 10), (8, 11), (7, 10)])
+def test_lr_of_another_size_is_an_error(tmp_path, height, width):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
+    make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], height, width)
+    (pair,) = benchmark(tmp_path, "own", 2)
+    with pytest.raises(UserError, match=f"ax2.png: {width}×{height} is not 1/2 of a.png, 20×16"):
+        pair.read()
+
+
+def test_lr_and_hr_of_different_counts_are_an_error(tmp_path):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png", "b.png"])
+    make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
+    with pytest.raises(UserError, match=r"1 LR images for 2 HR images; bx2\.png is missing"):
+        benchmark(tmp_path, "own", 2)
+
+
+def test_an_unknown_set_names_those_that_are_there(tmp_path):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
+    assert benchmark_names(tmp_path) == ["own"]
+    with pytest.raises(UserError, match=r"eval.datasets=\[set5\].*there are val and own"):
+        benchmark(tmp_path, "set5", 2)

@@ -1,0 +1,144 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis.strategies import integers
+
+from srbench.data.degradations import ShrinkAndJpeg
+from srbench.data.images import write_image
+from srbench.data.patches import FixedPatches, Patches, Stream, turned
+from srbench.data.resize import imresize
+from srbench.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def files(tmp_path):
+    random = np.random.default_rng(0)
+    for i in range(3):
+        write_image(tmp_path / f"{i}.png", random.integers(0, 256, (40 + i, 50, 3), np.uint8))
+    return sorted(tmp_path.glob("*.png"))
+
+
+def test_a_batch_depends_on_seed_and_step_alone(files):
+    first = Patches(files, (2,), 4, 16, seed=7)
+    second = Patches(files, (2,), 4, 16, seed=7)
+    second.batch(3)
+    assert torch.equal(first.batch(5).hr, second.batch(5).hr)
+    assert torch.equal(first.batch(5).lr, second.batch(5).lr)
+    assert not torch.equal(first.batch(5).hr, first.batch(6).hr)
+    assert not torch.equal(first.batch(5).hr, Patches(files, (2,), 4, 16, seed=8).batch(5).hr)
+
+
+def places(image, crop):
+    """Where `crop` stands in `image`, as (top, left, turn)."""
+    found = []
+    for turn in range(8):
+        whole = turned(image, turn)
+        windows = np.lib.stride_tricks.sliding_window_view(whole, crop.shape)[:, :, 0]
+        found += [(int(y), int(x), turn) for y, x in np.argwhere((windows == crop).all(axis=(2, 3, 4)))]
+    return found
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_lr_and_hr_show_the_same_place_turned_alike(files, scale):
+    source = Patches(files, (scale,), 6, 24, seed=1)
+    batch = source.batch(0)
+    assert batch.hr.shape == (6, 24, 24, 3)
+    turns = set()
+    for lr, hr in zip(batch.lr.numpy(), batch.hr.numpy(), strict=True):
+        ((image, (top, left, turn)),) = [(i, p) for i in range(3) for p in places(source.hr[scale][i], hr)]
+        assert (top // scale, left // scale, turn) in places(source.lr[scale][image], lr)
+        turns.add(turn)
+    assert len(turns) > 1
+
+
+def test_lr_is_cut_from_the_shrunk_whole_image(files):
+    source = Patches(files, (2,), 1, 16, seed=0)
+    for hr, lr in zip(source.hr[2], source.lr[2], strict=True):
+        np.testing.assert_array_equal(lr, imresize(hr, 1 / 2))
+
+
+def test_a_patch_that_the_scale_does_not_divide_shrinks_to_one_that_it_does(files):
+    batch = Patches(files, (3,), 1, 16, seed=0).batch(0)
+    assert (batch.lr.shape[1], batch.hr.shape[1]) == (5, 15)
+
+
+def test_the_thumbnail_is_the_whole_images_turned_as_the_crop(files):
+    def mean_colour(lr):
+        return lr.mean((2, 3), keepdim=True) + torch.arange(4.0).reshape(2, 2)
+
+    source = Patches(files, (2,), 8, 16, seed=3, thumbnail=mean_colour)
+    batch = source.batch(0)
+    for thumbnail, hr in zip(batch.thumbnail.numpy(), batch.hr.numpy(), strict=True):
+        ((image, (_, _, turn)),) = [(i, p) for i in range(3) for p in places(source.hr[2][i], hr)]
+        np.testing.assert_array_equal(thumbnail, turned(source.thumbnails[2][image], turn))
+
+
+def test_several_scales_take_turns_by_the_step(files):
+    source = Patches(files, (2, 3, 4), 2, 24, seed=0)
+    batches = [source.batch(step) for step in range(60)]
+    counts = {scale: sum(batch.scale == scale for batch in batches) for scale in (2, 3, 4)}
+    assert min(counts.values()) > 10
+    assert all(batch.hr.shape[1] == batch.lr.shape[1] * batch.scale for batch in batches)
+
+
+def test_an_image_smaller_than_a_patch_is_named(files):
+    with pytest.raises(UserError, match=r"0\.png: 50×40 is smaller than a training patch \(budget\.hr_patch=41\)"):
+        Patches(files, (2,), 1, 41, seed=0)
+
+
+@given(height=integers(1, 6), width=integers(1, 6), turn=integers(0, 7))
+@settings(deadline=None)
+def test_the_eight_turns_differ_and_keep_every_pixel(height, width, turn):
+    image = np.arange(height * width).reshape(height, width)
+    assert sorted(turned(image, turn).ravel()) == list(range(height * width))
+    if height > 1 and width > 1:
+        assert len({turned(image, other).tobytes() + bytes(turned(image, other).shape) for other in range(8)}) == 8
+
+
+def fixed(files, seed=0):
+    return FixedPatches(files, 2, 3, 32, seed, count=12, degrade=ShrinkAndJpeg(2))
+
+
+def test_fixed_patches_are_the_same_ones_each_epoch_in_another_order(files):
+    source = fixed(files)
+    epochs = [torch.cat([source.batch(step).hr for step in range(4 * e, 4 * e + 4)]) for e in range(2)]
+    as_sets = [sorted(patch.numpy().tobytes() for patch in epoch) for epoch in epochs]
+    assert as_sets[0] == as_sets[1]
+    assert len(set(as_sets[0])) == 12
+    assert not torch.equal(*epochs)
+
+
+def test_fixed_patches_depend_on_seed_and_step_alone(files):
+    first, second = fixed(files), fixed(files)
+    second.batch(9)
+    assert torch.equal(first.batch(2).lr, second.batch(2).lr)
+    assert not torch.equal(first.batch(2).hr, fixed(files, seed=1).batch(2).hr)
+
+
+def test_jpeg_of_low_quality_is_farther_from_the_image(files):
+    hr = np.kron(np.random.default_rng(0).integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    mild, harsh = (
+        np.mean(
+            [
+                np.abs(ShrinkAndJpeg(2, q, q)(hr, np.random.default_rng(i)) - imresize(hr, 0.5).astype(float))
+                for i in range(8)
+            ]
+        )
+        for q in (1, 80)
+    )
+    assert mild < harsh
+    assert ShrinkAndJpeg(2)(hr, np.random.default_rng(0)).shape == (32, 32, 3)
+
+
+def test_a_stream_goes_on_from_any_step(files):
+    source = Patches(files, (2,), 2, 16, seed=0)
+    for step, batch in enumerate(islice(Stream(source, 4), 3), 4):
+        assert torch.equal(batch.hr, source.batch(step).hr)
