@@ -121,8 +121,6 @@ def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
 
 
 def _of_another(pairs: list[ImagePair], index: int, model: nn.Module) -> Tensor:
-    if len(pairs) == 1:
-        raise ValueError("context=shuffled needs a data set of two images or more: it exchanges their embeddings.")
     other, _ = pairs[(index + 1) % len(pairs)].read()
     image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 255
     square: Tensor = model.make_thumbnail(image)  # type: ignore[operator]

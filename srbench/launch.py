@@ -20,7 +20,6 @@ from omegaconf import DictConfig, open_dict
 from rich.progress import Progress, TaskID
 
 from srbench import machine, progress, results
-from srbench.errors import UserError
 from srbench.plan import PlannedRun, planned
 from srbench.progress import console
 from srbench.record import record_death
@@ -154,8 +153,6 @@ def _slots(config: DictConfig) -> list[Slot]:
         number = len(devices)
     if config.jobs != "auto":
         number = config.jobs
-    if not isinstance(number, int) or number < 1:
-        raise UserError(f"jobs={number}: auto, or a number from 1 on")
     threads = (
         config.threads if config.threads != "auto" else 1 if device == "cpu" else max(1, machine.cores() // number)
     )

@@ -22,9 +22,14 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
             raise UserError(f"eval.metrics=[{metric}]: no such metric (there are {', '.join(METRICS)})")
     if not (config.eval.save_images == "all" or isinstance(config.eval.save_images, int)):
         raise UserError(f"eval.save_images={config.eval.save_images}: all, or a number of images")
+    if config.jobs != "auto" and not (isinstance(config.jobs, int) and config.jobs > 0):
+        raise UserError(f"jobs={config.jobs}: auto, or a number from 1 on")
     run_threads(config.threads)
     machine.pick_precision(config.precision, machine.pick_device(config.device))
-    datasets(planned)
+    found = datasets(planned) | ({"val": validation_pairs(planned)} if config.budget.steps else {})
+    alone = [name for name, pairs in found.items() if len(pairs) < 2]
+    if alone and getattr(model, "shuffle_thumbnails", False):
+        raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if config.checkpoint:
         load_weights(model, find_weights(config.checkpoint, config.weights_dir))
     has_weights = any(p.requires_grad for p in model.parameters())

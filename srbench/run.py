@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Keys of `recipe` that say how it is fed and stopped; the others are its constructor's.
 AROUND_THE_RECIPE = ("gradient_clip", "multi_scale", "degradation", "fixed_patches", "epoch_steps", "full")
+# What a record keeps when its run is not trained again: the results, and what the training ran on.
+KEPT = ("train", "cost", "latency", "scores", "missing", "device", "threads", "precision", "versions", "git", "started")
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
@@ -47,8 +49,8 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
         if config.force:
             _forget(folder)
         before = results.read_record(folder) or {}
-        # A run that is done and fails at something new, another data set say, keeps what it has.
-        record |= {key: before[key] for key in ("train", "cost", "latency", "scores", "missing") if key in before}
+        # A run that is evaluated again, or that fails at something new, keeps what it has.
+        record |= {key: before[key] for key in KEPT if key in before}
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
         model, train = _trained_model(planned, device, tell)
         record["train"] = train or before.get("train", {})

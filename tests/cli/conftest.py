@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -49,7 +50,9 @@ class Shell:
 def srbench(tmp_path: Path) -> Shell:
     make_images(tmp_path / "hr", 4)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA"))}
-    return Shell(tmp_path, environment | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "200"})
+    environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "200"}
+    # Matplotlib would list the fonts anew in each test's own cache.
+    return Shell(tmp_path, environment | {"MPLCONFIGDIR": matplotlib.get_configdir()})
 
 
 def make_images(folder: Path, number: int) -> None:

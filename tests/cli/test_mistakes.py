@@ -85,9 +85,10 @@ def test_a_disk_that_fills_up_while_training_ends_in_one_line(srbench):
     process = srbench.start(*srbench.data, *TINY, "eval.save_images=0", preexec_fn=small_disk)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2, err
-    (line,) = err.strip().splitlines()
-    assert "cannot write" in line
-    assert "make room or set runs_dir=DIR" in line
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert "cannot write" in lines[0]
+    assert "make room or set runs_dir=DIR" in lines[0]
 
 
 def test_a_mistake_found_by_the_second_run_keeps_the_first(srbench):

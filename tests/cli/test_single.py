@@ -1,0 +1,154 @@
+"""One run through the real command line, the verbs, and the front door."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import TINY, make_images
+
+from srbench.data.images import read_image, write_image
+from srbench.data.resize import imresize
+
+
+def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
+    done = srbench(*srbench.data, *TINY)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (srbench.folder / "runs/single").glob("carn-*")
+    files = {path.name for path in folder.iterdir()}
+    expected = {"config.yaml", "losses.csv", "weights.safetensors", "result.json", "scores.csv", "images", "run.log"}
+    assert expected <= files
+    assert "last.ckpt" not in files
+    record = json.loads((folder / "result.json").read_text())
+    assert record["cost"]["params"] > 0
+    assert record["train"]["steps"] == 6
+    assert record["threads"] == len(os.sched_getaffinity(0))
+    assert folder.name == f"carn-default-x2-s0-{record['config_hash'][:8]}"
+    sr = read_image(folder / "images/val/0.png")
+    assert sr.shape == (40, 48, 3)
+    weights = (folder / "weights.safetensors").stat().st_mtime_ns
+    assert srbench(*srbench.data, *TINY).returncode == 0
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == weights
+    assert srbench(*srbench.data, *TINY, "force=true").returncode == 0
+    assert (folder / "weights.safetensors").stat().st_mtime_ns > weights
+
+
+def test_weights_of_one_run_are_evaluated_by_another(srbench):
+    assert srbench(*srbench.data, *TINY).returncode == 0
+    (folder,) = (srbench.folder / "runs/single").glob("carn-*")
+    checkpoint = f"checkpoint={folder / 'weights.safetensors'}"
+    plain = [word for word in srbench.data if not word.startswith("budget.")]
+    done = srbench(*plain, *TINY, "budget=none", checkpoint, "study=other")
+    assert done.returncode == 0, done.stderr
+    (record,) = [r for r in srbench.records("other").values() if r["model"] == "carn"]
+    assert record["scores"] == json.loads((folder / "result.json").read_text())["scores"]
+    assert record["train"] == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on(srbench, number):
+    words = [*srbench.data, *TINY, "budget.steps=400", "budget.val_every=20"]
+    process = srbench.start(*words)
+    deadline = time.monotonic() + 90
+    while not list(srbench.folder.glob("runs/single/carn-*/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), err
+    assert srbench(*words).returncode == 0
+    (folder,) = (srbench.folder / "runs/single").glob("carn-*")
+    steps = [line.split(",")[0] for line in (folder / "losses.csv").read_text().splitlines()[1:]]
+    assert steps == [str(step) for step in range(1, 401)]
+    assert "going on from step" in (folder / "run.log").read_text()
+
+
+def test_mossnet_trains_with_thumbnails_and_shuffles_them_when_evaluated(srbench):
+    words = ["model=mossnet", *srbench.data, "eval.save_images=0"]
+    assert "val has one image only" in srbench(*words, "model.context=shuffled").stderr
+    make_images(srbench.folder / "hr/valid", 2)
+    scores = {}
+    for context in ("on", "shuffled"):
+        done = srbench(*words, f"model.context={context}", "recipe.optimizer.lr=0.01")
+        assert done.returncode == 0, done.stderr
+        records = srbench.records("single").values()
+        (scores[context],) = [r for r in records if f"model.context={context}" in r["overrides"]]
+    losses = [path.read_bytes() for path in srbench.folder.glob("runs/single/mossnet-*/losses.csv")]
+    assert losses[0] == losses[1]
+    assert scores["on"]["scores"]["val"]["psnr"] == pytest.approx(scores["shuffled"]["scores"]["val"]["psnr"], abs=3)
+
+
+def test_bars_are_shown_at_a_terminal_only(srbench):
+    ours, theirs = pty.openpty()
+    process = srbench.start(*srbench.data, *TINY, "budget.steps=300", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    process.communicate(timeout=60)
+    assert b"loss 0." in shown
+    assert b"/300" in shown
+    assert "\x1b" not in srbench(*srbench.data, *TINY, "force=true").stderr
+
+
+def test_a_dry_run_trains_nothing(srbench):
+    done = srbench(*srbench.data, "dry_run=true")
+    assert "964,163 parameters" in done.stdout
+    assert not (srbench.folder / "runs/single").exists()
+
+
+def test_hydras_own_flags_work(srbench):
+    assert "ablation: atrous" in srbench("--help").stdout
+    shown = srbench("model=mossnet", "scale=4", "--cfg", "job").stdout
+    assert "srbench.models.mossnet.MossNet" in shown
+    assert "scale: 4" in shown
+
+
+def test_resize_equals_the_function(srbench):
+    done = srbench("resize", "hr/0.png", "small.png", "scale=1/3", "edge=replicate")
+    assert done.stdout == "small.png: 16×14\n"
+    expected = imresize(read_image(srbench.folder / "hr/0.png"), 1 / 3, edge="replicate")
+    np.testing.assert_array_equal(read_image(srbench.folder / "small.png"), expected)
+    srbench("resize", "hr", "out", "scale=2")
+    assert [path.name for path in sorted((srbench.folder / "out").iterdir())] == ["0.png", "1.png", "2.png", "3.png"]
+
+
+def test_a_bicubic_run_scores_benchmark_sets(srbench):
+    for name, image in (("a", 3), ("b", 5)):
+        path = srbench.folder / f"data/benchmark/Own/HR/{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, np.random.default_rng(image).integers(0, 256, (33, 40, 3), np.uint8))
+    done = srbench(
+        "model=bicubic", "budget=none", "eval.datasets=[OWN]", "eval.metrics=[psnr,lpips]", "eval.latency=false"
+    )
+    assert done.returncode == 0, done.stderr
+    (record,) = srbench.records("single").values()
+    assert record["scores"]["own"].keys() == {"psnr"}
+    assert "alexnet_features.safetensors" in record["missing"]["lpips"]
+    rows = next(srbench.folder.glob("runs/single/*/scores.csv")).read_text().splitlines()
+    assert rows[1].startswith("own,a,")
+    assert rows[1].endswith(",y,matlab-symmetric")
+
+
+@pytest.mark.parametrize(
+    "module", ["srbench", "srbench.__main__", "srbench.app", "srbench.results", "srbench.reports.page"]
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(module):
+    code = f"import sys, {module}; print([name for name in ('torch', 'lightning', 'lpips') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_help_imports_neither_torch_nor_pandas(srbench):
+    code = "import sys; sys.argv = ['srbench', '--help']; from srbench.__main__ import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=srbench.folder)
+    assert done.stdout.endswith("[]\n")
