@@ -4,7 +4,7 @@ import logging
 import os
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -16,6 +16,9 @@ from omegaconf import DictConfig
 from srbench import progress
 from srbench.errors import UserError
 from srbench.locations import PLUGINS, conf_folder
+
+if TYPE_CHECKING:
+    from srbench.plan import PlannedRun
 
 
 class Leave(BaseException):
@@ -50,24 +53,28 @@ def task(config: DictConfig) -> None:
 
 def _run(config: DictConfig) -> None:
     from srbench.plan import planned
-    from srbench.run import run
 
     one = planned(config, HydraConfig.get())
     if HydraConfig.get().mode == RunMode.RUN:
         _alone(one)
     elif progress.listener:
-        run(one, progress.listener)
+        _execute(one, progress.listener)
     else:
         with progress.bar(one.folder.name) as tell:
-            run(one, tell)
+            _execute(one, tell)
 
 
-def _alone(planned_run: Any) -> None:
+def _execute(one: "PlannedRun", tell: progress.Listener) -> None:
+    from srbench.run import run  # Lightning takes seconds to import: only when everything has been checked
+
+    run(one, tell)
+
+
+def _alone(planned_run: "PlannedRun") -> None:
     """One run outside a grid, and before it the bicubic run that it is compared with."""
     from srbench import results
     from srbench.plan import build_on_meta, planned, reference_overrides
     from srbench.preflight import check, unfinished
-    from srbench.run import run
 
     loader = GlobalHydra.instance().config_loader()
     overrides = reference_overrides(planned_run.overrides)
@@ -89,7 +96,7 @@ def _alone(planned_run: Any) -> None:
     for each in runs:
         if unfinished(each):
             with progress.bar(each.folder.name) as tell:
-                run(each, tell)
+                _execute(each, tell)
         for dataset, scores in (results.read_record(each.folder) or {})["scores"].items():
             print(f"{each.name} {dataset}: " + ", ".join(f"{m.upper()} {float(v):.4f}" for m, v in scores.items()))
     print(f"run: {planned_run.folder}")

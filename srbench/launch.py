@@ -7,8 +7,9 @@ the number of cores, and a run that crashes or is killed takes no other with it.
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -40,12 +41,21 @@ class Slot:
 class Job:
     """One run, its process while it has one, and how it ended: None or the reason why not well."""
 
-    config: DictConfig
-    run: PlannedRun
+    compose: Callable[[], DictConfig]
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     bar: TaskID | None = None
     error: str | None = None
+
+    @cached_property
+    def config(self) -> DictConfig:
+        """Composed when the job starts, so that the first of many need not wait for the last."""
+        return self.compose()
+
+    @cached_property
+    def run(self) -> PlannedRun:
+        """What the config describes."""
+        return planned(self.config, self.config.hydra)
 
 
 def launch(
@@ -56,7 +66,7 @@ def launch(
     Where runs share the machine, their latency is measured afterwards, one at a time with all cores. KeyboardInterrupt
     asks every run to stop where it can go on later, and waits for that.
     """
-    jobs = [_job(context, config, overrides, first + i) for i, overrides in enumerate(job_overrides)]
+    jobs = [Job(partial(_compose, context, config, words, first + i)) for i, words in enumerate(job_overrides)]
     slots = _slots(config)
     together = len(slots) > 1 and len(jobs) > 1
     pool = _Pool(context, task)
@@ -134,11 +144,11 @@ def _child(pipe: Connection, log_file: str, context: HydraContext, task: TaskFun
         raise SystemExit(1)
 
 
-def _job(context: HydraContext, config: DictConfig, overrides: Sequence[str], index: int) -> Job:
+def _compose(context: HydraContext, config: DictConfig, overrides: Sequence[str], index: int) -> DictConfig:
     composed = context.config_loader.load_sweep_config(config, list(overrides))
     with open_dict(composed):
         composed.hydra.job.id, composed.hydra.job.num = str(index), index
-    return Job(composed, planned(composed, composed.hydra))
+    return composed
 
 
 def _slots(config: DictConfig) -> list[Slot]:

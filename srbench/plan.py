@@ -84,6 +84,7 @@ def planned(config: DictConfig, hydra: Any) -> PlannedRun:
     target = any(override_key(o) == "model._target_" for o in overrides)
     name = str(config.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
     job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.set_struct(job, True)
     return PlannedRun(name, overrides, job, OmegaConf.to_container(job.labels))  # type: ignore[arg-type]
 
 

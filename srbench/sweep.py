@@ -18,13 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from srbench import results
 from srbench.ablations import Ablation, SavedSweep, as_override, load_sweep, parse_ablation
+from srbench.compose import Composer
 from srbench.errors import UserError
 from srbench.locations import sweep_folders
 from srbench.plan import (
     PlannedRun,
     build_on_meta,
     override_key,
-    planned,
     reference_overrides,
     scales_that_build,
 )
@@ -45,6 +45,7 @@ class Grid:
 
     def __init__(self, loader: ConfigLoader, config: DictConfig, launcher: Launcher) -> None:
         self.loader, self.config, self.launcher = loader, config, launcher
+        self.compose = Composer(loader, config)
 
     def run(self, arguments: list[str]) -> None:
         """Plans, launches what is not done, reports. Exits with 1 if a run failed.
@@ -109,14 +110,14 @@ class Grid:
         for base in request.bases():
             model = tuple(o for o in base if override_key(o).partition(".")[0] == "model")
             if model not in classes:
-                classes[model] = self._compose(base).class_name
+                classes[model] = self.compose(base).class_name
             arms = request.arms(classes[model])
             skipped |= {ablation.name for ablation in request.ablations if not ablation.variants(classes[model])}
             if request.ablations and not arms:
                 continue
             for factors, membership in arms or [([], None)]:
                 _refuse_double(factors, base, membership)
-                run = self._compose([*base, *factors])
+                run = self.compose([*base, *factors])
                 _merge(runs, run, [membership] if membership else [])
         for name in sorted(skipped):
             classes_of = next(a for a in request.ablations if a.name == name).applies_to
@@ -130,13 +131,9 @@ class Grid:
         """The runs, and before them the bicubic run of each scale and data."""
         references: dict[str, PlannedRun] = {}
         for words in dict.fromkeys(tuple(reference_overrides(run.overrides)) for run in runs):
-            _merge(references, self._compose(list(words)), [])
+            _merge(references, self.compose(list(words)), [])
         hashes = {run.config_hash for run in runs}
         return [*(run for run in references.values() if run.config_hash not in hashes), *runs]
-
-    def _compose(self, overrides: list[str]) -> PlannedRun:
-        config = self.loader.load_sweep_config(self.config, list(overrides))
-        return planned(config, config.hydra)
 
 
 class _Request:

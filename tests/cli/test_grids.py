@@ -127,7 +127,7 @@ def process_of(log: Path) -> int | None:
     return None
 
 
-def checkpointed(folder: Path):
+def checkpointed(folder: Path) -> list[Path]:
     return sorted(folder.glob("runs/carn/carn-*/last.ckpt"))
 
 
@@ -140,44 +140,35 @@ def words(srbench) -> list[str]:
     return ["-m", *srbench.data, *TINY, *LONG, "seed=0,1"]
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    ours, theirs = weights_of(one), weights_of(other)
-    assert ours.keys() == theirs.keys()
-    assert len(ours) == 2
-    for name, weights in ours.items():
-        assert all((tensor == theirs[name][key]).all() for key, tensor in weights.items())
+def test_what_was_killed_or_interrupted_goes_on_to_the_same_weights(srbench, words):
+    assert srbench(*words, "runs_dir=whole/runs").returncode == 0
+    whole = weights_of(srbench.folder / "whole")
 
-
-def test_a_killed_run_fails_alone_and_goes_on_later_to_the_same_weights(srbench, words):
-    process = srbench.start(*words)
-    checkpoint = wait_for(lambda: checkpointed(srbench.folder))[0]
-    os.kill(wait_for(lambda: process_of(checkpoint.parent / "run.log")), signal.SIGKILL)
+    process = srbench.start(*words, "runs_dir=killed/runs")
+    killed = wait_for(lambda: checkpointed(srbench.folder / "killed"))[0].parent
+    os.kill(wait_for(lambda: process_of(killed / "run.log")), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     assert "killed by SIGKILL (out of memory?)" in err
-    records = srbench.records("carn")
-    assert sorted(record["status"] for record in records.values()) == ["done", "done", "failed"]
-    assert srbench(*words).returncode == 0
-    log = (checkpoint.parent / "run.log").read_text()
-    assert "going on from step" in log
-    (srbench.folder / "whole").mkdir()
-    assert srbench(*words, "runs_dir=whole/runs").returncode == 0
-    assert_same_weights(srbench.folder / "runs", srbench.folder / "whole")
+    statuses = [json.loads(path.read_text())["status"] for path in killed.parent.glob("*/result.json")]
+    assert sorted(statuses) == ["done", "done", "failed"]
 
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_grid_leaves_what_can_go_on(srbench, words, number):
-    process = srbench.start(*words)
-    wait_for(lambda: checkpointed(srbench.folder))
-    process.send_signal(number)
+    process = srbench.start(*words, "runs_dir=stopped/runs")
+    stopped = wait_for(lambda: checkpointed(srbench.folder / "stopped"))[0].parent
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert checkpointed(srbench.folder)
-    assert not any(record["status"] == "failed" for record in srbench.records("carn").values())
-    assert not process_of(checkpointed(srbench.folder)[0].parent / "run.log")
-    assert srbench(*words).returncode == 0
-    assert {record["status"] for record in srbench.records("carn").values()} == {"done"}
+    assert (stopped / "last.ckpt").is_file()
+    assert not process_of(stopped / "run.log")
+    assert all('"failed"' not in path.read_text() for path in stopped.parent.glob("*/result.json"))
+
+    for folder, run in (("killed", killed), ("stopped", stopped)):
+        assert srbench(*words, f"runs_dir={folder}/runs").returncode == 0
+        assert "going on from step" in (run / "run.log").read_text()
+        ours = weights_of(srbench.folder / folder)
+        assert ours.keys() == whole.keys()
+        assert all((ours[name][key] == tensor).all() for name in whole for key, tensor in whole[name].items())
 
 
 def test_runs_stop_when_their_launcher_is_killed(srbench, words):

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from srbench.data.folders import benchmark
+from srbench.data.images import write_image
+from srbench.data.pairs import ImagePair
+from srbench.evaluation import Scorer, evaluate, make_scorer, mean_scores, super_resolve
+from srbench.metrics.fidelity import Protocol
+from srbench.models.bicubic import Bicubic
+from srbench.models.carn import CARN
+from srbench.weights import load_weights
+
+Y, Y_UINT8 = Protocol("y", "luma"), Protocol("y_uint8", "luma_rounded")
+
+
+def silent(*_):
+    pass
+
+
+def scores(model, shared, scale, protocol, metrics=("psnr", "ssim")):
+    pairs = {"set5": benchmark(shared / "data", "Set5", scale)}
+    scorer = make_scorer(metrics, protocol, [shared / "weights"])
+    return mean_scores(evaluate(model, pairs, scorer, "cpu", silent, silent))["set5"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "float_luma", "rounded_luma"),
+    [
+        (2, (37.6817, 0.9595), (37.60, 0.9585)),
+        (3, (34.0612, 0.9248), (34.03, 0.9237)),
+        (4, (31.8847, 0.8910), (31.87, 0.8899)),
+    ],
+)
+def test_the_published_weights_of_carn_m_give_the_published_scores(shared, scale, float_luma, rounded_luma):
+    model = CARN(scale=scale, scales=[2, 3, 4], unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
+    load_weights(model, shared / "reference/checkpoints/carn_m.safetensors")
+    found = scores(model, shared, scale, Y)
+    assert found["psnr"] == pytest.approx(float_luma[0], abs=1e-3)
+    assert found["ssim"] == pytest.approx(float_luma[1], abs=1e-4)
+    found = scores(model, shared, scale, Y_UINT8)
+    assert found["psnr"] == pytest.approx(rounded_luma[0], abs=0.01)
+    assert found["ssim"] == pytest.approx(rounded_luma[1], abs=1e-4)
+
+
+def test_the_bicubic_row_of_set5_is_the_known_one(shared):
+    found = scores(Bicubic(2), shared, 2, Y, ("psnr", "ssim", "rmse"))
+    assert found["psnr"] == pytest.approx(33.67, abs=0.01)
+    assert found["ssim"] == pytest.approx(0.9302, abs=2e-3)
+
+
+class Doubled(nn.Module):
+    """Nearest neighbour plus what the thumbnail says."""
+
+    thumbnail = 2
+    shuffle_thumbnails = True
+
+    @staticmethod
+    def make_thumbnail(lr):
+        return lr.mean((2, 3), keepdim=True)
+
+    def forward(self, lr, thumbnail=None):
+        square = self.make_thumbnail(lr) if thumbnail is None else thumbnail
+        return nn.functional.interpolate(lr, scale_factor=2) * 0 + square
+
+
+def test_shuffled_thumbnails_are_the_next_images(tmp_path):
+    pairs = []
+    for i, grey in enumerate((10, 90, 200)):
+        write_image(tmp_path / f"{i}.png", np.full((16, 16, 3), grey, np.uint8))
+        pairs.append(ImagePair(str(i), tmp_path / f"{i}.png", None, 2))
+    seen = []
+    evaluate(
+        Doubled(),
+        {"x": pairs},
+        Scorer([], Y, None, {}),
+        "cpu",
+        silent,
+        lambda d, i, n, sr: seen.append(int(sr[0, 0, 0])),
+    )
+    assert seen == [90, 200, 10]
+
+
+def test_sr_is_clipped_and_rounded():
+    class Shifted(nn.Module):
+        def forward(self, lr):
+            return nn.functional.interpolate(lr, scale_factor=2) * 2 - 0.5 + 0.3 / 255
+
+    lr = np.array([[[0, 100, 250]]], np.uint8)
+    sr = super_resolve(Shifted(), lr, "cpu")
+    np.testing.assert_array_equal(sr, np.broadcast_to([0, round(200 - 127.5 + 0.3), 255], (2, 2, 3)))
+
+
+def test_a_metric_that_cannot_be_had_is_missing_with_its_reason(tmp_path):
+    scorer = make_scorer(["psnr", "lpips"], Y, [tmp_path])
+    assert "alexnet_features.safetensors" in scorer.missing["lpips"]
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    assert scorer(image, image, 2).keys() == {"psnr"}
+
+
+def test_an_image_too_small_for_lpips_leaves_the_set_without_it(tmp_path, shared):
+    for i, size in enumerate((40, 24)):
+        write_image(tmp_path / f"{i}.png", np.random.default_rng(i).integers(0, 256, (size, size, 3), np.uint8))
+    pairs = [ImagePair(str(i), tmp_path / f"{i}.png", None, 2) for i in range(2)]
+    scorer = make_scorer(["psnr", "lpips"], Y, [shared / "weights"])
+    rows = evaluate(Bicubic(2), {"x": pairs}, scorer, "cpu", silent, silent)
+    assert mean_scores(rows)["x"].keys() == {"psnr"}
+    assert "31×31" in scorer.missing["lpips"]
+
+
+def test_equal_images_have_infinite_psnr():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    assert Scorer(["psnr", "ssim", "rmse"], Y, None, {})(image, image, 2) == {"psnr": np.inf, "ssim": 1.0, "rmse": 0.0}
+
+
+def test_evaluation_is_in_float32_and_leaves_the_threads_alone(tmp_path):
+    class Looks(nn.Module):
+        def forward(self, lr):
+            assert lr.dtype == torch.float32
+            assert not torch.is_autocast_enabled("cpu")
+            return nn.functional.interpolate(lr, scale_factor=2)
+
+    threads = torch.get_num_threads()
+    write_image(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
+    pairs = {"x": [ImagePair("a", tmp_path / "a.png", None, 2)]}
+    evaluate(Looks(), pairs, Scorer(["psnr"], Y, None, {}), "cpu", silent, silent)
+    assert torch.get_num_threads() == threads
