@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -69,6 +70,7 @@ def launch(
     jobs = [Job(partial(_compose, context, config, words, first + i)) for i, words in enumerate(job_overrides)]
     slots = _slots(config)
     together = len(slots) > 1 and len(jobs) > 1
+    warm_up()
     pool = _Pool(context, task)
     pool.run(jobs, slots, "runs", {"eval": {"latency": bool(config.eval.latency) and not together}})
     late = [job for job in jobs if together and config.eval.latency and job.error is None]
@@ -77,11 +79,16 @@ def launch(
     return [_returned(job) for job in jobs]
 
 
+def warm_up() -> None:
+    """Starts the server that runs are forked from; it imports what they need, seconds' worth, in the background."""
+    multiprocessing.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
+
+
 class _Pool:
     def __init__(self, context: HydraContext, task: TaskFunction) -> None:
         self.context, self.task = context, task
         self.processes = multiprocessing.get_context("forkserver")
-        self.processes.set_forkserver_preload(PRELOADED)
 
     def run(self, jobs: list[Job], slots: list[Slot], what: str, changes: dict[str, Any]) -> None:
         """Runs every job in a process of its own, as many at a time as there are slots."""

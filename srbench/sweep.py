@@ -54,6 +54,8 @@ class Grid:
         """
         request = self._request(arguments)
         runs = self._with_reference(self._expand(request))
+        if not self.config.dry_run and hasattr(self.launcher, "warm_up"):
+            self.launcher.warm_up()
         params = {run.folder.name: parameters for run, parameters in _checked(runs)}
         runs = [run for run in runs if run.folder.name in params]
         if self.config.dry_run:

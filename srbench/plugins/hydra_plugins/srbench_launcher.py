@@ -15,6 +15,12 @@ class LocalLauncher(Launcher):
         """Hydra's hook."""
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
+    def warm_up(self) -> None:
+        """Lets the imports of the runs begin while the grid is still being checked."""
+        from srbench.launch import warm_up
+
+        warm_up()
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's hook: one process a run."""
         from srbench.launch import launch
