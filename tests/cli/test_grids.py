@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TINY
 from safetensors.torch import load_file
+
+from tests.cli.conftest import TINY
 
 SMALL = ["model.width=4", "model.units=1"]
 LONG = ["budget.steps=400", "budget.val_every=20"]

@@ -5,10 +5,10 @@ import resource
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from safetensors.torch import save_file
 
 from srbench.data.images import write_image
+from tests.cli.conftest import TINY
 
 
 @pytest.mark.parametrize(

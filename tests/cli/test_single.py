@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
-from conftest import TINY, make_images
 
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
+from tests.cli.conftest import TINY, make_images
 
 
 def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
