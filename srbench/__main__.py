@@ -26,8 +26,9 @@ def main() -> None:
             app.main()
     except KeyboardInterrupt:
         _leave(130, "interrupted; the same command goes on from here")
-    except BrokenPipeError:
-        _leave(0, "")
+    except BrokenPipeError:  # whoever read the output has left; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(1, "")
     except FailedRunError as error:
         _leave(1, str(error))
     except Exception as error:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
+from srbench.metrics.cost import exact_float32
 from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable
 from srbench.progress import Listener
@@ -86,6 +87,8 @@ def evaluate(
     for dataset, pairs in datasets.items():
         for index, pair in enumerate(pairs):
             lr, hr = pair.read()
+            if getattr(model, "scales", None):  # a training on several scales leaves the last batch's
+                model.scale = pair.scale  # type: ignore[assignment]
             thumbnail = None
             if getattr(model, "shuffle_thumbnails", False):
                 thumbnail = _of_another(pairs, index, model)
@@ -103,9 +106,9 @@ def evaluate(
 @torch.inference_mode()
 def super_resolve(model: nn.Module, lr: np.ndarray, device: str, thumbnail: Tensor | None = None) -> np.ndarray:
     """uint8 (h, w, 3) → uint8 (sh, sw, 3): the model's output clipped to [0, 1] and rounded."""
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     image = torch.from_numpy(lr).to(device).permute(2, 0, 1)[None].float() / 255
-    sr = model(image) if thumbnail is None else model(image, thumbnail.to(device))
+    with exact_float32():
+        sr = model(image) if thumbnail is None else model(image, thumbnail.to(device))
     pixels: np.ndarray = (sr[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     return pixels
 

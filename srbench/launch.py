@@ -7,6 +7,7 @@ the number of cores, and a run that crashes or is killed takes no other with it.
 import multiprocessing
 import os
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -64,18 +65,18 @@ def launch(
 ) -> list[JobReturn]:
     """Hydra's contract: one return per job, of failed ones too, numbered from `first`.
 
-    Where runs share the machine, their latency is measured afterwards, one at a time with all cores. KeyboardInterrupt
-    asks every run to stop where it can go on later, and waits for that.
+    Latency is measured when all else is done, one run at a time with all cores. KeyboardInterrupt asks every run to
+    stop where it can go on later, and waits for that.
     """
     jobs = [Job(partial(_compose, context, config, words, first + i)) for i, words in enumerate(job_overrides)]
-    slots = _slots(config)
-    together = len(slots) > 1 and len(jobs) > 1
+    first_config = jobs[0].config  # a saved sweep may set jobs, threads and device, which `config` does not show
+    slots = _slots(first_config)
     warm_up()
     pool = _Pool(context, task)
-    pool.run(jobs, slots, "runs", {"eval": {"latency": bool(config.eval.latency) and not together}})
-    late = [job for job in jobs if together and config.eval.latency and job.error is None]
-    alone = [Slot(slots[0].device, machine.cores())]
-    pool.run(late, alone, "latencies", {"eval": {"latency": True}, "force": False})
+    pool.run(jobs, slots, "runs", {"eval": {"latency": False}})
+    late = [job for job in jobs if job.error is None and job.config.eval.latency and not _timed(job)]
+    threads = machine.cores() if first_config.threads == "auto" else first_config.threads
+    pool.run(late, [Slot(slots[0].device, threads)], "latencies", {"force": False})
     return [_returned(job) for job in jobs]
 
 
@@ -110,8 +111,8 @@ class _Pool:
                     bars.update(
                         whole, completed=len(jobs) - len(waiting) - sum(_left(j, bars) for j, _ in running.values())
                     )
-            except KeyboardInterrupt:
-                _stop([job for job, _ in running.values()])
+            except BaseException:
+                _stop(jobs)
                 raise
 
     def _start(self, job: Job, slot: Slot, changes: dict[str, Any], bars: Progress) -> None:
@@ -148,6 +149,7 @@ def _child(pipe: Connection, log_file: str, context: HydraContext, task: TaskFun
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     if ended.status != JobStatus.COMPLETED:
+        traceback.print_exception(ended._return_value)
         raise SystemExit(1)
 
 
@@ -207,16 +209,22 @@ def _finish(job: Job, slot: Slot, bars: Progress) -> None:
     job.process.join()
     bars.remove_task(job.bar)
     code, name = job.process.exitcode, job.run.folder.name
+    job.process.close()  # three file descriptors a run, which a grid of hundreds has not got
+    job.process = None
+    if job.pipe is not None:
+        job.pipe.close()
+        job.pipe = None
     record = results.read_record(job.run.folder) or {}
-    if code == 0:
+    if code == 0 and record.get("status") == "done":
         console.print(f"{name}: {_in_words(record)}")
         return
-    if code not in (1, 130):
-        reason = _of_death(code)
-        record_death(job.run, slot.device, reason)
-        job.error = reason
+    if code == 130:
+        job.error = "interrupted"
+    elif record.get("status") != "failed" or code != 1:
+        job.error = _of_death(code)
+        record_death(job.run, slot.device, job.error)
     else:
-        job.error = record.get("error") or "interrupted"
+        job.error = record["error"]
     console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
 
 
@@ -247,6 +255,10 @@ def _stop(jobs: list[Job]) -> None:
             job.process.join(GRACE_SECONDS)
             if job.process.exitcode is None:
                 job.process.kill()
+
+
+def _timed(job: Job) -> bool:
+    return bool((results.read_record(job.run.folder) or {}).get("latency"))
 
 
 def _returned(job: Job) -> JobReturn:

@@ -55,8 +55,10 @@ def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     config = planned.config
     if record["protocol"] != config.protocol.name:
         return True
+    folders = weights_folders(config.weights_dir)
     missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
-    if make_scorer(missing, build(config.protocol, "protocol"), weights_folders(config.weights_dir)).lpips:
+    lacked_backbone = record["missing"].get("lpips", "").startswith("LPIPS needs ")
+    if lacked_backbone and make_scorer(missing, build(config.protocol, "protocol"), folders).lpips:
         return True
     wanted = [metric for metric in config.eval.metrics if metric not in missing]
     return any(
@@ -95,6 +97,8 @@ def _check_recipe(planned: PlannedRun, model: nn.Module) -> None:
     recipe, budget = planned.config.recipe, planned.config.budget
     if recipe.multi_scale and not getattr(model, "scales", None):
         raise UserError(f"recipe.multi_scale=true: model={planned.name} has one scale; use model=carn_multiscale")
+    if recipe.multi_scale and recipe.degradation:
+        raise UserError("recipe.multi_scale=true: a recipe.degradation makes one scale only; use one of the two")
     if recipe.fixed_patches and not recipe.degradation:
         raise UserError(f"recipe.fixed_patches={recipe.fixed_patches}: needs a recipe.degradation")
     if recipe.degradation and getattr(model, "thumbnail", None):

@@ -30,7 +30,7 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("srbench")
     logger.addHandler(handler)
-    record = _head(planned, device)
+    record, began = _head(planned, device), time.time()
     try:
         yield record
     except KeyboardInterrupt:
@@ -39,7 +39,7 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
     except Exception as error:
         with (folder / "run.log").open("a") as file:
             file.write(traceback.format_exc())
-        _write_failure(folder, record, _in_one_line(error))
+        _write_failure(folder, record | {"seconds": round(time.time() - began, 3)}, _in_one_line(error))
         raise
     finally:
         logger.removeHandler(handler)
@@ -48,7 +48,9 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
 
 def record_death(planned: PlannedRun, device: str, reason: str) -> None:
     """The record of a run whose process ended without writing one, killed say."""
-    _write_failure(planned.folder, _head(planned, device) | (results.read_record(planned.folder) or {}), reason)
+    before = results.read_record(planned.folder) or {}
+    kept = {key: before[key] for key in ("train", "cost", "latency", "scores", "missing", "seconds") if key in before}
+    _write_failure(planned.folder, _head(planned, device) | kept, reason)
 
 
 def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
@@ -77,12 +79,12 @@ def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": machine.pick_precision(planned.config.precision, device),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": time.time(),
+        "seconds": 0.0,
     }
 
 
 def _write_failure(folder: Path, record: dict[str, Any], reason: str) -> None:
-    failed = record | {"status": "failed", "error": reason, "seconds": round(time.time() - record["seconds"], 3)}
+    failed = record | {"status": "failed", "error": reason}
     try:
         results.write_record(folder / "result.json", failed)
     except OSError as disk:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import shlex
 import time
 from dataclasses import asdict
 from io import StringIO
@@ -17,7 +18,7 @@ from torch import nn
 from srbench import machine, results
 from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches
-from srbench.evaluation import Row, evaluate, make_scorer, mean_scores
+from srbench.evaluation import METRICS, Row, evaluate, make_scorer, mean_scores
 from srbench.metrics import cost
 from srbench.plan import PlannedRun, build
 from srbench.preflight import datasets, run_threads, unscored, validation_pairs
@@ -45,23 +46,28 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
     device = machine.pick_device(config.device)
     torch.set_num_threads(run_threads(config.threads))
     machine.keep_freed_memory()
+    began = time.time()
     with recorded(planned, device) as record:
-        if config.force:
-            _forget(folder)
         before = results.read_record(folder) or {}
-        # A run that is evaluated again, or that fails at something new, keeps what it has.
-        record |= {key: before[key] for key in KEPT if key in before}
+        if config.force and before.get("status") == "done":
+            _forget(folder)
+            before = {}
+        if (folder / "weights.safetensors").is_file() or not config.budget.steps:
+            # A run that is evaluated again, or that fails at something new, keeps what it has.
+            record |= {key: before[key] for key in KEPT if key in before}
+        log.info("%s", shlex.join(["python", "-m", "srbench", *planned.overrides]))
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
         model, train = _trained_model(planned, device, tell)
         record["train"] = train or before.get("train", {})
         if before.get("status") != "done" or unscored(planned, before):
-            record["scores"], record["missing"] = _scores(planned, model, device, tell)
+            record["scores"], record["missing"] = _scores(planned, model, device, before, tell)
         record["cost"] = before.get("cost") or _cost(model, config.scale, record["missing"])
         record["latency"] = before.get("latency") or _latency(planned, model, device, tell)
-        record["seconds"] = round(time.time() - record["seconds"] + before.get("seconds", 0), 3)
-        results.write_record(folder / "result.json", record | {"status": "done"})
+        seconds = round(time.time() - began + before.get("seconds", 0), 3)
+        done = record | {"status": "done", "error": None, "seconds": seconds}
+        results.write_record(folder / "result.json", done)
         (folder / "last.ckpt").unlink(missing_ok=True)
-    return record | {"status": "done"}
+    return done
 
 
 def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float] | None]:
@@ -105,6 +111,8 @@ def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -
         tell=tell,
     )
     numbers = fit(recipe, _patches(planned, model), training, planned.folder)
+    if config.recipe.multi_scale:
+        recipe.trained.scale = config.scale
     return recipe.trained, numbers
 
 
@@ -122,10 +130,14 @@ def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
 
 
 def _scores(
-    planned: PlannedRun, model: nn.Module, device: str, tell: Listener
+    planned: PlannedRun, model: nn.Module, device: str, before: dict[str, Any], tell: Listener
 ) -> tuple[dict[str, Any], dict[str, str]]:
+    """The mean scores and the reasons for missing ones; earlier ones of the same protocol stay."""
     config, folder = planned.config, planned.folder
-    scorer = make_scorer(config.eval.metrics, build(config.protocol, "protocol"), weights_folders(config.weights_dir))
+    same = before.get("status") == "done" and before["protocol"] == config.protocol.name
+    old = before["scores"] if same else {}
+    metrics = dict.fromkeys([*config.eval.metrics, *(metric for means in old.values() for metric in means)])
+    scorer = make_scorer(list(metrics), build(config.protocol, "protocol"), weights_folders(config.weights_dir))
     most = config.eval.save_images
 
     def keep(dataset: str, index: int, image: str, sr: np.ndarray) -> None:
@@ -135,8 +147,16 @@ def _scores(
             write_image(path, sr)
 
     rows = evaluate(model, datasets(planned), scorer, device, tell, keep)
-    results.write_file(folder / "scores.csv", _as_csv(rows).encode())
-    return mean_scores(rows), scorer.missing
+    means = mean_scores(rows)
+    kept = _kept_rows(folder / "scores.csv", [name for name in old if name not in means])
+    results.write_file(folder / "scores.csv", (_as_csv(rows) + kept).encode())
+    reasons = {key: reason for key, reason in before.get("missing", {}).items() if key not in METRICS}
+    return {name: scores for name, scores in old.items() if name not in means} | means, reasons | scorer.missing
+
+
+def _kept_rows(scores: Path, names: list[str]) -> str:
+    lines = scores.read_text().splitlines(keepends=True) if scores.is_file() else []
+    return "".join(line for line in lines if line.partition(",")[0] in names)
 
 
 def _as_csv(rows: list[Row]) -> str:
@@ -176,7 +196,8 @@ def _latency(planned: PlannedRun, model: nn.Module, device: str, tell: Listener)
     if not planned.config.eval.latency:
         return []
     tell("measures latency", 0, 1)
-    return [asdict(cost.latency(model.to(device), LATENCY_INPUT, LATENCY_INPUT))]
+    model = model.to(device).to(memory_format=torch.channels_last)
+    return [asdict(cost.latency(model, LATENCY_INPUT, LATENCY_INPUT))]
 
 
 def _forget(folder: Path) -> None:

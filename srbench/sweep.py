@@ -54,11 +54,11 @@ class Grid:
         """
         request = self._request(arguments)
         runs = self._with_reference(self._expand(request))
-        if not self.config.dry_run and hasattr(self.launcher, "warm_up"):
+        if not runs[0].config.dry_run and hasattr(self.launcher, "warm_up"):
             self.launcher.warm_up()
         params = {run.folder.name: parameters for run, parameters in _checked(runs)}
         runs = [run for run in runs if run.folder.name in params]
-        if self.config.dry_run:
+        if runs[0].config.dry_run:
             _print_plan(runs, params)
             return
         study_dir = runs[0].study_dir
@@ -66,7 +66,7 @@ class Grid:
         todo = [run for run in runs if unfinished(run)]
         console.print(f"{study_dir}: {len(runs)} runs, {len(runs) - len(todo)} done already, {len(todo)} to do")
         self._launch(todo)
-        finish(study_dir, Path(self.config.reports_dir).expanduser(), [run.folder.name for run in runs])
+        finish(study_dir, Path(runs[0].config.reports_dir).expanduser(), [run.folder.name for run in runs])
 
     def _launch(self, runs: list[PlannedRun]) -> None:
         if not runs:

@@ -33,6 +33,7 @@ class Patches:
     Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly.
     Several `scales`: each batch is of one of them, drawn uniformly. `thumbnail`: makes (1, 3, t, t) from the whole LR
     image (1, 3, H, W) in [0, 1]. `degrade`: makes LR from the HR crop, instead of cutting both from LR and HR images.
+    `turns`: 1 for crops as they stand.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Patches:
         seed: int,
         thumbnail: Callable[[Tensor], Tensor] | None = None,
         degrade: Degrade | None = None,
+        turns: int = 8,
     ) -> None:
-        self.scales, self.batch_size, self.seed, self.degrade = scales, batch_size, seed, degrade
+        self.scales, self.batch_size, self.seed, self.degrade, self.turns = scales, batch_size, seed, degrade, turns
         self.lr_sizes = {scale: hr_patch // scale for scale in scales}
         images = [read_image(file) for file in files]
         for file, image in zip(files, images, strict=True):
@@ -74,7 +76,7 @@ class Patches:
             index = random.integers(len(self.lr[scale]))
             small, large = self.lr[scale][index], self.hr[scale][index]
             top, left = (int(random.integers(length - size + 1)) for length in small.shape[:2])
-            turn = int(random.integers(8))
+            turn = int(random.integers(self.turns))
             crop = large[top * scale : (top + size) * scale, left * scale : (left + size) * scale]
             hr[i] = turned(crop, turn)
             lr[i] = (
@@ -107,7 +109,7 @@ class FixedPatches:
         if count < batch_size:
             raise UserError(f"recipe.fixed_patches={count}: fewer than budget.batch_size={batch_size}")
         self.scale, self.batch_size, self.seed, self.degrade = scale, batch_size, seed, degrade
-        source = Patches(files, (scale,), count, hr_patch, seed)
+        source = Patches(files, (scale,), count, hr_patch, seed, turns=1)
         self.hr = source.batch(0).hr.numpy()
         self.epoch_steps = count // batch_size
 

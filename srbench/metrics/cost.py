@@ -127,7 +127,7 @@ def latency(
     device = _device(model)
     copied = _copy(model, device).float().eval()
     lr = torch.rand(batch, 3, height, width, device=device)
-    with torch.inference_mode(), _exact_float32():
+    with torch.inference_mode(), exact_float32():
         _measure(copied, lr, warmup, 1, seconds)
         times = _measure(copied, lr, repeats, 5, seconds)
     low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
@@ -146,7 +146,7 @@ def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Me
         copied = _copy(model, device).float().eval()
         lr = torch.rand(batch, 3, height, width, device=device)
         torch.cuda.reset_peak_memory_stats(device)
-        with torch.inference_mode(), _exact_float32():
+        with torch.inference_mode(), exact_float32():
             copied(lr)
         torch.cuda.synchronize(device)
         return Memory(torch.cuda.max_memory_allocated(device) - before, "allocator")
@@ -202,7 +202,7 @@ def _explained(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _exact_float32() -> Iterator[None]:
+def exact_float32() -> Iterator[None]:
     """Without TF32, which a GPU's convolutions use by default."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

@@ -78,7 +78,10 @@ def fit(recipe: Supervised, source: Patches | FixedPatches, training: Training, 
             use_distributed_sampler=False,
         )
         recipe.to(memory_format=torch.channels_last)
-        trainer.fit(recipe, stream, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
+        try:
+            trainer.fit(recipe, stream, ckpt_path=str(checkpoint) if start else None, weights_only=start > 0 or None)
+        except SystemExit:  # Lightning's answer to a KeyboardInterrupt
+            raise KeyboardInterrupt from None
     if stop.asked and trainer.global_step < training.steps:
         raise KeyboardInterrupt
     rows.write()

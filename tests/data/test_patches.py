@@ -142,3 +142,10 @@ def test_a_stream_goes_on_from_any_step(files):
     source = Patches(files, (2,), 2, 16, seed=0)
     for step, batch in enumerate(islice(Stream(source, 4), 3), 4):
         assert torch.equal(batch.hr, source.batch(step).hr)
+
+
+def test_fixed_patches_are_not_turned(files):
+    source = fixed(files)
+    images = Patches(files, (2,), 1, 32, seed=0).hr[2]
+    for patch in source.hr:
+        assert any(turn == 0 for image in images for _, _, turn in places(image, patch))
