@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from srbench.reports.comparison import comparison, memberships
+from srbench.reports.comparison import METRICS, comparison, memberships
 from srbench.reports.curves import figure
 from srbench.reports.markup import to_latex, to_markdown
 from srbench.reports.tables import DECIMALS, Section, sections, undone
@@ -75,7 +75,9 @@ def _counted(runs: DataFrame) -> str:
 
 def _aligned(section: Section, dataset: str) -> list[str]:
     scores = [f"{dataset}.{name}" for name in ("psnr", "ssim", "lpips", "psnr.delta")]
-    names = [name for name in section.columns if "." not in name and not name.startswith(("flops", "activations"))]
+    kinds = {*METRICS, "std", "delta"}
+    names = [name for name in section.columns if name.rpartition(".")[2] not in kinds]
+    names = [name for name in names if not name.startswith(("flops", "activations"))]
     names = [name for name in names if name != "latency_ms"]
     names += [name for name in (*scores, "latency_ms") if name in section.columns]
     rows = [[section.columns[name] for name in names]]

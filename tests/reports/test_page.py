@@ -98,3 +98,12 @@ def test_the_summary_is_a_table_an_ablation_and_the_reasons_for_its_gaps(build, 
 
 def test_the_summary_of_a_study_without_runs_says_so(build):
     assert summary(build.study()) == "mine: no runs\n"
+
+
+def test_the_summary_tells_rows_apart_by_what_was_swept(build, scored):
+    for width in (8, 16):
+        words = ("model=carn", f"model.width={width}")
+        build.run(overrides=words, hashed=f"{width:08x}", record=scored(30.0 + width))
+    lines = summary(build.study()).splitlines()
+    assert any("model.width" in line for line in lines)
+    assert [line.split()[3] for line in lines if line.startswith("carn ")] == ["8", "16"]
