@@ -77,6 +77,7 @@ def standard_inputs(scale: int) -> dict[str, tuple[int, int]]:
 
 
 def parameters(model: nn.Module) -> Parameters:
+    """What an optimizer would train, and what is frozen."""
     count = {True: 0, False: 0}
     for parameter in model.parameters():
         count[parameter.requires_grad] += parameter.numel()

@@ -24,11 +24,13 @@ STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each
 
 
 def check_choice(name: str, value: object, *choices: object) -> None:
+    """Raises ValueError, naming the argument and the choices, for a value that is none of them."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}: choose from {', '.join(map(str, choices))}.")
 
 
 def check_groups(width: int, **groups: int) -> None:
+    """Raises ValueError, naming the argument and the divisors, for groups that do not divide the channels."""
     divisors = [n for n in range(1, width + 1) if width % n == 0]
     for name, value in groups.items():
         if value not in divisors:
