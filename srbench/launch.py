@@ -247,14 +247,13 @@ def _in_words(record: dict[str, Any]) -> str:
 
 def _stop(jobs: list[Job]) -> None:
     """Asks the runs to stop where they can go on later; ends those that do not within GRACE_SECONDS."""
-    for job in jobs:
-        if job.process is not None:
-            job.process.terminate()
-    for job in jobs:
-        if job.process is not None:
-            job.process.join(GRACE_SECONDS)
-            if job.process.exitcode is None:
-                job.process.kill()
+    processes = [job.process for job in jobs if job.process is not None and job.process.is_alive()]
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(GRACE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
 
 
 def _timed(job: Job) -> bool:

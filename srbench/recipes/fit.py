@@ -246,5 +246,10 @@ def _keep_rows(path: Path, header: str, last: int) -> None:
 def _silence_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for message in (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*deprecated.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*GPU available but not used.*",
+        ".*LeafSpec.*deprecated.*",
+        ".*`srun` command.*",
+    ):
         warnings.filterwarnings("ignore", message=message)
