@@ -16,38 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.checks import check_choice, check_groups
+from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.partial_conv import PartialConv2d
 from srbench.models.layers.scse import SCSE
 
-DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each pixel shuffle
-
-
-def check_choice(name: str, value: object, *choices: object) -> None:
-    """Raises ValueError, naming the argument and the choices, for a value that is none of them."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}: choose from {', '.join(map(str, choices))}.")
-
-
-def check_groups(width: int, **groups: int) -> None:
-    """Raises ValueError, naming the argument and the divisors, for groups that do not divide the channels."""
-    divisors = [n for n in range(1, width + 1) if width % n == 0]
-    for name, value in groups.items():
-        if value not in divisors:
-            raise ValueError(f"{name} is {value}, which does not divide width {width}: choose from {divisors}.")
-
-
-class MeanShift(nn.Module):
-    """Adds `sign` times DIV2K's mean colour, by a frozen 1×1 convolution as in the published weights."""
-
-    def __init__(self, sign: int) -> None:
-        super().__init__()
-        self.shifter = nn.Conv2d(3, 3, 1)
-        self.shifter.weight = nn.Parameter(torch.eye(3)[:, :, None, None], requires_grad=False)
-        self.shifter.bias = nn.Parameter(sign * torch.tensor(DIV2K_MEAN), requires_grad=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shifter(x)
 
 
 class Stack(nn.Module):
