@@ -138,6 +138,8 @@ def _child(pipe: Connection, log_file: str, context: HydraContext, task: TaskFun
     os.dup2(file, 2)
     setup_globals()
     progress.listener = progress.Pipe(pipe)
+    folder = Path(log_file).parent
+    before = results.read_record(folder)
     try:
         ended = run_job(
             hydra_context=context,
@@ -149,7 +151,8 @@ def _child(pipe: Connection, log_file: str, context: HydraContext, task: TaskFun
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     if ended.status != JobStatus.COMPLETED:
-        traceback.print_exception(ended._return_value)
+        if results.read_record(folder) == before:  # else the record and the traceback in run.log are written
+            traceback.print_exception(ended._return_value)
         raise SystemExit(1)
 
 

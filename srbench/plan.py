@@ -46,6 +46,22 @@ class PlannedRun:
         """Of the first membership, else `default`."""
         return self.memberships[0]["variant"] if self.memberships else "default"
 
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """How SR is compared with HR: name, channels and border."""
+        settings: Any = OmegaConf.to_container(self.config.protocol, resolve=True)
+        return {key: value for key, value in settings.items() if key != "_target_"}
+
+    @property
+    def hr_patch(self) -> int:
+        """Pixels; a recipe may have a number for each scale, so that LR's is the same. UserError for another scale."""
+        patch, scale = self.config.budget.hr_patch, self.config.scale
+        if isinstance(patch, int):
+            return patch
+        if scale not in patch:
+            raise UserError(f"budget.hr_patch: the recipe has none for scale={scale}; give budget.hr_patch=PIXELS")
+        return int(patch[scale])
+
     @cached_property
     def study_dir(self) -> Path:
         """runs_dir/study."""

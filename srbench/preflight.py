@@ -53,7 +53,7 @@ def unfinished(planned: PlannedRun) -> bool:
 def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     """Whether a done run lacks scores that are asked for now and can be had."""
     config = planned.config
-    if record["protocol"] != config.protocol.name:
+    if record["protocol"] != planned.protocol:
         return True
     folders = weights_folders(config.weights_dir)
     missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
@@ -105,7 +105,7 @@ def _check_recipe(planned: PlannedRun, model: nn.Module) -> None:
         raise UserError(
             f"recipe.degradation: model={planned.name} sees the whole LR image, which a degraded patch has not"
         )
-    if budget.batch_size < 1 or budget.hr_patch < planned.config.scale:
+    if budget.batch_size < 1 or planned.hr_patch < planned.config.scale:
         raise UserError(
-            f"budget: batch_size={budget.batch_size} and hr_patch={budget.hr_patch} leave nothing to train on"
+            f"budget: batch_size={budget.batch_size} and hr_patch={planned.hr_patch} leave nothing to train on"
         )

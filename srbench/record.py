@@ -16,6 +16,12 @@ from srbench.plan import PlannedRun
 
 log = logging.getLogger(__name__)
 
+# What is left of a run that is not trained again: the results, and what the training ran on.
+LASTING = (
+    *("train", "cost", "latency", "scores", "missing", "seconds"),
+    *("device", "threads", "precision", "versions", "git", "started"),
+)
+
 
 @contextmanager
 def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
@@ -39,7 +45,8 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
     except Exception as error:
         with (folder / "run.log").open("a") as file:
             file.write(traceback.format_exc())
-        _write_failure(folder, record | {"seconds": round(time.time() - began, 3)}, _in_one_line(error))
+        seconds = round(time.time() - began + record["seconds"], 3)
+        _write_failure(folder, record | {"seconds": seconds}, _in_one_line(error))
         raise
     finally:
         logger.removeHandler(handler)
@@ -49,8 +56,13 @@ def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
 def record_death(planned: PlannedRun, device: str, reason: str) -> None:
     """The record of a run whose process ended without writing one, killed say."""
     before = results.read_record(planned.folder) or {}
-    kept = {key: before[key] for key in ("train", "cost", "latency", "scores", "missing", "seconds") if key in before}
-    _write_failure(planned.folder, _head(planned, device) | kept, reason)
+    _write_failure(planned.folder, _head(planned, device) | lasting(planned, before), reason)
+
+
+def lasting(planned: PlannedRun, before: dict[str, Any]) -> dict[str, Any]:
+    """The part of an earlier record that holds as long as the run's weights do."""
+    trained = (planned.folder / "weights.safetensors").is_file() or not planned.config.budget.steps
+    return {key: before[key] for key in LASTING if key in before} if trained else {}
 
 
 def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
         "seed": planned.config.seed,
         "scale": planned.config.scale,
         "overrides": planned.fixing_overrides,
-        "protocol": planned.config.protocol.name,
+        "protocol": planned.protocol,
         "versions": machine.versions(),
         "git": machine.git_state(),
         "device": machine.describe_device(device),

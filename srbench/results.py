@@ -13,7 +13,7 @@
          "memberships": [{"ablation": "atrous", "variant": "1-2-1", "baseline": false}],    # [] in no ablation
          "params": 412000 or null}}}
 
-`result.json` is the run's own record: the keys that design.md lists, and `protocol`.
+`result.json` is the run's own record: the keys that design.md lists, and `protocol` {name, channels, border}.
 """
 
 import csv
@@ -237,6 +237,8 @@ def _identity(record: dict) -> dict:
 
 def _setting(record: dict) -> dict:
     setting = {key: record[key] for key in SETTING if key in record}
+    if protocol := record.get("protocol"):
+        setting["protocol"] = f"{protocol['name']} ({protocol['channels']}, border {protocol['border']})"
     version = (record.get("versions") or {}).get("srbench")
     return setting | {"srbench": version, "missing": dict(record.get("missing") or {})}
 

@@ -1,6 +1,7 @@
 """One run, top to bottom: train, evaluate, measure, record. Nothing below knows about Hydra."""
 
 import csv
+import json
 import logging
 import shlex
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
@@ -24,15 +26,13 @@ from srbench.plan import PlannedRun, build
 from srbench.preflight import datasets, run_threads, unscored, validation_pairs
 from srbench.progress import Listener
 from srbench.recipes.fit import Training, fit
-from srbench.record import recorded
+from srbench.record import lasting, recorded
 from srbench.weights import find_weights, load_weights, weights_folders
 
 log = logging.getLogger(__name__)
 
 # Keys of `recipe` that say how it is fed and stopped; the others are its constructor's.
 AROUND_THE_RECIPE = ("gradient_clip", "multi_scale", "degradation", "fixed_patches", "epoch_steps", "full")
-# What a record keeps when its run is not trained again: the results, and what the training ran on.
-KEPT = ("train", "cost", "latency", "scores", "missing", "device", "threads", "precision", "versions", "git", "started")
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
@@ -52,39 +52,38 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
         if config.force and before.get("status") == "done":
             _forget(folder)
             before = {}
-        if (folder / "weights.safetensors").is_file() or not config.budget.steps:
-            # A run that is evaluated again, or that fails at something new, keeps what it has.
-            record |= {key: before[key] for key in KEPT if key in before}
+        record |= lasting(planned, before)
         log.info("%s", shlex.join(["python", "-m", "srbench", *planned.overrides]))
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
-        model, train = _trained_model(planned, device, tell)
-        record["train"] = train or before.get("train", {})
+        model, record["train"] = _trained_model(planned, device, tell)
         if before.get("status") != "done" or unscored(planned, before):
             record["scores"], record["missing"] = _scores(planned, model, device, before, tell)
         record["cost"] = before.get("cost") or _cost(model, config.scale, record["missing"])
         record["latency"] = before.get("latency") or _latency(planned, model, device, tell)
-        seconds = round(time.time() - began + before.get("seconds", 0), 3)
+        seconds = round(time.time() - began + record["seconds"], 3)
         done = record | {"status": "done", "error": None, "seconds": seconds}
         results.write_record(folder / "result.json", done)
         (folder / "last.ckpt").unlink(missing_ok=True)
     return done
 
 
-def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float] | None]:
+def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
     config, weights = planned.config, planned.folder / "weights.safetensors"
     torch.manual_seed(config.seed)
     model: nn.Module = build(config.model, f"model={planned.name}")
     if weights.is_file():
         log.info("takes the weights that are there, without training again: %s", weights)
         load_weights(model, weights)
-        return model, None
+        with safe_open(weights, "pt") as file:
+            return model, json.loads((file.metadata() or {}).get("train", "{}"))
     if config.checkpoint:
         load_weights(model, find_weights(config.checkpoint, config.weights_dir))
     if not config.budget.steps:
-        return model, None
+        return model, {}
     model, train = _train(planned, model, device, tell)
     tensors = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
-    results.write_file(weights, save(tensors))
+    # How the training went stays with the weights: an interrupt may come between them and the record.
+    results.write_file(weights, save(tensors, {"train": json.dumps(train)}))
     return model, train
 
 
@@ -122,11 +121,11 @@ def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
     degrade = build(recipe.degradation, "recipe.degradation")
     if recipe.fixed_patches:
         return FixedPatches(
-            files, config.scale, budget.batch_size, budget.hr_patch, config.seed, recipe.fixed_patches, degrade
+            files, config.scale, budget.batch_size, planned.hr_patch, config.seed, recipe.fixed_patches, degrade
         )
     scales = tuple(model.scales) if recipe.multi_scale else (config.scale,)
     thumbnail = model.make_thumbnail if getattr(model, "thumbnail", None) else None
-    return Patches(files, scales, budget.batch_size, budget.hr_patch, config.seed, thumbnail, degrade)
+    return Patches(files, scales, budget.batch_size, planned.hr_patch, config.seed, thumbnail, degrade)
 
 
 def _scores(
@@ -134,7 +133,7 @@ def _scores(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The mean scores and the reasons for missing ones; earlier ones of the same protocol stay."""
     config, folder = planned.config, planned.folder
-    same = before.get("status") == "done" and before["protocol"] == config.protocol.name
+    same = before.get("status") == "done" and before["protocol"] == planned.protocol
     old = before["scores"] if same else {}
     metrics = dict.fromkeys([*config.eval.metrics, *(metric for means in old.values() for metric in means)])
     scorer = make_scorer(list(metrics), build(config.protocol, "protocol"), weights_folders(config.weights_dir))

@@ -111,3 +111,20 @@ def test_the_scales_of_a_model_are_known(plan):
     assert scales_that_build(plan("model=mossnet", "scale=4")) == [2]
     assert scales_that_build(plan()) == [2, 3, 4, 8]
     assert scales_that_build(plan("model.atrous=[1,2]")) == []
+
+
+@pytest.mark.parametrize(("scale", "patch"), [(2, 128), (3, 192), (4, 256)])
+def test_a_recipe_s_patch_is_that_of_the_scale(plan, scale, patch):
+    """carn.md 1.10: 64 pixels of LR at every scale."""
+    assert plan("recipe=carn_paper", "budget=full", f"scale={scale}").hr_patch == patch
+
+
+def test_a_scale_without_a_patch_is_told(plan):
+    with pytest.raises(UserError, match=r"budget\.hr_patch: the recipe has none for scale=8"):
+        plan("recipe=carn_paper", "budget=full", "scale=8").hr_patch  # noqa: B018
+    assert plan("recipe=carn_paper", "budget=full", "scale=8", "budget.hr_patch=512").hr_patch == 512
+
+
+def test_a_protocol_is_more_than_its_name(plan):
+    assert plan("protocol=y").protocol == {"name": "y", "channels": "luma", "border": "scale"}
+    assert plan("protocol=y", "protocol.border=0").protocol["border"] == 0

@@ -19,7 +19,7 @@ RECORD = {
     "seed": 3,
     "overrides": ["model=carn"],
     "memberships": [],
-    "protocol": "y",
+    "protocol": {"name": "y", "channels": "luma", "border": 4},
     "versions": {"srbench": "0.1.0"},
     "train": {"steps": 3000, "final_loss": 0.02},
     "cost": {"params": 412000, "params_dead": 96, "flops_720p": 223_100_000_000},
@@ -138,7 +138,7 @@ def test_a_record_becomes_flat_columns(tmp_path):
     assert (row["set5.psnr"], row["set5.ssim"]) == (37.5, 0.95)
     assert isinf(row["b100.psnr"])
     assert (row.train_steps, row.train_final_loss) == (3000, 0.02)
-    assert (row.protocol, row.srbench, row.resizer) == ("y", "0.1.0", "file, matlab-symmetric")
+    assert (row.protocol, row.srbench, row.resizer) == ("y (luma, border 4)", "0.1.0", "file, matlab-symmetric")
     assert row.missing == {"lpips": "no backbone"}
     assert pd.isna(row.flops_256)
 

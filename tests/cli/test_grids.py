@@ -53,7 +53,7 @@ def test_an_ablation_leaves_a_study_and_its_report(srbench):
     more = srbench("-m", *srbench.data, *SMALL, "ablation=atrous", "eval.metrics=[psnr,rmse]", "protocol=rgb")
     assert more.returncode == 0, more.stderr
     assert all(
-        record["protocol"] == "rgb" and "rmse" in record["scores"]["val"]
+        record["protocol"]["name"] == "rgb" and "rmse" in record["scores"]["val"]
         for record in srbench.records("carn_atrous").values()
     )
     assert {path: path.stat().st_mtime_ns for path in weights} == weights

@@ -27,6 +27,9 @@ SE = {
     "applies_to": {"any": {"baseline": "none", "variants": {"none": {"model.se": False}, "se": {"model.se": True}}}},
 }
 
+LUMA = {"name": "y", "channels": "luma", "border": "scale"}
+RGB = {"name": "rgb", "channels": "rgb", "border": "scale"}
+
 
 CLASSES = {"carn": "CARN", "carn_m": "CARN", "carn_waifu2x": "CARN", "mossnet": "MossNet", "bicubic": "Bicubic"}
 
@@ -70,7 +73,7 @@ class Builder:
         folder = self.folder / name
         if record is not None:
             folder.mkdir(exist_ok=True)
-            head = {"run": name, **entry, "variant": variant or "default", "status": "done", "protocol": "y"}
+            head = {"run": name, **entry, "variant": variant or "default", "status": "done", "protocol": LUMA}
             write_record(folder / "result.json", head | record)
         if losses is not None:
             folder.mkdir(exist_ok=True)

@@ -104,7 +104,9 @@ def test_a_loss_below_zero_never_gets_a_logarithmic_axis(build):
 @pytest.mark.parametrize("losses", [[nan] * 5, [inf] * 5, [1.0], [0.0] * 30])
 def test_curves_without_a_range_are_drawn_without_a_warning(build, losses):
     build.run("carn", hashed="0", record={}, losses=losses)
-    FigureCanvasAgg(draw(build)).draw()
+    (axes,) = draw(build).axes
+    FigureCanvasAgg(axes.figure).draw()  # warnings are errors
+    assert [bottom < top for bottom, top in (axes.get_xlim(), axes.get_ylim())] == [True, True]
 
 
 def test_few_lines_have_distinct_colours_and_the_baseline_is_black(build):

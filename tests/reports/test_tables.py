@@ -7,6 +7,7 @@ import pytest
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_latex, to_markdown
 from srbench.reports.tables import sections
+from tests.reports.conftest import RGB
 
 COLUMNS = [
     "ablation",
@@ -140,16 +141,16 @@ def test_a_baseline_that_an_edited_ablation_has_moved_is_not_guessed(build, scor
 
 def test_scores_under_another_protocol_are_neither_averaged_nor_compared(build, scored):
     build.run("carn", BASE, overrides=BASE_ARGS, hashed="0", record=scored(37.0))
-    build.run("carn", OTHER, overrides=OTHER_ARGS, hashed="1", record=scored(35.0) | {"protocol": "rgb"})
+    build.run("carn", OTHER, overrides=OTHER_ARGS, hashed="1", record=scored(35.0) | {"protocol": RGB})
     build.run("espcn", seed=0, hashed="2", record=scored(36.0))
-    build.run("espcn", seed=1, hashed="3", record=scored(34.0) | {"protocol": "rgb"})
+    build.run("espcn", seed=1, hashed="3", record=scored(34.0) | {"protocol": RGB})
     study = build.study()
     table = comparison(study).set_index(["model", "variant"])
     assert pd.isna(table.loc[("carn", "1-2-1"), "set5.psnr.delta"])
     assert pd.isna(table.loc[("espcn", "default"), "set5.psnr"])
     text = to_markdown(comparison(study), study)
-    assert "- protocol: rgb (2 runs), y (2 runs)" in text
-    assert "evaluated under different protocols (y, rgb)" in text
+    assert "- protocol: rgb (rgb, border scale) (2 runs), y (luma, border scale) (2 runs)" in text
+    assert "evaluated under different protocols (y (luma, border scale), rgb (rgb, border scale))" in text
 
 
 def test_a_failed_run_keeps_its_row_but_none_of_its_old_scores(build, scored):
@@ -212,7 +213,7 @@ def test_markdown_says_once_what_the_numbers_rest_on(build, scored):
     study = build.study()
     lines = to_markdown(comparison(study), study).splitlines()
     expected = [
-        "- protocol: y",
+        "- protocol: y (luma, border scale)",
         "- device: cpu",
         "- threads: 2 (1 runs), 4 (1 runs)",
         "- precision: bf16",
