@@ -7,13 +7,17 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
 class MeanShift(nn.Module):
-    """Adds `sign` times DIV2K's mean colour, by a frozen 1×1 convolution as in the published weights."""
+    """Adds `sign` times DIV2K's mean colour, by a 1×1 convolution as in the published weights.
 
-    def __init__(self, sign: int) -> None:
+    `rgb_range`: the value of white, 1 or 255. The convolution is frozen unless `trainable`.
+    """
+
+    def __init__(self, sign: int, rgb_range: float = 1.0, trainable: bool = False) -> None:
         super().__init__()
+        mean = torch.tensor(DIV2K_MEAN)
         self.shifter = nn.Conv2d(3, 3, 1)
-        self.shifter.weight = nn.Parameter(torch.eye(3)[:, :, None, None], requires_grad=False)
-        self.shifter.bias = nn.Parameter(sign * torch.tensor(DIV2K_MEAN), requires_grad=False)
+        self.shifter.weight = nn.Parameter(torch.eye(3)[:, :, None, None], requires_grad=trainable)
+        self.shifter.bias = nn.Parameter(sign * rgb_range * mean, requires_grad=trainable)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shifter(x)

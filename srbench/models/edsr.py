@@ -1,0 +1,61 @@
+"""EDSR: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017, §3.
+
+The default is the paper's baseline. Its EDSR has `blocks=32, width=256, res_scale=0.1`. The sizes in the paper's table
+1, 1.5 M and 43 M parameters, are those at ×4. Initialisation: PyTorch's default, as in the published code.
+"""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from srbench.models.layers.mean_shift import MeanShift
+from srbench.models.layers.upsampler import upsampler
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+class ResidualBlock(nn.Module):
+    """x + res_scale · conv(relu(conv(x)))."""
+
+    def __init__(self, width: int, res_scale: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(conv3x3(width, width), nn.ReLU(inplace=True), conv3x3(width, width))
+        self.res_scale = res_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.add(self.body(x), alpha=self.res_scale)
+
+
+class EDSR(nn.Module):
+    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
+
+    `blocks` residual blocks of `width` channels, whose branches count `res_scale` times. `rgb_range`: the value of
+    white inside, which the weights are made for; 255 in the published ones.
+    """
+
+    def __init__(
+        self, scale: int = 2, blocks: int = 16, width: int = 64, res_scale: float = 1.0, rgb_range: float = 255
+    ) -> None:
+        super().__init__()
+        if min(blocks, width) < 1 or rgb_range <= 0:
+            raise ValueError("blocks and width must be 1 or more, and rgb_range above 0.")
+        self.scale, self.rgb_range = scale, rgb_range
+        self.sub_mean = MeanShift(-1, rgb_range)
+        self.head = nn.Sequential(conv3x3(3, width))
+        self.body = nn.Sequential(*(ResidualBlock(width, res_scale) for _ in range(blocks)), conv3x3(width, width))
+        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
+        self.add_mean = MeanShift(1, rgb_range)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        shallow = self.head(self.sub_mean(lr * self.rgb_range))
+        deep = self.body(shallow).add_(shallow)
+        return self.add_mean(self.tail(deep)) / self.rgb_range
+
+    @staticmethod
+    def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of EDSR-PyTorch under our names: its mean shifts are the convolutions, not what holds them."""
+        mean_shift = re.compile(r"^(sub_mean|add_mean)\.(?!shifter)")
+        return {mean_shift.sub(r"\1.shifter.", name): tensor for name, tensor in weights.items()}
