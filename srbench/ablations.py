@@ -53,13 +53,19 @@ def parse_ablation(name: str, content: dict[str, Any]) -> Ablation:
 
 @dataclass(frozen=True)
 class SavedSweep:
-    """One file of sweeps: `overrides` for every run, `runs` with overrides of their own by name, the first of them the
-    baseline of the others; `content` is the whole file."""
+    """One file of sweeps: `overrides` for every run, `runs` with overrides of their own by name; `content` is the whole
+    file. With `at_hand: true` in it, runs whose weights are not there are left out."""
 
     name: str
     content: dict[str, Any]
     overrides: list[str]
     runs: dict[str, list[str]]
+
+    @property
+    def baseline(self) -> str | None:
+        """The run that the others are compared with: the first, unless the file says `baseline: null`."""
+        baseline: str | None = self.content.get("baseline", next(iter(self.runs), None))
+        return baseline
 
 
 def load_sweep(name: str, folders: list[Path]) -> SavedSweep:

@@ -75,6 +75,7 @@ def _alone(planned_run: "PlannedRun") -> None:
     from srbench import results
     from srbench.plan import build_on_meta, planned, reference_overrides
     from srbench.preflight import check, unfinished
+    from srbench.published import entries
 
     loader = GlobalHydra.instance().config_loader()
     overrides = reference_overrides(planned_run.overrides)
@@ -89,7 +90,8 @@ def _alone(planned_run: "PlannedRun") -> None:
     if planned_run.config.dry_run:
         print(f"{planned_run.folder}: {params[planned_run.folder.name]:,} parameters")
         return
-    plan = {"study": planned_run.config.study, "ablations": {}, "claims": [], "published": {}}
+    plan = {"study": planned_run.config.study, "ablations": {}, "claims": []}
+    plan["published"] = entries([planned_run.config.checkpoint])
     plan["commands"] = [shlex.join(["python", "-m", "srbench", *sys.argv[1:]])]
     plan["runs"] = {each.folder.name: each.entry(params[each.folder.name]) for each in runs}
     results.add_to_plan(planned_run.study_dir, plan)

@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from srbench import checkpoints
 from srbench.errors import UserError
-from srbench.weights import find_weights, sha256
 
 FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
 
@@ -33,7 +33,9 @@ class PlannedRun:
         fixed = {key: whole[key] for key in FIXES_THE_WEIGHTS}
         fixed["data"] = {key: value for key, value in whole["data"].items() if key != "root"}
         if self.config.checkpoint:
-            fixed["checkpoint"] = sha256(find_weights(self.config.checkpoint, self.config.weights_dir))
+            fixed["checkpoint"] = checkpoints.identity(
+                self.config.checkpoint, self.config.weights_dir, self.config.scale
+            )
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -5,13 +5,13 @@ from typing import Any
 
 from torch import nn
 
-from srbench import machine, results
-from srbench.data.folders import benchmark
+from srbench import checkpoints, machine, progress, results
+from srbench.checkpoints import weights_folders
+from srbench.data.folders import benchmark, benchmark_names
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
 from srbench.evaluation import METRICS, make_scorer
 from srbench.plan import PlannedRun, build
-from srbench.weights import find_weights, load_weights, weights_folders
 
 
 def check(planned: PlannedRun, model: nn.Module) -> None:
@@ -31,7 +31,7 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if alone and getattr(model, "shuffle_thumbnails", False):
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if config.checkpoint:
-        load_weights(model, find_weights(config.checkpoint, config.weights_dir))
+        _check_checkpoint(planned, model)
     has_weights = any(p.requires_grad for p in model.parameters())
     if config.budget.steps and not has_weights:
         raise UserError(f"model={planned.name}: has no weights to train; use budget=none")
@@ -40,6 +40,16 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if config.budget.steps:
         build(config.data, "data").train()
         _check_recipe(planned, model)
+
+
+def _check_checkpoint(planned: PlannedRun, model: nn.Module) -> None:
+    name, folders, scale = planned.config.checkpoint, planned.config.weights_dir, planned.config.scale
+    path = checkpoints.at_hand(name, folders, scale)
+    if path is None and not planned.config.dry_run:
+        with progress.bar(f"downloads {name}") as tell:
+            path = checkpoints.fetch(name, folders, scale, tell)
+    if path:
+        checkpoints.load(model, name, path, scale)
 
 
 def unfinished(planned: PlannedRun) -> bool:
@@ -61,21 +71,29 @@ def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     if lacked_backbone and make_scorer(missing, build(config.protocol, "protocol"), folders).lpips:
         return True
     wanted = [metric for metric in config.eval.metrics if metric not in missing]
-    return any(
-        metric not in record["scores"].get(name.lower(), {}) for name in config.eval.datasets for metric in wanted
-    )
+    return any(metric not in record["scores"].get(name, {}) for name in _names(planned) for metric in wanted)
 
 
 def datasets(planned: PlannedRun) -> dict[str, list[ImagePair]]:
     """The pairs to evaluate, by data set. Raises UserError for a set that is not there."""
     config = planned.config
-    found = {}
-    for name in config.eval.datasets:
-        if name == "val":
-            found[name] = validation_pairs(planned)
-        else:
-            found[name.lower()] = benchmark(Path(config.data_root).expanduser(), name, config.scale)
-    return found
+    root = Path(config.data_root).expanduser()
+    return {
+        name: validation_pairs(planned) if name == "val" else benchmark(root, name, config.scale)
+        for name in _names(planned)
+    }
+
+
+def _names(planned: PlannedRun) -> list[str]:
+    """The data sets' names, `all` being every benchmark set that is there."""
+    config = planned.config
+    root = Path(config.data_root).expanduser()
+    names = [found for name in config.eval.datasets for found in (benchmark_names(root) if name == "all" else [name])]
+    if not names:
+        raise UserError(
+            f"eval.datasets={list(config.eval.datasets)}: there are none in {root}/benchmark (set data_root)"
+        )
+    return [name.lower() for name in names]
 
 
 def validation_pairs(planned: PlannedRun) -> list[ImagePair]:

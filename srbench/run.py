@@ -17,7 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
-from srbench import machine, results
+from srbench import checkpoints, machine, results
+from srbench.checkpoints import weights_folders
 from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches
 from srbench.evaluation import METRICS, Row, evaluate, make_scorer, mean_scores
@@ -27,7 +28,7 @@ from srbench.preflight import datasets, run_threads, unscored, validation_pairs
 from srbench.progress import Listener
 from srbench.recipes.fit import Training, fit
 from srbench.record import lasting, recorded
-from srbench.weights import find_weights, load_weights, weights_folders
+from srbench.weights import load_weights
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn
         with safe_open(weights, "pt") as file:
             return model, json.loads((file.metadata() or {}).get("train", "{}"))
     if config.checkpoint:
-        load_weights(model, find_weights(config.checkpoint, config.weights_dir))
+        path = checkpoints.fetch(config.checkpoint, config.weights_dir, config.scale, tell)
+        checkpoints.load(model, config.checkpoint, path, config.scale)
     if not config.budget.steps:
         return model, {}
     model, train = _train(planned, model, device, tell)

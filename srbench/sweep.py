@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
-from srbench import results
+from srbench import checkpoints, results
 from srbench.ablations import Ablation, SavedSweep, as_override, load_sweep, parse_ablation
 from srbench.compose import Composer
 from srbench.errors import UserError
@@ -30,6 +30,7 @@ from srbench.plan import (
 )
 from srbench.preflight import check, unfinished
 from srbench.progress import console
+from srbench.published import entries
 from srbench.study import finish
 from srbench.suggest import did_you_mean
 
@@ -53,7 +54,10 @@ class Grid:
         Raises UserError before the first run starts for what can be known to be wrong.
         """
         request = self._request(arguments)
-        runs = self._with_reference(self._expand(request))
+        runs = self._expand(request)
+        if request.sweep and request.sweep.content.get("at_hand"):
+            runs = _at_hand(runs)
+        runs = self._with_reference(runs)
         if not runs[0].config.dry_run and hasattr(self.launcher, "warm_up"):
             self.launcher.warm_up()
         params = {run.folder.name: parameters for run, parameters in _checked(runs)}
@@ -160,11 +164,15 @@ class _Request:
 
     def arms(self, class_name: str) -> list[tuple[list[str], dict[str, Any] | None]]:
         """The factors of every run for a model of that class, with its membership; empty for a plain grid."""
-        named = self.sweep.runs if self.sweep else {}
-        arms: list[tuple[list[str], dict[str, Any] | None]] = [
-            (factors, {"ablation": self.sweep.name if self.sweep else "", "variant": name, "baseline": i == 0})
-            for i, (name, factors) in enumerate(named.items())
-        ]
+        sweep = self.sweep
+        arms: list[tuple[list[str], dict[str, Any] | None]] = (
+            [
+                (factors, {"ablation": sweep.name, "variant": name, "baseline": name == sweep.baseline})
+                for name, factors in sweep.runs.items()
+            ]
+            if sweep
+            else []
+        )
         for ablation in self.ablations:
             for variant, factors in ablation.variants(class_name).items():
                 words = [as_override(key, value) for key, value in factors.items()]
@@ -194,6 +202,23 @@ def _checked(runs: list[PlannedRun]) -> list[tuple[PlannedRun, int]]:
         raise UserError(f"nothing is left to run; {'; '.join(skipped)}")
     console.print(*skipped, sep="\n", end="\n" if skipped else "")
     return kept
+
+
+def _at_hand(runs: list[PlannedRun]) -> list[PlannedRun]:
+    """The runs whose published weights lie in weights_dir; the others are told by name."""
+    there: list[PlannedRun] = []
+    absent: dict[str, None] = {}
+    for run in runs:
+        name, folders, scale = run.config.checkpoint, run.config.weights_dir, run.config.scale
+        if checkpoints.at_hand(name, folders, scale):
+            there.append(run)
+        else:
+            absent[f"{name} ×{scale}"] = None
+    if absent:
+        console.print(f"skipped, as their weights are not in weights_dir: {', '.join(absent)}")
+    if not there:
+        raise UserError(f"weights_dir={runs[0].config.weights_dir}: none of the published weights is there")
+    return there
 
 
 def _merge(runs: dict[str, PlannedRun], run: PlannedRun, memberships: list[dict[str, Any]]) -> None:
@@ -243,14 +268,14 @@ def _plan(request: _Request, runs: list[PlannedRun], params: dict[str, int]) -> 
     saved = request.sweep.content if request.sweep else {}
     if request.sweep and request.sweep.runs:
         told = {key: saved[key] for key in ("title", "question", "source") if key in saved}
-        arms = {"baseline": next(iter(saved["runs"])), "variants": saved["runs"]}
+        arms = {"baseline": request.sweep.baseline, "variants": saved["runs"]}
         ablations[request.sweep.name] = told | {"applies_to": {"any": arms}}
     return {
         "study": runs[0].config.study,
         "commands": [shlex.join(["python", "-m", "srbench", *sys.argv[1:]])],
         "ablations": ablations,
         "claims": saved.get("claims") or [],
-        "published": saved.get("published") or {},
+        "published": entries(run.config.checkpoint for run in runs) | (saved.get("published") or {}),
         "runs": {run.folder.name: run.entry(params[run.folder.name]) for run in runs},
     }
 

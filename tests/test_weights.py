@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from srbench.errors import UserError
-from srbench.weights import find_weights, load_weights, weights_folders
+from srbench.weights import digest, load_weights, read_weights
 
 
 @pytest.fixture
@@ -60,10 +60,66 @@ class Trap:
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path, model, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({"params": Trap()}, tmp_path / "trap.pth", pickle_module=pickle)
-    with pytest.raises(UserError, match="could run code; refused"):
-        load_weights(model, tmp_path / "trap.pth")
+    for name in ("trap.pth", "trap.safetensors"):  # the content decides
+        torch.save({"params": Trap()}, tmp_path / name, pickle_module=pickle)
+        with pytest.raises(UserError, match="could run code; refused"):
+            load_weights(model, tmp_path / name)
+    (tmp_path / "bare.safetensors").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(UserError, match=r"checkpoint=.*bare\.safetensors"):
+        load_weights(model, tmp_path / "bare.safetensors")
     assert not (tmp_path / "sprung").exists()
+    pickle.loads((tmp_path / "bare.safetensors").read_bytes())
+    assert (tmp_path / "sprung").exists()  # the trap does work
+
+
+@pytest.mark.parametrize("save", [save_file, torch.save])
+def test_a_truncated_file_is_named(tmp_path, model, save):
+    save(model.state_dict(), tmp_path / "w")
+    (tmp_path / "w").write_bytes((tmp_path / "w").read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"checkpoint=.*w: cannot be read as"):
+        load_weights(model, tmp_path / "w")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path, model):
+    weights = model.state_dict() | {"1.bias": torch.tensor([0.0, torch.nan, 1.0])}
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"1 not finite \(1\.bias\)"):
+        load_weights(model, tmp_path / "w.safetensors")
+    assert model[1].bias.isfinite().all()
+
+
+def test_the_content_decides_not_the_suffix(tmp_path, model):
+    weights = model.state_dict()
+    save_file(weights, tmp_path / "w.pth")
+    torch.save(
+        {"params": weights, "params_ema": {key: value + 1 for key, value in weights.items()}}, tmp_path / "w.bin"
+    )
+    same = digest(weights)
+    assert digest(read_weights(tmp_path / "w.pth")) == same
+    assert digest(read_weights(tmp_path / "w.bin", key="params")) == same
+    assert digest(read_weights(tmp_path / "w.bin")) != same
+    assert digest(weights | {"1.bias": weights["1.bias"] + 1e-6}) != same
+
+
+class Renamed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.ours = nn.Conv2d(3, 3, 1)
+
+    @staticmethod
+    def from_published(weights):
+        return {name.replace("theirs.", "ours."): tensor for name, tensor in weights.items()}
+
+
+def test_a_network_maps_the_authors_names_and_drops_nothing(tmp_path):
+    model = Renamed()
+    weights = {key.replace("ours", "theirs"): value + 1 for key, value in model.state_dict().items()}
+    save_file(weights, tmp_path / "w.safetensors")
+    load_weights(model, tmp_path / "w.safetensors")
+    assert torch.equal(model.ours.bias, weights["theirs.bias"])
+    save_file(weights | {"more": torch.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"1 unexpected \(more\)"):
+        load_weights(model, tmp_path / "w.safetensors")
 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
@@ -72,24 +128,3 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path, model, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"checkpoint=.*{name}: "):
         load_weights(model, tmp_path / name)
-
-
-def test_the_current_folder_comes_before_weights_dir(tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "w.pth").touch()
-    monkeypatch.chdir(tmp_path / "here")
-    folders = f"{tmp_path / 'none'}{os.pathsep}{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}"
-    assert find_weights("w.pth", folders) == tmp_path / "a" / "w.pth"
-    (tmp_path / "here" / "w.pth").touch()
-    assert find_weights("w.pth", folders).resolve() == tmp_path / "here" / "w.pth"
-
-
-def test_a_missing_file_names_where_it_was_looked_for(tmp_path):
-    with pytest.raises(UserError, match=rf"checkpoint=x\.pth: no such file \(looked in .*{tmp_path}"):
-        find_weights("x.pth", str(tmp_path))
-
-
-def test_weights_dir_is_separated_as_path_is():
-    assert [str(folder) for folder in weights_folders(os.pathsep.join(["/a", "", "/b"]))] == ["/a", "/b"]

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pandas import DataFrame
 
+from srbench.reports import published
 from srbench.reports.tables import Cell, Section, header, sections
 from srbench.results import Study
+
+WORDS = ("model", "variant", "network", "dataset", "verdict")  # columns of words stand to the left
 
 
 def to_markdown(table: DataFrame, study: Study) -> str:
@@ -14,7 +17,7 @@ def to_markdown(table: DataFrame, study: Study) -> str:
     notes: dict[str, int] = {}
     lines = [f"# {_markdown(study.plan['study'])}", ""]
     lines += [f"- {name}: {f'`{value}`' if name == 'command' else _markdown(value)}" for name, value in header(study)]
-    for section in sections(table, study):
+    for section in _all(table, study):
         lines += ["", f"## {_markdown(section.title)}", ""]
         lines += [f"- {key}: {_markdown(text)}" for key, text in section.facts]
         lines += ["", *_markdown_rows(section, notes)]
@@ -23,12 +26,17 @@ def to_markdown(table: DataFrame, study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _all(table: DataFrame, study: Study) -> list[Section]:
+    beside = published.section(study)
+    return [*sections(table, study), *([beside] if beside else [])]
+
+
 def _markdown_rows(section: Section, notes: dict[str, int]) -> Iterator[str]:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cells)} |"
 
     yield line(_markdown(title) for title in section.columns.values())
-    yield line("---" if name in ("model", "variant") else "---:" for name in section.columns)
+    yield line("---" if name in WORDS else "---:" for name in section.columns)
     for row in (row for group in section.groups for row in group):
         yield line(_noted(cell, notes, _markdown, MARKDOWN) for cell in row.values())
 
@@ -66,7 +74,7 @@ def to_latex(table: DataFrame, study: Study) -> str:
     r"""The same for a paper: one `table` an ablation, for \usepackage{booktabs}; the header as comments."""
     lines = [r"% \usepackage{booktabs}", f"% study: {' '.join(str(study.plan['study']).split())}"]
     lines += [f"% {name}: {' '.join(value.split())}" for name, value in header(study)]
-    for section in sections(table, study):
+    for section in _all(table, study):
         notes: dict[str, int] = {}
         lines += ["", *_latex_table(section, notes)]
     return "\n".join(lines) + "\n"
@@ -75,7 +83,7 @@ def to_latex(table: DataFrame, study: Study) -> str:
 def _latex_table(section: Section, notes: dict[str, int]) -> Iterator[str]:
     facts = [section.title, *(f"{key}: {text}" for key, text in section.facts)]
     yield from (r"\begin{table}", r"\centering", rf"\caption{{{' '.join(map(_latex_sentence, facts))}}}")
-    yield rf"\begin{{tabular}}{{{''.join('l' if name in ('model', 'variant') else 'r' for name in section.columns)}}}"
+    yield rf"\begin{{tabular}}{{{''.join('l' if name in WORDS else 'r' for name in section.columns)}}}"
     yield from (r"\toprule", " & ".join(_latex(title) for title in section.columns.values()) + r" \\")
     for group in section.groups:
         yield r"\midrule"

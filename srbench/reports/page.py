@@ -7,9 +7,10 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from srbench.reports import published
 from srbench.reports.comparison import METRICS, comparison, memberships
 from srbench.reports.curves import figure
-from srbench.reports.markup import to_latex, to_markdown
+from srbench.reports.markup import WORDS, to_latex, to_markdown
 from srbench.reports.tables import DECIMALS, Section, sections, undone
 from srbench.results import Study, read_losses, read_study, write_file
 
@@ -34,6 +35,8 @@ def _files(study: Study) -> dict[str, bytes | None]:
     table, losses = comparison(study), read_losses(study)
     texts = {"csv": table.to_csv(index=False), "md": to_markdown(table, study), "tex": to_latex(table, study)}
     tables: dict[str, bytes | None] = {f"table.{form}": text.encode() for form, text in texts.items()}
+    beside = published.published(study)
+    tables["published.csv"] = None if beside.empty else beside.to_csv(index=False).encode()
     if losses.empty:
         return tables | {"curves.png": None, "curves.svg": None}
     curves = figure(losses, memberships(study), f"Training loss: {study.plan['study']}")
@@ -62,6 +65,8 @@ def summary(study: Study) -> str:
         lines += ["", part.title, *_aligned(part, next(iter(datasets), ""))]
     if len(datasets) > 1:
         lines += ["", f"also evaluated: {', '.join(list(datasets)[1:])} (in the report)"]
+    if beside := published.section(study):
+        lines += ["", beside.title, *_rows(beside, list(beside.columns))]
     return "\n".join([*lines, *_gaps(study.runs)]) + "\n"
 
 
@@ -80,10 +85,14 @@ def _aligned(section: Section, dataset: str) -> list[str]:
     names = [name for name in names if not name.startswith(("flops", "activations"))]
     names = [name for name in names if name != "latency_ms"]
     names += [name for name in (*scores, "latency_ms") if name in section.columns]
+    return _rows(section, names)
+
+
+def _rows(section: Section, names: list[str]) -> list[str]:
     rows = [[section.columns[name] for name in names]]
     rows += [[row[name].text for name in names] for group in section.groups for row in group]
     widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
-    left = [name in ("model", "variant") for name in names]
+    left = [name in WORDS for name in names]
     return [
         "  ".join(
             cell.ljust(width) if is_left else cell.rjust(width)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from srbench import machine
 from tests.cli.conftest import TINY
 
 SMALL = ["model.width=4", "model.units=1"]
@@ -186,7 +187,7 @@ def test_latency_is_measured_alone_with_all_cores(srbench):
     assert done.returncode == 0, done.stderr
     for record in srbench.records("carn").values():
         (latency,) = record["latency"]
-        assert latency["threads"] == len(os.sched_getaffinity(0))
+        assert latency["threads"] == machine.cores()
         assert latency["q10_ms"] <= latency["median_ms"] <= latency["q90_ms"]
         assert record["threads"] == 1
 
@@ -200,6 +201,22 @@ def test_a_sweep_runs_its_named_runs(srbench):
     table = pd.read_csv(srbench.folder / "reports/two/table.csv").set_index("variant")
     assert table.loc["thin", "val.psnr.delta"] == 0
     assert table.loc["wide", "val.psnr.delta"] != 0
+
+
+def test_published_weights_reach_their_published_scores(srbench, shared):
+    weights = srbench.folder / "weights"
+    weights.mkdir()
+    for name in ("safmn_x2", "gfmn_x4"):
+        (weights / f"{name}.safetensors").symlink_to(shared / f"reference/checkpoints/{name}.safetensors")
+    done = srbench("-m", "sweep=published", f"weights_dir={weights}", f"data_root={shared / 'data'}")
+    assert done.returncode == 0, done.stderr
+    assert "skipped, as their weights are not in weights_dir: carn_m ×2, carn_m ×3" in done.stderr
+    table = pd.read_csv(srbench.folder / "reports/published/published.csv").set_index(["network", "source"])
+    safmn = table.loc[("SAFMN", "Sun et al., ICCV 2023")]
+    assert safmn.measured_psnr == pytest.approx(38.005, abs=0.005)
+    assert safmn.verdict == "within 0.01 dB"
+    assert table.loc["GFMN"].measured_psnr.item() == pytest.approx(32.118, abs=0.005)
+    assert set(table.loc["Bicubic"].verdict) == {"within 0.05 dB"}
 
 
 def test_a_users_own_models_and_ablations_need_no_change_of_the_package(srbench):

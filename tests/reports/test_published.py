@@ -1,0 +1,64 @@
+import pytest
+
+from srbench.published import entries
+from srbench.reports.comparison import comparison
+from srbench.reports.markup import to_latex, to_markdown
+from srbench.reports.published import published
+from srbench.results import add_to_plan
+
+ENTRY = {
+    "checkpoint": "mdrn",
+    "model": "mdrn",
+    "network": "MDRN",
+    "source": "slides",
+    "reason": {"set14": "another LR", "any": "rounded luma"},
+    "scores": {"2": {"set5": {"psnr": 38.0, "ssim": 0.96}, "set14": {"psnr": 33.0}, "b100": {"psnr": 32.0}}},
+}
+
+
+@pytest.fixture
+def study(build, scored):
+    record = scored(38.01, set14=33.05, b100=32.4, urban100=30.0)
+    build.run("mdrn", hashed="0", scale=2, overrides=["model=mdrn", "checkpoint=mdrn"], record=record)
+    build.run("mdrn", hashed="1", scale=3, overrides=["model=mdrn", "checkpoint=mdrn"], record=scored(34.0))
+    build.run("mdrn", hashed="2", scale=2, seed=1, overrides=["model=mdrn"], record=scored(38.2))
+    plan = {"study": "study", "published": {"mdrn": [ENTRY]}, "runs": {}}
+    add_to_plan(build.folder, plan)
+    return build.study()
+
+
+def test_each_published_score_stands_beside_the_measured_one(study):
+    table = published(study).set_index(["scale", "dataset"])
+    assert len(table) == 5  # the run without published weights has no row
+    assert list(table.loc[2].difference) == pytest.approx([0.01, 0.05, 0.4, float("nan")], nan_ok=True)
+    verdicts = ["within 0.01 dB", "within 0.05 dB", "beyond", "nothing published"]
+    assert list(table.loc[2].verdict) == verdicts
+    assert list(table.loc[2].reason) == ["", "another LR", "rounded luma", ""]
+    assert table.loc[(3, "set5"), "verdict"] == "nothing published"
+
+
+def test_a_silent_source_says_nothing_where_another_speaks(build, scored):
+    silent = {**ENTRY, "source": "paper", "scores": {}}
+    build.run("mdrn", hashed="0", overrides=["checkpoint=mdrn"], record=scored(38.01))
+    add_to_plan(build.folder, {"study": "study", "published": {"mdrn": [silent, ENTRY]}, "runs": {}})
+    assert list(published(build.study()).source) == ["slides"]
+
+
+def test_the_table_is_in_the_reports(study):
+    table = comparison(study)
+    text = to_markdown(table, study)
+    assert "## Published against measured" in text
+    assert "| ×2 | set14 | 33.00 | – | 33.0500 |" in text
+    assert "within 0.05 dB<sup>" in text
+    assert "another LR" in to_latex(table, study)
+
+
+def test_every_published_score_has_a_source_and_lies_in_the_range_of_luma_psnr():
+    found = entries(["carn_m", "mdrn", "safmn", "gfmn", "safmn_ntire", "mdrn_s"])
+    assert set(found) == {"bicubic", "carn_m", "mdrn", "safmn", "gfmn", "safmn_ntire", "mdrn_s"}
+    for entry in (entry for several in found.values() for entry in several):
+        assert entry["source"]
+        for scores in (s for sets in entry["scores"].values() for s in sets.values()):
+            assert 24 < scores["psnr"] < 40
+            assert 0.7 < scores.get("ssim", 0.9) < 1
+    assert entries([None]) == {}
