@@ -45,7 +45,8 @@ def load_weights(model: "nn.Module", path: Path, key: str | None = None) -> None
         raise UserError(
             f"checkpoint={path}: {_listed('not finite', bad)}; a training that diverged leaves such weights"
         )
-    model.load_state_dict(weights)
+    if not any(tensor.is_meta for tensor in own.values()):  # a plan only asks whether they fit
+        model.load_state_dict(weights)
 
 
 def read_weights(path: Path, key: str | None = None) -> "dict[str, Tensor]":

@@ -1,0 +1,87 @@
+"""SAFMN, GFMN and team 15's SAFMN give the outputs of the published code, from the published weights."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from srbench.data.folders import benchmark
+from srbench.evaluation import evaluate, make_scorer, mean_scores
+from srbench.metrics.fidelity import Protocol
+from srbench.models.gfmn import GFMN
+from srbench.models.safmn import SAFMN
+from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.weights import load_weights
+from tests.conftest import Parity, assert_matches
+
+NETWORKS = {"safmn_x2": SAFMN, "gfmn_x4": GFMN, "safmn_ntire_x4": SAFMNForNTIRE}
+
+
+def network(name: str, reference: Parity) -> nn.Module:
+    model = NETWORKS[name]().eval()
+    model.load_state_dict(reference.weights)
+    return model
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_gives_the_published_output(name, parity):
+    """As it is evaluated: float32, channels_last."""
+    reference = parity(name)
+    model = network(name, reference).to(memory_format=torch.channels_last)
+    for odd in ("", "_odd"):
+        with torch.inference_mode():
+            sr = model(reference[f"x{odd}"].to(memory_format=torch.channels_last))
+        assert_matches(sr, reference[f"y{odd}"])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_gives_the_published_output_in_float64(name, parity):
+    reference = parity(name)
+    model = network(name, reference).double()
+    for odd in ("", "_odd"):
+        with torch.inference_mode():
+            sr = model(reference[f"x{odd}"].double())
+        torch.testing.assert_close(sr, reference[f"y{odd}64"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("safmn_x2", ["to_feat", "feats.0.norm1", "feats.0.safm", "feats.0.ccm", "feats.0", "feats.7"]),
+        ("gfmn_x4", ["to_feat", "feats.0.norm1", "feats.0.safm", "feats.0.ffd", "feats.0", "feats.7"]),
+        ("safmn_ntire_x4", ["to_feat", "norm", "feats.0.safm", "feats.0.ccm", "feats.0", "feats.7"]),
+    ],
+)
+def test_the_layers_give_the_published_outputs(name, layers, parity):
+    reference = parity(name)
+    model = network(name, reference)
+    outputs = {}
+    for layer in layers:
+        model.get_submodule(layer).register_forward_hook(
+            lambda m, i, output, layer=layer: outputs.update({layer: output})
+        )
+    with torch.inference_mode():
+        model(reference["x"])
+    for layer in layers:
+        assert_matches(outputs[layer], reference[f"mid/{layer}"])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_catalogue_s_file_holds_the_same_weights(name, parity, shared):
+    weights, expected = load_file(shared / f"reference/checkpoints/{name}.safetensors"), parity(name).weights
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "psnr", "ssim"),
+    [("safmn_x2", 38.0054, 0.9605), ("gfmn_x4", 32.1178, 0.8934), ("safmn_ntire_x4", 32.1675, 0.8943)],
+)
+def test_the_published_weights_score_on_set5_as_in_the_published_code(name, psnr, ssim, shared):
+    model = NETWORKS[name]()
+    load_weights(model, shared / f"reference/checkpoints/{name}.safetensors")
+    pairs = {"set5": benchmark(shared / "data", "Set5", model.scale)}
+    scorer = make_scorer(("psnr", "ssim"), Protocol("y", "luma"), [])
+    found = mean_scores(evaluate(model, pairs, scorer, "cpu", lambda *_: None, lambda *_: None))["set5"]
+    assert found["psnr"] == pytest.approx(psnr, abs=2e-4)
+    assert found["ssim"] == pytest.approx(ssim, abs=1e-4)
