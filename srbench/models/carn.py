@@ -2,7 +2,8 @@
 Network", ECCV 2018, §3, with the factors of the CARN study in yu45020/Waifu2x (2019).
 
 The default is the published CARN with one scale; `scales=(2, 3, 4)` is the published network of three. CARN-M has
-`unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4`. Departs from the study in three points: a gate
+`unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4`; what ClassSR (Kong et al., CVPR 2021) calls
+CARN-M has `fusion_norm="batch", train_mean_shift=True` besides. Departs from the study in three points: a gate
 belongs to its unit (see `legacy_wiring`), the bilinear residual follows the scale, and the upsampler's stages have
 weights of their own (see `shared_upsampler`). Initialisation: PyTorch's default, as in the published code.
 """
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.models.layers.checks import check_choice, check_groups
+from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.partial_conv import PartialConv2d
 from srbench.models.layers.scse import SCSE
@@ -101,11 +103,16 @@ class CARN(Cascade):
       of each unit's first.
     - `unit`: 3×3, 3×3 ("plain") or 3×3, 3×3, 1×1 ("efficient"); `unit_groups` are those of the 3×3 convolutions.
       `share_units`: each block uses one unit throughout. `shared_upsampler`: ×4 and ×8 use one ×2 stage throughout.
-    - `fusion_kernel` and `fusion_groups`: of all fusion convolutions, inside blocks and between them.
+    - `fusion_kernel` and `fusion_groups`: of all fusion convolutions, inside blocks and between them. `fusion_norm`:
+      "batch" puts a batch normalisation after each, which then has no bias. ClassSR's code does so by mistake (its
+      arguments for stride and padding are taken for these), and its published sizes count it.
     - `se`: gates after each unit ("local"), each block ("global") or both, with `se_hidden` nodes.
     - `concat_global`: a 3×3 convolution of the entry's and all blocks' fused features goes into the upsampler;
       `feature_residual`: the entry's features are added there; `bilinear_residual`: the upscaled input to the output.
+    - `train_mean_shift`: as ClassSR's code does, though it means to freeze it.
     """
+
+    from_published = staticmethod(from_classsr)
 
     def __init__(
         self,
@@ -122,6 +129,7 @@ class CARN(Cascade):
         shared_upsampler: bool = False,
         fusion_kernel: Literal[1, 3] = 1,
         fusion_groups: int = 1,
+        fusion_norm: Literal["none", "batch"] = "none",
         se: Literal["none", "scse", "channel", "spatial"] = "none",
         se_position: Literal["local", "global", "both"] = "local",
         se_hidden: int = 4,
@@ -132,6 +140,7 @@ class CARN(Cascade):
         activation: Literal["relu", "leaky_relu"] = "relu",
         activate_entry: bool = False,
         mean_shift: bool = True,
+        train_mean_shift: bool = False,
         scales: Sequence[int] | None = None,
         legacy_wiring: bool = False,
     ) -> None:
@@ -148,20 +157,28 @@ class CARN(Cascade):
         check_choice("atrous_convs", atrous_convs, "both", "first")
         check_choice("unit", unit, "plain", "efficient")
         check_choice("fusion_kernel", fusion_kernel, 1, 3)
+        check_choice("fusion_norm", fusion_norm, "none", "batch")
         check_choice("se", se, "none", "scse", "channel", "spatial")
         check_choice("se_position", se_position, "local", "global", "both")
         check_choice("padding", padding, "zeros", "partial")
         check_choice("activation", activation, "relu", "leaky_relu")
 
-        def conv(inputs: int, outputs: int, kernel: int = 3, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
+        def conv(
+            inputs: int, outputs: int, kernel: int = 3, groups: int = 1, dilation: int = 1, bias: bool = True
+        ) -> nn.Conv2d:
             layer = PartialConv2d if padding == "partial" else nn.Conv2d
-            return layer(inputs, outputs, kernel, padding=kernel // 2 * dilation, dilation=dilation, groups=groups)
+            same = kernel // 2 * dilation
+            return layer(inputs, outputs, kernel, padding=same, dilation=dilation, groups=groups, bias=bias)
 
         def act() -> nn.Module:
             return nn.ReLU(inplace=True) if activation == "relu" else nn.LeakyReLU(0.1, inplace=True)
 
+        def fusion(inputs: int) -> Stack:
+            norm = [nn.BatchNorm2d(width)] if fusion_norm == "batch" else []
+            return Stack([conv(inputs, width, fusion_kernel, fusion_groups, bias=not norm), *norm, act()])
+
         def fusions(count: int) -> list[nn.Module]:
-            return [Stack([conv(n * width, width, fusion_kernel, fusion_groups), act()]) for n in range(2, count + 2)]
+            return [fusion(n * width) for n in range(2, count + 2)]
 
         def gates(position: str, count: int) -> list[nn.Module]:
             if se == "none" or se_position not in (position, "both"):
@@ -184,16 +201,17 @@ class CARN(Cascade):
 
         super().__init__([block(rate) for rate in rates], gates("global", blocks), fusions(blocks), legacy_wiring)
         self.scale, self.scales = scale, list(scales) if scales else None
+        self.whole_image_statistics = se in ("scse", "channel")
         self.feature_residual = feature_residual
         self.bilinear_residual = bilinear_residual
-        self.sub_mean = MeanShift(-1) if mean_shift else nn.Identity()
+        self.sub_mean = MeanShift(-1, trainable=train_mean_shift) if mean_shift else nn.Identity()
         self.entry = conv(3, width)
         self.entry_activation = act() if activate_entry else nn.Identity()
         self.concat = conv((blocks + 1) * width, width) if concat_global else None
         self.heads = {s: f"up{s}" for s in self.scales} if self.scales else {scale: "up"}
         self.upsample = nn.ModuleDict({name: upsampler(s) for s, name in self.heads.items()})
         self.exit = conv(width, 3)
-        self.add_mean = MeanShift(1) if mean_shift else nn.Identity()
+        self.add_mean = MeanShift(1, trainable=train_mean_shift) if mean_shift else nn.Identity()
 
     def forward(self, lr: Tensor) -> Tensor:
         x = self.sub_mean(lr)

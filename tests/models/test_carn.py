@@ -19,6 +19,7 @@ from srbench.models.layers.partial_conv import PartialConv2d
 
 ROOT = Path(__file__).parents[2]
 CARN_M = {"unit": "efficient", "unit_groups": 4, "share_units": True, "upsampler_groups": 4}
+CLASSSR = {**CARN_M, "fusion_norm": "batch", "train_mean_shift": True}
 UNGROUPED = {"unit": "efficient", "share_units": True}
 SCSE = {"se": "scse", "mean_shift": False}
 THREE = {"scales": [2, 3, 4]}
@@ -91,6 +92,13 @@ def test_parameters_of_the_published_code(factors, count):
 def test_parameters_of_the_study_and_none_of_them_dead(factors, count):
     model = on_meta(**factors)
     assert (trainable(model), frozen(model), dead(model)) == (count, 0, 0)
+
+
+def test_parameters_of_classsr_s_network_with_normalised_fusions():
+    """ClassSR's published sizes: its CARN-M at full width, and the 24 values of a mean shift that is trained."""
+    for width, count in ((36, 94_851), (52, 195_651), (64, 294_939)):
+        model = on_meta(scale=4, width=width, **CLASSSR)
+        assert (trainable(model), frozen(model), dead(model)) == (count, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +192,7 @@ def test_multiply_adds_for_a_1280_by_720_image(factors, scale, published):
         {"se": "scse", "se_position": "both", "padding": "partial", "atrous": 2, "activation": "leaky_relu"},
         {"se": "channel", "concat_global": True, "feature_residual": True, "bilinear_residual": True},
         {"se": "scse", "legacy_wiring": True, "activate_entry": True, "scale": 4, "shared_upsampler": True},
+        {**CLASSSR, "width": 4},
     ],
 )
 def test_gradients_survive_what_happens_in_place(factors):
@@ -247,6 +256,7 @@ def test_partial_convolution_keeps_a_flat_image_flat_up_to_the_border(dilation, 
         ),
         ({"se": "cbam"}, "se is 'cbam': choose from none, scse, channel, spatial."),
         ({"fusion_kernel": 5}, "fusion_kernel is 5: choose from 1, 3."),
+        ({"fusion_norm": "layer"}, "fusion_norm is 'layer': choose from none, batch."),
         ({"activation": "gelu"}, "activation is 'gelu': choose from relu, leaky_relu."),
     ],
 )
@@ -267,6 +277,7 @@ def test_the_preset_repeats_the_constructor_s_defaults():
     [
         ("carn_multiscale", THREE),
         ("carn_m", {**THREE, **CARN_M}),
+        ("carn_classsr", CLASSSR),
         (
             "carn_waifu2x",
             {"activation": "leaky_relu", "activate_entry": True, "mean_shift": False, "shared_upsampler": True},

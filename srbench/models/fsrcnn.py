@@ -1,0 +1,45 @@
+"""FSRCNN as ClassSR's published code builds it: Kong et al., "ClassSR: A General Framework to Accelerate
+Super-Resolution Networks by Data Characteristic", CVPR 2021, after Dong, Loy and Tang, "Accelerating the
+Super-Resolution Convolutional Neural Network", ECCV 2016, §3.
+
+Departs from the paper of 2016: RGB in and out, not luma; a PReLU has one slope, not one per channel; between the
+mapping convolutions there is none. Published for ×4; ×2 and ×3 are ours, with the same transposed convolution, padded
+so that the output has exactly the size asked for. The three networks of ClassSR have d = 16, 36 and 56.
+
+Initialisation: as `start_small`; the transposed convolution as PyTorch's default.
+"""
+
+from torch import Tensor, nn
+
+from srbench.models.layers.checks import check_choice
+from srbench.models.layers.initialise import start_small
+
+KERNEL = 9  # of the transposed convolution
+
+
+class FSRCNN(nn.Module):
+    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
+
+    `d`: channels of the first and last features; `s`: of the shrunk ones; `m`: how many 3×3 convolutions map these.
+    """
+
+    def __init__(self, scale: int = 4, d: int = 56, s: int = 12, m: int = 4) -> None:
+        super().__init__()
+        check_choice("scale", scale, 2, 3, 4)
+        if min(d, s, m) < 1:
+            raise ValueError(f"d, s and m must be 1 or more; they are {d}, {s} and {m}.")
+        self.scale = scale
+        surplus = KERNEL - scale  # pixels by which the unpadded output exceeds the size asked for
+        padding = (surplus + 1) // 2
+        self.head_conv = nn.Sequential(nn.Conv2d(3, d, 5, padding=2), nn.PReLU())
+        self.body_conv = nn.Sequential(
+            nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU()),
+            *(nn.Conv2d(s, s, 3, padding=1) for _ in range(m)),
+            nn.PReLU(),
+            nn.Sequential(nn.Conv2d(s, d, 1), nn.PReLU()),
+        )
+        self.tail_conv = nn.ConvTranspose2d(d, 3, KERNEL, scale, padding, output_padding=2 * padding - surplus)
+        start_small(self.head_conv, self.body_conv)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.tail_conv(self.body_conv(self.head_conv(lr)))
