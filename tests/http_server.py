@@ -107,8 +107,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         half = len(body) // 2 if page.hold else len(body)
         for piece in (body[:half], body[half:]):
+            asked.sent += len(piece)  # before, as the client may look as soon as it has it
             self.wfile.write(piece)
-            asked.sent += len(piece)
             if page.hold:
                 page.hold.wait()
 

@@ -241,7 +241,7 @@ def test_a_wrong_checksum_is_told_and_nothing_of_it_stays(server, tmp_path):
         f"{address}: not the expected file: its SHA-256 is {got}, not {DIGEST}; repeat the command, and if the "
         f"file there has changed, fetch another copy yourself and put it at {tmp_path / 'a'}"
     )
-    assert names(tmp_path) == ["a.lock"]
+    assert set(names(tmp_path)) <= {"a.lock"}
     page.body = BODY
     get(address, tmp_path / "a")
     assert names(tmp_path) == ["a"]
@@ -282,6 +282,13 @@ def test_an_address_that_leads_nowhere_is_no_connection(server, tmp_path, addres
         get(address, tmp_path / "a", attempts=1)
 
 
+def test_https_is_spoken(server, tmp_path):
+    """To a server that does not understand it."""
+    address = server.add("/a", Page(BODY)).replace("http:", "https:")
+    with pytest.raises(UserError, match=r"^a: no connection \(\[SSL"):
+        get(address, tmp_path / "a", attempts=1)
+
+
 @pytest.mark.parametrize(
     "address", ["file:///etc/hostname", "ftp://x/y", "data:,a", "x/y", "http://x/a b", "http://é/"]
 )
@@ -306,7 +313,6 @@ def test_a_redirect_is_followed_and_continued(server, tmp_path):
         ("data:,a", "Redirection to url 'data:,a' is not allowed"),
         ("ftp://127.0.0.1/a", "no connection (unknown url type: ftp)"),
         ("/a", "would lead to an infinite loop"),
-        ("http://[/", "no connection (Invalid IPv6 URL)"),
     ],
 )
 def test_a_redirect_to_anything_else_is_not_followed(server, tmp_path, target, reason):
@@ -315,7 +321,7 @@ def test_a_redirect_to_anything_else_is_not_followed(server, tmp_path, target, r
         get(address, tmp_path / "a", attempts=1)
     assert str(caught.value).endswith(f"; fetch {address} yourself and put it at {tmp_path / 'a'}")
     assert "\n" not in str(caught.value)
-    assert names(tmp_path) == ["a.lock"]
+    assert set(names(tmp_path)) <= {"a.lock"}
 
 
 def test_a_server_that_falls_silent_is_given_up(server, tmp_path):
