@@ -31,6 +31,10 @@ def main() -> None:
     # Hydra would print its errors itself, several lines each, and exit with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     _refuse_grid_keys_outside_a_grid(sys.argv[1:])
+    keys = [word.lstrip("+").partition("=")[0] for word in sys.argv[1:]]
+    if "model._target_" in keys and "model" not in keys:
+        # The arguments of the default preset are not those of the user's own class.
+        sys.argv.insert(1, "model=custom")
     from srbench.search_path import UserConf
 
     Plugins.instance().register(UserConf)

@@ -1,25 +1,36 @@
 """model × data sets × protocol → one row an image."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srbench.checkpoints import weights_folders
+from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
+from srbench.machine import pick_device
+from srbench.metrics import cost
 from srbench.metrics.cost import exact_float32
 from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable
-from srbench.progress import Listener
+from srbench.progress import Listener, bar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 log = logging.getLogger(__name__)
 
 METRICS = ("psnr", "ssim", "lpips", "rmse")
 RGB = Protocol("rgb", "rgb")
+LUMA = Protocol("y", "luma")
+COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
 Keep = Callable[[str, int, str, np.ndarray], None]
 
@@ -128,3 +139,42 @@ def _of_another(pairs: list[ImagePair], index: int, model: nn.Module) -> Tensor:
     image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 255
     square: Tensor = model.make_thumbnail(image)  # type: ignore[operator]
     return square
+
+
+def benchmark(
+    model: nn.Module,
+    scale: int,
+    datasets: Sequence[str] = ("set5",),
+    metrics: Sequence[str] = ("psnr", "ssim", "lpips"),
+    protocol: Protocol = LUMA,
+    data_root: Path | None = None,
+    weights_dir: str | None = None,
+    device: str = "auto",
+) -> "DataFrame":
+    """One row for bicubic interpolation and one for `model`, any module from LR to SR, with the columns of table.csv.
+
+    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). Reasons for what is missing are in the
+    frame's `attrs["missing"]`. Raises UserError for a data set that is not there or cannot be read.
+    """
+    from pandas import DataFrame
+
+    from srbench.models.bicubic import Bicubic
+
+    root = data_root or Path(os.environ.get("SRBENCH_DATA", "data"))
+    pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
+    folders = weights_folders(weights_dir or os.environ.get("SRBENCH_WEIGHTS", "~/.cache/srbench/weights"))
+    scorer = make_scorer(metrics, protocol, folders)
+    networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
+    rows, missing = [], {}
+    for name, network in networks.items():
+        with bar(name) as tell:
+            means = mean_scores(evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None))
+        counted, uncounted = cost.summary(network, scale)
+        time = cost.latency(network, cost.LATENCY_INPUT, cost.LATENCY_INPUT).median_ms
+        scores = {f"{dataset}.{metric}": value for dataset, found in means.items() for metric, value in found.items()}
+        rows.append({"model": name, "scale": scale, **counted, "latency_ms": time, **scores})
+        missing[name] = uncounted | scorer.missing
+    scored = [f"{name}.{metric}" for name in pairs for metric in metrics]
+    table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored])
+    table.attrs["missing"] = missing
+    return table

@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 # Keys of `recipe` that say how it is fed and stopped; the others are its constructor's.
 AROUND_THE_RECIPE = ("gradient_clip", "multi_scale", "degradation", "fixed_patches", "epoch_steps", "full")
-LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
 def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
@@ -59,7 +58,10 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
         model, record["train"] = _trained_model(planned, device, tell)
         if before.get("status") != "done" or unscored(planned, before):
             record["scores"], record["missing"] = _scores(planned, model, device, before, tell)
-        record["cost"] = before.get("cost") or _cost(model, config.scale, record["missing"])
+        record["cost"] = before.get("cost")
+        if not record["cost"]:
+            record["cost"], uncounted = cost.summary(model, config.scale)
+            record["missing"] |= uncounted
         record["latency"] = before.get("latency") or _latency(planned, model, device, tell)
         seconds = round(time.time() - began + record["seconds"], 3)
         done = record | {"status": "done", "error": None, "seconds": seconds}
@@ -173,32 +175,12 @@ def _as_csv(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-def _cost(model: nn.Module, scale: int, missing: dict[str, str]) -> dict[str, Any]:
-    counted = cost.parameters(model)
-    found: dict[str, Any] = {"params": counted.trainable, "params_frozen": counted.frozen}
-    found["params_dead"] = sum(cost.dead_parameters(model).values()) if counted.trainable else 0
-    if not counted.trainable:
-        missing["flops"] = "no network: fvcore counts multiply-adds of layers"
-        return found
-    try:
-        for name, (height, width) in cost.standard_inputs(scale).items():
-            counts = cost.complexity(model, height, width)
-            if counts.unknown:
-                missing["flops"] = f"operators that no table knows: {', '.join(counts.unknown)}"
-                return found
-            found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
-        found["peak_memory_mb"] = round(cost.peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
-    except ValueError as error:
-        missing["flops"] = str(error)
-    return found
-
-
 def _latency(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> list[dict[str, Any]]:
     if not planned.config.eval.latency:
         return []
     tell("measures latency", 0, 1)
     model = model.to(device).to(memory_format=torch.channels_last)
-    return [asdict(cost.latency(model, LATENCY_INPUT, LATENCY_INPUT))]
+    return [asdict(cost.latency(model, cost.LATENCY_INPUT, cost.LATENCY_INPUT))]
 
 
 def _forget(folder: Path) -> None:

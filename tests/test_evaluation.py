@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation import Scorer, evaluate, make_scorer, mean_scores, super_resolve
+from srbench.evaluation import Scorer, benchmark, evaluate, make_scorer, mean_scores, super_resolve
 from srbench.metrics.fidelity import Protocol
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
@@ -20,7 +20,7 @@ def silent(*_):
 
 
 def scores(model, shared, scale, protocol, metrics=("psnr", "ssim")):
-    pairs = {"set5": benchmark(shared / "data", "Set5", scale)}
+    pairs = {"set5": benchmark_set(shared / "data", "Set5", scale)}
     scorer = make_scorer(metrics, protocol, [shared / "weights"])
     return mean_scores(evaluate(model, pairs, scorer, "cpu", silent, silent))["set5"]
 
@@ -126,3 +126,24 @@ def test_evaluation_is_in_float32_and_leaves_the_threads_alone(tmp_path):
     pairs = {"x": [ImagePair("a", tmp_path / "a.png", None, 2)]}
     evaluate(Looks(), pairs, Scorer(["psnr"], Y, None, {}), "cpu", silent, silent)
     assert torch.get_num_threads() == threads
+
+
+class Elsewhere(nn.Sequential):
+    """A network of somebody else's: one layer, and no attribute that srbench knows."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+
+
+def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
+    table = benchmark(Elsewhere(), 2, ["Set5"], data_root=shared / "data", weights_dir=str(tmp_path))
+    costs = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
+    assert list(table) == ["model", "scale", *costs, "set5.psnr", "set5.ssim", "set5.lpips"]
+    assert list(table.model) == ["bicubic", "Elsewhere"]
+    bicubic, ours = table.to_dict("records")
+    assert bicubic["set5.psnr"] == pytest.approx(33.6741, abs=1e-4)
+    assert ours["params"] == 3 * 12 * 9 + 12
+    assert ours["flops_720p"] == 3 * 12 * 9 * 360 * 640
+    assert ours["latency_ms"] > 0
+    assert table["set5.lpips"].isna().all()
+    assert "alexnet_features.safetensors" in table.attrs["missing"]["Elsewhere"]["lpips"]

@@ -6,18 +6,21 @@ runs on a copy.
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from srbench.metrics.flops import FlopCounter
+from srbench.metrics.flops import Convention, FlopCounter
 from srbench.metrics.memory import LiveBytes
+
+BATCHES = (1, 2, 4, 8, 16)
+LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,37 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Complexity:
-    """fvcore's counts of one forward pass in eval mode; one multiply-add is one FLOP.
-
-    `unknown`: operators that no table knows, taken for zero. `beyond_fvcore`: operators counted here that fvcore takes
-    for zero.
-    """
+class Count:
+    """What one convention (see `flops.py`) makes of one forward pass; None where it counts no activations."""
 
     flops: int
-    activations: int
+    activations: int | None
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """The counts of one forward pass in eval mode.
+
+    `products`: of fvcore's FLOPs those of convolutions and matrix products, nothing estimated, each multiply-add
+    once. `convolutions`: 2-D convolutions that ran. `unknown`: operators that no table knows, taken for zero.
+    `beyond_fvcore`: operators counted here that fvcore takes for zero.
+    """
+
+    counts: dict[Convention, Count]
+    products: int
+    convolutions: int
     unknown: tuple[str, ...]
     beyond_fvcore: tuple[str, ...]
+
+    @property
+    def flops(self) -> int:
+        """fvcore's; one multiply-add is one FLOP."""
+        return self.counts["fvcore"].flops
+
+    @property
+    def activations(self) -> int:
+        """fvcore's: elements that convolutions and matrix products put out."""
+        return cast(int, self.counts["fvcore"].activations)
 
 
 @dataclass(frozen=True)
@@ -108,8 +131,34 @@ def complexity(model: nn.Module, height: int, width: int) -> Complexity:
     with _explained(model), torch.inference_mode(), FlopCounter() as counter:
         copied(torch.empty(1, 3, height, width, device="meta"))
     return Complexity(
-        counter.flops, counter.activations, tuple(sorted(counter.unknown)), tuple(sorted(counter.beyond_fvcore))
+        counts={name: Count(flops, counter.activations.get(name)) for name, flops in counter.flops.items()},
+        products=counter.products,
+        convolutions=counter.convolutions,
+        unknown=tuple(sorted(counter.unknown)),
+        beyond_fvcore=tuple(sorted(counter.beyond_fvcore)),
     )
+
+
+def summary(model: nn.Module, scale: int) -> tuple[dict[str, float], dict[str, str]]:
+    """The columns of a table but for latency, and the reasons for those that are missing.
+
+    params, params_frozen, params_dead; flops and activations for both standard inputs; peak_memory_mb at 256×256.
+    """
+    counted = parameters(model)
+    found: dict[str, float] = {"params": counted.trainable, "params_frozen": counted.frozen}
+    found["params_dead"] = sum(dead_parameters(model).values()) if counted.trainable else 0
+    if not counted.trainable:
+        return found, {"flops": "no network: fvcore counts multiply-adds of layers"}
+    try:
+        for name, (height, width) in standard_inputs(scale).items():
+            counts = complexity(model, height, width)
+            if counts.unknown:
+                return found, {"flops": f"operators that no table knows: {', '.join(counts.unknown)}"}
+            found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
+        found["peak_memory_mb"] = round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
+    except ValueError as error:
+        return found, {"flops": str(error)}
+    return found, {}
 
 
 def latency(
@@ -120,20 +169,37 @@ def latency(
     repeats: int = 50,
     warmup: int = 5,
     seconds: float = 2.0,
+    at_least: int = 5,
 ) -> Latency:
     """How long a batch of LR images takes where the model is, in float32 without TF32, data transfer excluded.
 
-    `repeats` passes are measured, fewer but at least 5 when they take longer than `seconds`; so is the warm-up cut.
+    `repeats` passes are measured, fewer but `at_least` when they take longer than `seconds`; so is the warm-up cut.
     """
+    (measured,) = latencies(model, height, width, (batch,), repeats, warmup, seconds, at_least)
+    return measured
+
+
+def latencies(
+    model: nn.Module,
+    height: int,
+    width: int,
+    batches: Sequence[int] = BATCHES,
+    repeats: int = 50,
+    warmup: int = 5,
+    seconds: float = 2.0,
+    at_least: int = 5,
+) -> Iterator[Latency]:
+    """As `latency`, for one batch size after another; `seconds` are those of each."""
     device = _device(model)
     copied = _copy(model, device).float().eval()
-    lr = torch.rand(batch, 3, height, width, device=device)
-    with torch.inference_mode(), exact_float32():
-        _measure(copied, lr, warmup, 1, seconds)
-        times = _measure(copied, lr, repeats, 5, seconds)
-    low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return Latency(batch, height, width, median, low, high, torch.get_num_threads(), name)
+    for batch in batches:
+        lr = torch.rand(batch, 3, height, width, device=device)
+        with torch.inference_mode(), exact_float32():
+            _measure(copied, lr, warmup, 1, seconds)
+            times = _measure(copied, lr, repeats, at_least, seconds)
+        low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
+        yield Latency(batch, height, width, median, low, high, torch.get_num_threads(), name)
 
 
 def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Memory:
@@ -183,13 +249,19 @@ def _backward(model: nn.Module) -> None:
 def _measure(model: nn.Module, lr: Tensor, repeats: int, at_least: int, seconds: float) -> list[float]:
     """Milliseconds of each pass."""
     times: list[float] = []
+    _wait_for(lr)  # a GPU may still be making the input
     while len(times) < repeats and (len(times) < at_least or sum(times) < 1000 * seconds):
         start = time.perf_counter()
         model(lr)
-        if lr.is_cuda:
-            torch.cuda.synchronize(lr.device)
+        _wait_for(lr)
         times.append(1000 * (time.perf_counter() - start))
     return times
+
+
+def _wait_for(lr: Tensor) -> None:
+    """Returns when the device has done what it was asked for; a GPU's operators return before they have run."""
+    if lr.is_cuda:
+        torch.cuda.synchronize(lr.device)
 
 
 @contextmanager

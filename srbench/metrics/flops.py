@@ -1,19 +1,30 @@
-"""fvcore's FLOP and activation counts, from operators as they run: on the meta device too, where nothing is computed.
+"""Three published conventions for FLOPs and activations, counted from operators in one pass: on the meta device too,
+where nothing is computed.
 
-The convention: one multiply-add is one FLOP; convolutions and matrix products are counted, normalisations, resizing
-and adaptive pooling by fvcore's estimates (`ESTIMATES`); what stands in `FREE` is zero, as it is in fvcore. An operator
-in no table is taken apart into its parts; where it has none, its name is kept in `unknown`. What fvcore takes for zero
-although it multiplies matrices is counted, and its name kept in `beyond_fvcore`: a convolution with padding="same"
-(`_convolution_mode`), attention, baddbmm.
+- `fvcore`: one multiply-add is one FLOP; convolutions and matrix products are counted, normalisations, resizing and
+  adaptive pooling by fvcore's estimates (`ESTIMATES`); what stands in `FREE` is zero, as it is in fvcore. What fvcore
+  takes for zero although it multiplies matrices is counted, and its name kept in `beyond_fvcore`: a convolution with
+  padding="same" (`_convolution_mode`), attention, baddbmm.
+- `ntire`: the NTIRE challenges on efficient SR (`utils/model_summary.py` of their code, from Zhang et al., AIM 2020):
+  one multiply-add is one FLOP in 2-D convolutions and linear layers, an affine batch normalisation takes 2 an element,
+  ReLU, PReLU, ELU, LeakyReLU and ReLU6 take 1; all else takes 0. Activations are the outputs of convolutions. Theirs
+  hooks modules and adds up every call, so that what a paper's network calls as a function is counted here only.
+- `classsr`: 2 FLOPs per multiply-add of convolutions and linear layers (Kong et al., CVPR 2021); no activations.
+
+The last two count a transposed convolution at its output's positions, stride² times what it multiplies.
+
+An operator in no table is taken apart into its parts; where it has none, its name is kept in `unknown`.
 """
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
+
+Convention = Literal["fvcore", "ntire", "classsr"]
 
 
 def _convolution(out: Tensor, images: Tensor, weight: Tensor, *args: Any) -> int:
@@ -63,6 +74,48 @@ ESTIMATES: dict[str, Callable[..., int]] = {
     "grid_sampler": lambda out, *_: 4 * out.numel(),
 }
 
+
+def _at_each_output(out: Tensor, images: Tensor, weight: Tensor, *args: Any) -> int:
+    return images.shape[0] * weight.numel() * prod(out.shape[2:])
+
+
+def _ntire_convolution(out: Tensor, images: Tensor, weight: Tensor, *args: Any) -> int:
+    return _at_each_output(out, images, weight) if out.ndim == 4 else 0
+
+
+def _ntire_linear(out: Tensor, features: Tensor, *args: Any) -> int:
+    """Right for (N, C) alone: of (N, T, C) the counter takes the tokens for channels."""
+    if out.ndim == 1:
+        return len(features) * len(out)
+    return features.shape[0] * features.shape[1] * out.shape[1]
+
+
+def _each_output(out: Tensor, *args: Any) -> int:
+    return out.numel()
+
+
+NTIRE: dict[str, Callable[..., int]] = {
+    "convolution": _ntire_convolution,
+    "linear": _ntire_linear,
+    "batch_norm": _batch_norm,
+    "relu": _each_output,
+    "prelu": _each_output,
+    "elu": _each_output,
+    "leaky_relu": _each_output,
+    "hardtanh": lambda out, images, low=-1, high=1: out.numel() if (low, high) == (0, 6) else 0,  # ReLU6
+}
+
+CLASSSR: dict[str, Callable[..., int]] = {
+    "convolution": lambda *args: 2 * _at_each_output(*args),
+    "linear": lambda out, features, *_: 2 * _matrix_product(out, features, features),
+}
+
+CONVENTIONS: dict[Convention, dict[str, Callable[..., int]]] = {
+    "fvcore": PRODUCTS | ESTIMATES,
+    "ntire": NTIRE,
+    "classsr": CLASSSR,
+}
+
 UNSEEN_BY_FVCORE = frozenset({"_convolution_mode", "scaled_dot_product_attention", "baddbmm"})
 
 FREE_BY_KIND = {
@@ -107,35 +160,44 @@ FREE = frozenset(" ".join(FREE_BY_KIND.values()).split())
 class FlopCounter(TorchDispatchMode):
     """Counts what runs inside `with torch.inference_mode(), FlopCounter() as counter`.
 
+    `products`: of fvcore's FLOPs those of convolutions and matrix products; `convolutions`: how many ran, 2-D ones.
     Inference mode is needed: elsewhere operators such as adaptive_avg_pool2d arrive already taken apart.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.flops = 0
-        self.activations = 0
+        self.flops: dict[Convention, int] = dict.fromkeys(CONVENTIONS, 0)
+        self.activations: dict[Convention, int] = {"fvcore": 0, "ntire": 0}
+        self.products = 0
+        self.convolutions = 0
         self.unknown: set[str] = set()
         self.beyond_fvcore: set[str] = set()
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        full_name = func._schema.name.removeprefix("aten::")
-        name = full_name.removesuffix("_")  # add_ is add
+        name = func._schema.name.removeprefix("aten::").removesuffix("_")  # add_ is add
         if name in UNSEEN_BY_FVCORE:
             self.beyond_fvcore.add(name)
-        if name in PRODUCTS or name in ESTIMATES:
-            out = func(*args, **kwargs)
-            flops = (PRODUCTS.get(name) or ESTIMATES[name])(out, *args)
-            self.flops += flops
-            self.activations += out.numel() if name in PRODUCTS else 0
-            return out
-        if name in FREE or func.is_view:
+        out = self._run(func, name, args, kwargs or {})
+        for convention, rules in CONVENTIONS.items():
+            if name in rules:
+                self.flops[convention] += rules[name](out, *args)
+        if name in PRODUCTS:
+            self.products += PRODUCTS[name](out, *args)
+            self.activations["fvcore"] += out.numel()
+        if name == "convolution" and out.ndim == 4:
+            self.activations["ntire"] += out.numel()
+            self.convolutions += 1
+        return out
+
+    def _run(self, func: OpOverload, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The operator's output; what fvcore's tables do not hold is taken apart, its parts counted."""
+        if name in CONVENTIONS["fvcore"] or name in FREE or func.is_view:
             return func(*args, **kwargs)
         with self:
             out = func.decompose(*args, **kwargs)
         if out is not NotImplemented:
             return out
-        self.unknown.add(full_name)
+        self.unknown.add(func._schema.name.removeprefix("aten::"))
         return func(*args, **kwargs)

@@ -153,3 +153,23 @@ def test_help_imports_neither_torch_nor_pandas(srbench):
     code += "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=srbench.folder)
     assert done.stdout.endswith("[]\n")
+
+
+NETWORK = """from torch import nn
+
+class MyNet(nn.Sequential):
+    def __init__(self, scale, width=4):
+        super().__init__(
+            nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3 * scale**2, 1), nn.PixelShuffle(scale)
+        )
+"""
+
+
+def test_a_network_outside_the_project_is_trained_and_scored(srbench):
+    (srbench.folder / "my_package.py").write_text(NETWORK)
+    done = srbench("model._target_=my_package.MyNet", "+model.width=3", *srbench.data)
+    assert done.returncode == 0, done.stderr
+    assert "MyNet val: PSNR" in done.stdout
+    (record,) = (r for name, r in srbench.records("single").items() if name.startswith("MyNet-"))
+    assert record["cost"]["params"] == 3 * 3 * 9 + 3 + 3 * 12 + 12
+    assert record["scores"]["val"].keys() == {"psnr", "ssim"}

@@ -10,13 +10,22 @@ from srbench.metrics.cost import (
     Parameters,
     complexity,
     dead_parameters,
+    latencies,
     latency,
     parameters,
     peak_memory,
     standard_inputs,
 )
 from srbench.models.carn import CARN
+from srbench.models.fsrcnn import FSRCNN
+from srbench.models.gfmn import GFMN
+from srbench.models.mdrn import MDRN
+from srbench.models.mesrgan import MESRGAN
 from srbench.models.mossnet import MossNet
+from srbench.models.rcan import RCAN
+from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.models.srgan import SRGAN
+from srbench.models.srresnet import SRResNet
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore:`torch.jit:DeprecationWarning")
 
@@ -93,9 +102,17 @@ MODELS = {
         width=16, atrous=(1, 2, 1), se="scse", se_position="both", concat_global=True, bilinear_residual=True, scale=3
     ),
     "CARN, partial convolutions": CARN(width=16, padding="partial"),
+    "FSRCNN": FSRCNN(),
+    "GFMN": GFMN(blocks=1),
+    "MDRN": MDRN(width=16, blocks=1),
+    "MESRGAN": MESRGAN(blocks=1),
     "MossNet": MossNet(),
     "MossNet, constant context": MossNet(context="constant", base="bilinear"),
     "MossNet, learned context": MossNet(context="learned"),
+    "RCAN": RCAN(width=16, groups=1, blocks=1),
+    "SAFMN for NTIRE": SAFMNForNTIRE(blocks=1),
+    "SRGAN": SRGAN(blocks=1),
+    "SRResNet": SRResNet(blocks=1),
 }
 
 
@@ -242,6 +259,21 @@ def test_latency_stops_in_time_but_not_before_five_passes(seconds, expected):
     calls = []
     latency(Function(lambda x, w: calls.append(x.dtype)), 4, 4, repeats=12, warmup=3, seconds=seconds)
     assert calls == [torch.float32] * expected
+
+
+def test_a_table_of_latencies_measures_each_batch_at_least_as_often_as_asked():
+    batches = []
+    model = Function(lambda x, w: batches.append(tuple(x.shape)))
+    table = list(latencies(model, 4, 6, batches=(1, 8), warmup=2, seconds=0.0, at_least=3))
+    assert [(row.batch, row.height, row.width) for row in table] == [(1, 4, 6), (8, 4, 6)]
+    assert batches == [(1, 3, 4, 6)] * (1 + 3) + [(8, 3, 4, 6)] * (1 + 3)
+
+
+def test_a_table_of_latencies_goes_batch_by_batch():
+    calls = []
+    table = latencies(Function(lambda x, w: calls.append(len(x))), 4, 4, batches=(2, 3), seconds=0.0)
+    assert next(table).batch == 2
+    assert set(calls) == {2}
 
 
 def test_peak_memory_is_what_lives_at_once():
