@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
+from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
 
 Y = Protocol("y", "luma")
 RGB = Protocol("rgb", "rgb")
@@ -95,7 +95,7 @@ def test_rmse_counts_in_grey_levels():
 
 def test_every_image_of_a_batch_has_its_own_scores():
     sr, hr = torch.rand(3, 3, 20, 20), torch.rand(3, 3, 20, 20)
-    for metric in (psnr, ssim, rmse):
+    for metric in (psnr, ssim, ssim_global, rmse):
         alone = torch.cat([metric(sr[i : i + 1], hr[i : i + 1]) for i in range(3)])
         torch.testing.assert_close(metric(sr, hr), alone, rtol=0, atol=1e-12)
 
@@ -120,6 +120,38 @@ def test_ssim_of_equal_images_is_1():
 def test_ssim_of_two_flat_images():
     sr, hr = torch.full((1, 1, 11, 11), 0.25).double(), torch.full((1, 1, 11, 11), 0.75).double()
     assert ssim(sr, hr).item() == pytest.approx((2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4))  # no structure
+
+
+def test_ssim_global_is_that_of_the_mesrgan_poster(parity):
+    reference = parity("losses")
+    sr, hr = reference["pred"][:1], reference["target"][:1]
+    assert ssim_global(sr, hr).item() == pytest.approx(reference["out/mesrgan_ssim_rgb"].item(), abs=2e-7)  # float32
+    grey = ssim_global(sr[:, :1], hr[:, :1])
+    assert grey.item() == pytest.approx(reference["out/mesrgan_ssim_gray"].item(), abs=2e-7)
+
+
+def test_ssim_global_of_two_pixels():
+    """Means ½ and ¼, variances ½ and ⅛ (over n − 1 = 1), covariance ⅛ (over n = 2)."""
+    sr, hr = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2), torch.tensor([0.0, 0.5]).view(1, 1, 1, 2)
+    expected = (2 / 8 + 1e-4) * (2 / 8 + 9e-4) / ((1 / 4 + 1 / 16 + 1e-4) * (1 / 2 + 1 / 8 + 9e-4))
+    assert ssim_global(sr, hr).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("metric", [psnr, ssim, rmse])
+def test_the_number_of_threads_changes_no_bit(metric, threads):
+    rng = torch.Generator().manual_seed(0)
+    sr, hr = torch.rand(2, 3, 300, 211, generator=rng), torch.rand(2, 3, 300, 211, generator=rng)
+    alone = metric(sr, hr)
+    torch.set_num_threads(threads)
+    assert metric(sr, hr).tolist() == alone.tolist()
+
+
+def test_rmse_of_pirm_is_that_of_luma_inside_4_pixels():
+    sr, hr = np.zeros((12, 12, 3), np.uint8), np.zeros((12, 12, 3), np.uint8)
+    sr[:4], sr[4:-4, 4:6] = 255, 255  # white is 219 above black; half of the inside differs
+    pair = PIRM.prepare(sr, 2), PIRM.prepare(hr, 2)
+    assert rmse(*pair).item() == pytest.approx(219 / 2**0.5)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +207,7 @@ def test_a_protocol_that_does_not_exist_is_refused(channels, border):
         Protocol("new", channels, border)
 
 
-@pytest.mark.parametrize("metric", [psnr, ssim, rmse])
+@pytest.mark.parametrize("metric", [psnr, ssim, ssim_global, rmse])
 @pytest.mark.parametrize(
     ("sr", "hr", "message"),
     [

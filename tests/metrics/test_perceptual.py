@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import lpips as package
 import numpy as np
 import pytest
+import torch
+import torchvision
 from PIL import Image
+from safetensors.torch import save_file
 
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable
 
@@ -38,19 +43,85 @@ def test_set5_scores(image, scale, lpips, shared):
     assert lpips(sr, hr[: sr.shape[0], : sr.shape[1]]) == pytest.approx(golden, abs=1e-4)
 
 
+BACKBONES = {  # the ReLUs whose features count: conv1–5 of AlexNet, the last of VGG16's five groups, SqueezeNet's fires
+    "alex": ("alexnet", "alexnet_features.safetensors", [1, 4, 7, 9, 11]),
+    "vgg": ("vgg16", "vgg16_features.safetensors", [3, 8, 15, 22, 29]),
+    "squeeze": ("squeezenet1_1", "squeezenet_features.safetensors", [1, 4, 7, 9, 10, 11, 12]),
+}
+
+
+def random_backbone(name):
+    """torchvision's net with random weights, its convolutional part."""
+    with torch.device("meta"):
+        features = getattr(torchvision.models, name)(weights=None).features
+    features.to_empty(device="cpu").eval()
+    generator = torch.Generator().manual_seed(0)
+    for parameter in features.parameters():
+        fan_in = parameter[0].numel()
+        torch.nn.init.normal_(parameter, 0, (2 / fan_in) ** 0.5 if parameter.ndim > 1 else 0.1, generator)
+    return features.requires_grad_(False)
+
+
+def by_definition(features, taps, linear, sr, hr):
+    """§3.1: features of unit length at each pixel, squared differences weighted by channel, mean over the pixels."""
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # ImageNet's
+    x = torch.stack([((torch.tensor(image) / 255 - mean) / deviation).permute(2, 0, 1) for image in (sr, hr)])
+    distance = 0.0
+    for index, layer in enumerate(features[: taps[-1] + 1]):
+        x = layer(x)
+        if index in taps:
+            weights = linear[f"lin{taps.index(index)}.model.1.weight"]
+            ours, theirs = torch.nn.functional.normalize(x, dim=1)
+            distance += ((ours - theirs).square() * weights[0]).sum(0).mean().item()
+    return distance
+
+
+@pytest.mark.parametrize("net", BACKBONES)
+def test_every_net_gives_what_the_paper_defines(net, tmp_path):
+    name, file, taps = BACKBONES[net]
+    features = random_backbone(name)
+    save_file({f"features.{key}": tensor for key, tensor in features.state_dict().items()}, tmp_path / file)
+    file = Path(package.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
+    linear = torch.load(file, map_location="cpu", weights_only=True)
+    sr, hr = np.random.default_rng(0).integers(0, 256, (2, 47, 64, 3), np.uint8)
+    with torch.inference_mode():
+        expected = by_definition(features, taps, linear, sr, hr)
+    assert LPIPS([tmp_path], net)(sr, hr) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("net", "smallest"), [("alex", 31), ("vgg", 16), ("squeeze", 17)])
+def test_every_net_names_the_smallest_image_that_it_takes(net, smallest, tmp_path):
+    name, file, _ = BACKBONES[net]
+    features = random_backbone(name)
+    save_file({f"features.{key}": tensor for key, tensor in features.state_dict().items()}, tmp_path / file)
+    lpips = LPIPS([tmp_path], net)
+    sr, hr = np.random.default_rng(0).integers(0, 256, (2, smallest, smallest, 3), np.uint8)
+    assert lpips(sr, hr) > 0
+    with pytest.raises(ValueError, match=f"{smallest}×{smallest} pixels or more, not {smallest - 1}×{smallest}"):
+        lpips(sr[1:], hr[1:])
+
+
+def test_a_backbone_of_another_net_is_refused(tmp_path, shared):
+    (tmp_path / "vgg16_features.safetensors").symlink_to(shared / "weights" / "alexnet_features.safetensors")
+    with pytest.raises(RuntimeError, match="Missing key"):
+        LPIPS([tmp_path], "vgg")
+
+
+def test_a_net_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^LPIPS has no net resnet: choose from alex, vgg, squeeze\.$"):
+        LPIPS([tmp_path], "resnet")
+
+
 def test_equal_images_have_no_distance(lpips):
     image = np.random.default_rng(0).integers(0, 256, (31, 31, 3), np.uint8)
     assert lpips(image, image) == 0
 
 
-def test_a_missing_backbone_is_named_with_its_folders_and_the_fix(tmp_path):
+@pytest.mark.parametrize("net", BACKBONES)
+def test_a_missing_backbone_is_named_with_its_folders_and_the_fix(net, tmp_path):
     with pytest.raises(MetricUnavailable) as error:
-        LPIPS([tmp_path, tmp_path / "cache"])
-    for part in (
-        "alexnet_features.safetensors",
-        f"{tmp_path}, {tmp_path / 'cache'}",
-        "weights_dir",
-    ):
+        LPIPS([tmp_path, tmp_path / "cache"], net)
+    for part in (BACKBONES[net][1], f"{tmp_path}, {tmp_path / 'cache'}", "weights_dir"):
         assert part in str(error.value)
 
 

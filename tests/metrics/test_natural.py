@@ -1,0 +1,128 @@
+"""NIQE against golden scores, its plain form and closed forms; the perceptual index against arithmetic."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import laplace, norm
+
+from benchmarks.metrics import niqe_block_by_block
+from srbench.data.resize import imresize
+from srbench.metrics.natural import PI, _distance, _fit, _halve, _luma, _model, niqe, perceptual_index
+from srbench.metrics.perceptual import MetricUnavailable
+
+CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
+
+
+def read(path):
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    """golden("baby", 2): bicubic SR and the scores of reference implementations."""
+    folder = shared / "reference" / "metrics"
+    rows = json.loads((folder / "set5_bicubic.json").read_text())
+    scores = {(row["image"], row["scale"]): row for row in rows}
+    return lambda image, scale: (read(folder / f"{image}_bicubic_x{scale}.png"), scores[image, scale])
+
+
+@pytest.fixture
+def photo(shared):
+    return read(shared / "data" / "benchmark" / "Set5" / "HR" / "baby.png").copy()
+
+
+@pytest.mark.parametrize(("image", "scale"), CASES)
+def test_set5_scores_of_basicsr(image, scale, golden):
+    sr, scores = golden(image, scale)
+    assert niqe(sr, scale) == pytest.approx(scores["niqe_basicsr"], abs=5e-4)
+
+
+@pytest.mark.parametrize("image", ["baby", "butterfly", "woman"])
+def test_pyiqa_differs_by_the_range_of_luma_and_the_border(image, golden):
+    """On images without flat parts, where the precision of the half-size image counts for little."""
+    sr, scores = golden(image, 2)
+    luma = np.rint(sr @ np.array([0.299, 0.587, 0.114]))
+    assert _distance(luma) == pytest.approx(scores["niqe_pyiqa"], abs=0.01)
+    assert niqe(sr, 2) != pytest.approx(scores["niqe_pyiqa"], abs=0.01)
+
+
+@pytest.mark.parametrize("grey", [0, 100, 255])
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")
+def test_flat_bars_are_treated_as_in_the_plain_form(grey, photo):
+    photo[:130] = photo[-130:] = grey
+    assert niqe(photo, 4) == pytest.approx(niqe_block_by_block(_luma(photo[4:-4, 4:-4])), abs=1e-5)
+
+
+def test_the_border_does_not_count(photo):
+    framed = np.pad(photo, ((6, 6), (6, 6), (0, 0)), constant_values=255)
+    assert niqe(framed, 6) == niqe(photo, 0)
+
+
+def test_what_fills_no_block_does_not_count(photo):
+    assert niqe(photo[: 2 * 96 + 95, : 3 * 96 + 95], 0) == niqe(photo[: 2 * 96, : 3 * 96], 0)
+
+
+def test_noise_and_blur_are_less_natural_than_a_photo(photo):
+    noisy = np.clip(photo + np.random.default_rng(0).normal(0, 25, photo.shape), 0, 255).astype(np.uint8)
+    blurred = imresize(imresize(photo, 1 / 4), 4.0)
+    assert niqe(photo, 0) + 2 < min(niqe(noisy, 0), niqe(blurred, 0))
+
+
+def test_half_the_size_is_matlab_s():
+    plane = np.random.default_rng(0).integers(0, 256, (96, 192)).astype(np.float64)
+    np.testing.assert_allclose(_halve(plane), imresize(plane, 0.5), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "shape", "width"), [(norm, 2, 2**0.5), (laplace, 1, 1)], ids=["Gauss", "Laplace"]
+)
+def test_a_fit_finds_the_distribution_that_values_come_from(distribution, shape, width):
+    """exp(−(|x| / β)^α) with α = 2 and β = σ √2 for a Gaussian, α = 1 and β = its scale for a Laplacian."""
+    values = distribution.ppf((np.arange(9216) + 0.5) / 9216)
+    skewed = np.where(values < 0, values, 1.5 * values)
+    shapes, left, right, _ = _fit(np.stack([values, 3 * values, skewed]).reshape(3, 96, 96), _model())
+    assert shapes[:2] == pytest.approx([shape, shape], abs=0.01)
+    assert left == pytest.approx([width, 3 * width, width], rel=0.05)
+    assert right == pytest.approx([width, 3 * width, 1.5 * width], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("image", "border", "message"),
+    [
+        (np.zeros((96, 191, 3), np.uint8), 0, "96×192 pixels or more without the border, not 96×191"),
+        (np.zeros((104, 199, 3), np.uint8), 4, "not 104×199 with a border of 4"),
+        (np.zeros((20, 20, 3), np.uint8), 200, "border of 200"),
+        (np.zeros((200, 200), np.uint8), 0, "shape"),
+        (np.zeros((200, 200, 3)), 0, "float64"),
+        (np.full((200, 200, 3), 9, np.uint8), 0, "of 4 blocks .* 4 are flat"),
+    ],
+)
+def test_an_image_that_has_no_score_is_refused(image, border, message):
+    with pytest.raises(ValueError, match=message):
+        niqe(image, border)
+
+
+def test_two_blocks_are_enough(photo):
+    assert np.isfinite(niqe(photo[:104, :200], 4))
+
+
+def test_the_perceptual_index_by_hand():
+    assert perceptual_index(ma=8.5, niqe=3.25) == 2.375  # ½ (1.5 + 3.25)
+
+
+def test_missing_weights_are_named_with_their_folders_and_the_fix(tmp_path):
+    with pytest.raises(
+        MetricUnavailable, match=r"^PI needs NRQM_model\.mat, looked for in .*; set weights_dir to"
+    ) as error:
+        PI([tmp_path, tmp_path / "cache"])
+    assert f"{tmp_path}, {tmp_path / 'cache'}" in str(error.value)
+
+
+def test_a_missing_pyiqa_is_named_with_the_fix(tmp_path, monkeypatch):
+    (tmp_path / "NRQM_model.mat").touch()
+    monkeypatch.setitem(sys.modules, "pyiqa", None)  # so that importing it fails, wherever this runs
+    with pytest.raises(MetricUnavailable, match=r"pip install 'srbench\[pi\]' \(its licence is non-commercial\)$"):
+        PI([tmp_path])
