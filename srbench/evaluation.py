@@ -14,21 +14,19 @@ from torch import Tensor, nn
 from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
-from srbench.errors import UserError
 from srbench.machine import pick_device
 from srbench.metrics import cost
-from srbench.metrics.cost import exact_float32
-from srbench.metrics.fidelity import Protocol, psnr, rmse, ssim
-from srbench.metrics.perceptual import LPIPS, MetricUnavailable
+from srbench.metrics.fidelity import Protocol
 from srbench.progress import Listener, bar
+from srbench.scoring import Scorer, make_scorer
+from srbench.tiling import Inference, SuperResolver, check_size
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 log = logging.getLogger(__name__)
 
-METRICS = ("psnr", "ssim", "lpips", "rmse")
-RGB = Protocol("rgb", "rgb")
+INFERENCE = Inference()
 LUMA = Protocol("y", "luma")
 COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
@@ -37,91 +35,63 @@ Keep = Callable[[str, int, str, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one image under one protocol; `resizer`: what made its LR."""
+    """The scores of one image under one protocol; `resizer`: what made its LR; `tile`: the largest side, in pixels of
+    LR, of the tiles that it was run in, None where it was run whole."""
 
     dataset: str
     image: str
     scores: dict[str, float]
     protocol: str
     resizer: str
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """Scores SR against HR, both uint8 (H, W, 3), by the metrics asked for. `missing`: why a metric cannot be had."""
-
-    metrics: Sequence[str]
-    protocol: Protocol
-    lpips: LPIPS | None
-    missing: dict[str, str]
-
-    def __call__(self, sr: np.ndarray, hr: np.ndarray, scale: int) -> dict[str, float]:
-        """One number a metric; those in `missing` are left out."""
-        ours, theirs = self.protocol.prepare(sr, scale), self.protocol.prepare(hr, scale)
-        scores = {}
-        if "psnr" in self.metrics:
-            scores["psnr"] = psnr(ours, theirs).item()
-        if "ssim" in self.metrics:
-            scores["ssim"] = ssim(ours, theirs).item()
-        if "rmse" in self.metrics:
-            scores["rmse"] = rmse(RGB.prepare(sr, scale), RGB.prepare(hr, scale)).item()
-        if self.lpips is not None and "lpips" not in self.missing:
-            try:
-                scores["lpips"] = self.lpips(sr, hr)
-            except ValueError as error:
-                self.missing["lpips"] = str(error)
-        return scores
-
-
-def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:
-    """A scorer for `metrics`, LPIPS with the backbone found in `weights_folders`, or missing with the reason."""
-    lpips, missing = None, {}
-    if "lpips" in metrics:
-        try:
-            lpips = LPIPS(weights_folders)
-        except MetricUnavailable as error:
-            missing["lpips"] = str(error)
-    return Scorer(metrics, protocol, lpips, missing)
+    tile: int | None = None
 
 
 def evaluate(
-    model: nn.Module, datasets: dict[str, list[ImagePair]], scorer: Scorer, device: str, tell: Listener, keep: Keep
+    model: nn.Module,
+    datasets: dict[str, list[ImagePair]],
+    scorer: Scorer,
+    device: str,
+    tell: Listener,
+    keep: Keep,
+    inference: Inference = INFERENCE,
 ) -> list[Row]:
     """One row an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
 
-    The network computes in float32 (TF32 off) on the whole image. Where the model shuffles thumbnails, each image is
-    given the thumbnail of the next one of its data set. Raises UserError for an image that cannot be read.
+    The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
+    given the thumbnail of the next one of its data set. Raises UserError for an image that cannot be read, and for one
+    that is too small for the model.
     """
     model = model.eval().to(device).to(memory_format=torch.channels_last)
+    resolver = SuperResolver(model, device, inference)
     total = sum(len(pairs) for pairs in datasets.values())
     rows: list[Row] = []
     for dataset, pairs in datasets.items():
         for index, pair in enumerate(pairs):
             lr, hr = pair.read()
+            check_size(model, lr, pair.lr_file or pair.hr_file)
             if getattr(model, "scales", None):  # a training on several scales leaves the last batch's
                 model.scale = pair.scale  # type: ignore[assignment]
             thumbnail = None
             if getattr(model, "shuffle_thumbnails", False):
                 thumbnail = _of_another(pairs, index, model)
-            sr = super_resolve(model, lr, device, thumbnail)
+            sr = resolver(lr, thumbnail)
             keep(dataset, index, pair.name, sr)
-            try:
-                scores = scorer(sr, hr, pair.scale)
-            except ValueError as error:
-                raise UserError(f"{pair.hr_file}: {error}") from error
-            rows.append(Row(dataset, pair.name, scores, scorer.protocol.name, pair.resizer))
+            scores = scorer(sr, hr, pair.scale)
+            tile = resolver.tile(*lr.shape[:2])
+            rows.append(Row(dataset, pair.name, scores, scorer.protocol.name, pair.resizer, tile))
             tell(f"evaluates {dataset}", len(rows), total)
     return rows
 
 
-@torch.inference_mode()
-def super_resolve(model: nn.Module, lr: np.ndarray, device: str, thumbnail: Tensor | None = None) -> np.ndarray:
+def super_resolve(
+    model: nn.Module,
+    lr: np.ndarray,
+    device: str,
+    thumbnail: Tensor | None = None,
+    inference: Inference = INFERENCE,
+) -> np.ndarray:
     """uint8 (h, w, 3) → uint8 (sh, sw, 3): the model's output clipped to [0, 1] and rounded."""
-    image = torch.from_numpy(lr).to(device).permute(2, 0, 1)[None].float() / 255
-    with exact_float32():
-        sr = model(image) if thumbnail is None else model(image, thumbnail.to(device))
-    pixels: np.ndarray = (sr[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return pixels
+    return SuperResolver(model, device, inference)(lr, thumbnail)
 
 
 def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

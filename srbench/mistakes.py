@@ -51,6 +51,6 @@ def _in_one_line(error: BaseException) -> str:
 
 def _chain(error: BaseException) -> list[BaseException]:
     chain = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
+    while (cause := chain[-1].__cause__) is not None and cause not in chain:
+        chain.append(cause)
     return chain

@@ -133,7 +133,7 @@ def build(node: Any, key: str, **arguments: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):
-            raise cause from error
+            raise UserError(str(cause)) from error
         if not isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
             raise
         raise UserError(f"{key}: {str(cause).splitlines()[0]}") from error

@@ -1,5 +1,6 @@
 """What can be known of a run before it starts: whether anything is left to do, and whether it can be done."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark, benchmark_names
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
-from srbench.evaluation import METRICS, make_scorer
 from srbench.plan import PlannedRun, build
+from srbench.scoring import METRICS, make_scorer
+from srbench.suggest import did_you_mean
+from srbench.tiling import Inference, overlap_for
 
 
 def check(planned: PlannedRun, model: nn.Module) -> None:
@@ -19,11 +22,12 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     config = planned.config
     for metric in config.eval.metrics:
         if metric not in METRICS:
-            raise UserError(f"eval.metrics=[{metric}]: no such metric (there are {', '.join(METRICS)})")
+            raise UserError(f"eval.metrics=[{metric}]: no such metric{did_you_mean(metric, METRICS)}")
     if not (config.eval.save_images == "all" or isinstance(config.eval.save_images, int)):
         raise UserError(f"eval.save_images={config.eval.save_images}: all, or a number of images")
     if config.jobs != "auto" and not (isinstance(config.jobs, int) and config.jobs > 0):
         raise UserError(f"jobs={config.jobs}: auto, or a number from 1 on")
+    _check_inference(planned, model)
     run_threads(config.threads)
     machine.pick_precision(config.precision, machine.pick_device(config.device))
     found = datasets(planned) | ({"val": validation_pairs(planned)} if config.budget.steps else {})
@@ -40,6 +44,13 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if config.budget.steps:
         build(config.data, "data").train()
         _check_recipe(planned, model)
+
+
+def _check_inference(planned: PlannedRun, model: nn.Module) -> None:
+    try:
+        overlap_for(model, inference(planned))
+    except ValueError as error:
+        raise UserError(f"eval.{error}") from error
 
 
 def _check_checkpoint(planned: PlannedRun, model: nn.Module) -> None:
@@ -63,15 +74,31 @@ def unfinished(planned: PlannedRun) -> bool:
 def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     """Whether a done run lacks scores that are asked for now and can be had."""
     config = planned.config
-    if record["protocol"] != planned.protocol:
+    if record["protocol"] != planned.protocol or not same_inference(planned, record):
         return True
     folders = weights_folders(config.weights_dir)
     missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
-    lacked_backbone = record["missing"].get("lpips", "").startswith("LPIPS needs ")
-    if lacked_backbone and make_scorer(missing, build(config.protocol, "protocol"), folders).lpips:
+    lacked = [metric for metric in missing if " needs " in record["missing"][metric]]  # weights, or a package
+    if make_scorer(lacked, build(config.protocol, "protocol"), folders).scores:
         return True
     wanted = [metric for metric in config.eval.metrics if metric not in missing]
     return any(metric not in record["scores"].get(name, {}) for name in _names(planned) for metric in wanted)
+
+
+def inference(planned: PlannedRun) -> Inference:
+    """How the run's images go through its network. Raises UserError, naming the key, for values that make no sense."""
+    settings = planned.config.eval
+    try:
+        return Inference(settings.tile, settings.overlap, settings.self_ensemble, settings.memory_gb)
+    except ValueError as error:
+        raise UserError(f"eval.{error}") from error
+
+
+def same_inference(planned: PlannedRun, record: dict[str, Any]) -> bool:
+    """Whether a run was evaluated as is asked for now; a record that says nothing of it is one by the defaults."""
+    asked, before = asdict(inference(planned)), record.get("inference") or asdict(Inference())
+    where = {None: [], "auto": ["overlap", "memory_gb"]}.get(asked["tile"], ["overlap"])
+    return all(before[key] == asked[key] for key in ["tile", "self_ensemble", *where])
 
 
 def datasets(planned: PlannedRun) -> dict[str, list[ImagePair]]:

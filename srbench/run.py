@@ -5,7 +5,7 @@ import json
 import logging
 import shlex
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from srbench import checkpoints, machine, results
 from srbench.checkpoints import weights_folders
 from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches
-from srbench.evaluation import METRICS, Row, evaluate, make_scorer, mean_scores
+from srbench.evaluation import Row, evaluate, mean_scores
 from srbench.metrics import cost
 from srbench.plan import PlannedRun, build
-from srbench.preflight import datasets, run_threads, unscored, validation_pairs
+from srbench.preflight import datasets, inference, run_threads, same_inference, unscored, validation_pairs
 from srbench.progress import Listener
 from srbench.recipes.fit import Training, fit
 from srbench.record import lasting, recorded
+from srbench.scoring import METRICS, make_scorer
 from srbench.weights import load_weights
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,9 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
         log.info("%s", shlex.join(["python", "-m", "srbench", *planned.overrides]))
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
         model, record["train"] = _trained_model(planned, device, tell)
+        record["inference"] = before.get("inference") or asdict(inference(planned)) | {"tiled": []}
         if before.get("status") != "done" or unscored(planned, before):
-            record["scores"], record["missing"] = _scores(planned, model, device, before, tell)
+            record |= _scores(planned, model, device, before, tell)
         record["cost"] = before.get("cost")
         if not record["cost"]:
             record["cost"], uncounted = cost.summary(model, config.scale)
@@ -93,10 +95,11 @@ def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn
 
 def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
     config, pairs = planned.config, validation_pairs(planned)
+    once = replace(inference(planned), self_ensemble=False)
     scorer = make_scorer(["psnr"], build(config.protocol, "protocol"), [])
 
     def validate(trained: nn.Module) -> float:
-        rows = evaluate(trained, {"val": pairs}, scorer, device, lambda *_: None, lambda *_: None)
+        rows = evaluate(trained, {"val": pairs}, scorer, device, lambda *_: None, lambda *_: None, once)
         trained.train()
         return mean_scores(rows)["val"]["psnr"]
 
@@ -134,10 +137,14 @@ def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
 
 def _scores(
     planned: PlannedRun, model: nn.Module, device: str, before: dict[str, Any], tell: Listener
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The mean scores and the reasons for missing ones; earlier ones of the same protocol stay."""
+) -> dict[str, Any]:
+    """The record's `scores`, `missing` and `inference`; earlier scores of the same protocol and inference stay.
+
+    `inference`: what `eval` says of it, and `tiled`, the data sets in which an image was run in tiles.
+    """
     config, folder = planned.config, planned.folder
-    same = before.get("status") == "done" and before["protocol"] == planned.protocol
+    done = before.get("status") == "done"
+    same = done and before["protocol"] == planned.protocol and same_inference(planned, before)
     old = before["scores"] if same else {}
     metrics = dict.fromkeys([*config.eval.metrics, *(metric for means in old.values() for metric in means)])
     scorer = make_scorer(list(metrics), build(config.protocol, "protocol"), weights_folders(config.weights_dir))
@@ -149,30 +156,40 @@ def _scores(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, sr)
 
-    rows = evaluate(model, datasets(planned), scorer, device, tell, keep)
+    rows = evaluate(model, datasets(planned), scorer, device, tell, keep, inference(planned))
     means = mean_scores(rows)
-    kept = _kept_rows(folder / "scores.csv", [name for name in old if name not in means])
-    results.write_file(folder / "scores.csv", (_as_csv(rows) + kept).encode())
+    tiled = {row.dataset for row in rows if row.tile}
+    tiled |= {name for name in before.get("inference", {}).get("tiled", []) if name in old and name not in means}
+    kept = [name for name in old if name not in means]
+    lines = [_as_dict(row) for row in rows] + (_kept_rows(folder / "scores.csv", kept) if kept else [])
+    results.write_file(folder / "scores.csv", _as_csv(lines).encode())
     reasons = {key: reason for key, reason in before.get("missing", {}).items() if key not in METRICS}
-    return {name: scores for name, scores in old.items() if name not in means} | means, reasons | scorer.missing
+    return {
+        "scores": {name: scores for name, scores in old.items() if name not in means} | means,
+        "missing": reasons | scorer.missing,
+        "inference": asdict(inference(planned)) | {"tiled": sorted(tiled)},
+    }
 
 
-def _kept_rows(scores: Path, names: list[str]) -> str:
-    lines = scores.read_text().splitlines(keepends=True) if scores.is_file() else []
-    return "".join(line for line in lines if line.partition(",")[0] in names)
+def _kept_rows(scores: Path, names: list[str]) -> list[dict[str, str]]:
+    with scores.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["dataset"] in names]
 
 
-def _as_csv(rows: list[Row]) -> str:
-    columns = ["dataset", "image", "psnr", "ssim", "lpips", "niqe", "pi", "rmse", "protocol", "resizer"]
+def _as_csv(rows: list[dict[str, str]]) -> str:
+    usual = ["psnr", "ssim", "lpips", "niqe", "pi", "rmse"]
+    others = [metric for metric in METRICS if metric not in usual and any(metric in row for row in rows)]
     text = StringIO()
+    columns = ["dataset", "image", *usual, *others, "protocol", "resizer"]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        scores = {metric: f"{value:.9g}" for metric, value in row.scores.items()}
-        writer.writerow(
-            {"dataset": row.dataset, "image": row.image, "protocol": row.protocol, "resizer": row.resizer} | scores
-        )
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def _as_dict(row: Row) -> dict[str, str]:
+    scores = {metric: f"{value:.9g}" for metric, value in row.scores.items()}
+    return {"dataset": row.dataset, "image": row.image, "protocol": row.protocol, "resizer": row.resizer} | scores
 
 
 def _latency(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> list[dict[str, Any]]:

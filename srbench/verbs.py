@@ -1,4 +1,4 @@
-"""The commands beside training: python -m srbench report | status | resize."""
+"""The commands beside training: python -m srbench report | status | resize | profile | export | upscale."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -7,13 +7,14 @@ from srbench.errors import UserError
 
 
 def report(words: list[str]) -> None:
-    """`report runs/STUDY [reports_dir=reports]`: writes the report of what is on disk."""
+    """`report runs/STUDY [reports_dir=reports] [ntire=MODEL]`: writes the report of what is on disk."""
     from srbench.reports.page import summary, write_report
     from srbench.results import read_study
 
-    (study,), options = _parsed("report runs/STUDY", words, 1, {"reports_dir": "reports"})
-    folder = write_report(Path(study), Path(options["reports_dir"]))
-    print(summary(read_study(Path(study))))
+    usage = "report runs/STUDY [reports_dir=reports] [ntire=MODEL]"
+    (study,), options = _parsed(usage, words, 1, {"reports_dir": "reports", "ntire": ""})
+    folder = write_report(Path(study), Path(options["reports_dir"]), options["ntire"] or None)
+    print(summary(read_study(Path(study)), options["ntire"] or None))
     print(f"report: {folder}")
 
 
@@ -53,6 +54,42 @@ def resize(words: list[str]) -> None:
         except (OSError, ValueError) as error:
             raise UserError(f"resize: cannot write {out}: {error}") from error
         print(f"{out}: {resized.shape[1]}×{resized.shape[0]}")
+
+
+def profile(words: list[str]) -> None:
+    """`profile model=carn,mossnet [scale=2] [cost=all]`: what models cost by each convention, and their latency."""
+    if "--help" in words or "-h" in words:
+        print("usage: python -m srbench profile model=NAME,NAME [scale=2] [cost=fvcore|ntire|classsr|all]")
+        print("       [latency=true] [batch=1,2,4,8,16] [size=128] [out=FILE.csv] [device=auto] [threads=auto]")
+        print("       [model.KEY=VALUE ...]")
+        return
+    from srbench.profiling import profile as print_profile
+
+    print_profile(words)
+
+
+def export(words: list[str]) -> None:
+    """`export OUT model=NAME checkpoint=FILE [size=PIXELS]`: a network as .safetensors, .pt2 or .onnx."""
+    from srbench.exporting import export as write
+
+    usage = "export OUT.safetensors|.pt2|.onnx model=NAME checkpoint=FILE [scale=2] [size=PIXELS] [model.KEY=VALUE ...]"
+    config = [word for word in words if "=" in word and not word.startswith("size=")]
+    (out,), options = _parsed(usage, [word for word in words if word not in config], 1, {"size": ""})
+    if options["size"] and not (options["size"].isdecimal() and int(options["size"])):
+        raise UserError(f"export: size={options['size']}: a number of pixels")
+    print(write(Path(out), config, int(options["size"]) if options["size"] else None))
+
+
+def upscale(words: list[str]) -> None:
+    """`upscale IN OUT model=NAME checkpoint=FILE [scale=2]`: an image, or each image of a folder, to PNG."""
+    if "--help" in words or "-h" in words:
+        print("usage: python -m srbench upscale IN OUT model=NAME checkpoint=FILE [scale=2] [tile=auto] [overlap=64]")
+        print("       [memory_gb=2] [self_ensemble=true] [device=auto] [threads=auto] [weights_dir=DIR]")
+        print("       [model.KEY=VALUE ...]")
+        return
+    from srbench.upscaling import upscale as write
+
+    write(words)
 
 
 def _parsed(usage: str, words: list[str], number: int, options: dict[str, str]) -> tuple[list[str], dict[str, str]]:

@@ -6,10 +6,11 @@ from torch import nn
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation import Scorer, benchmark, evaluate, make_scorer, mean_scores, super_resolve
+from srbench.evaluation import benchmark, evaluate, mean_scores, super_resolve
 from srbench.metrics.fidelity import Protocol
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
+from srbench.scoring import make_scorer
 from srbench.weights import load_weights
 
 Y, Y_UINT8 = Protocol("y", "luma"), Protocol("y_uint8", "luma_rounded")
@@ -74,7 +75,7 @@ def test_shuffled_thumbnails_are_the_next_images(tmp_path):
     evaluate(
         Doubled(),
         {"x": pairs},
-        Scorer([], Y, None, {}),
+        make_scorer([], Y, []),
         "cpu",
         silent,
         lambda d, i, n, sr: seen.append(int(sr[0, 0, 0])),
@@ -111,7 +112,7 @@ def test_an_image_too_small_for_lpips_leaves_the_set_without_it(tmp_path, shared
 
 def test_equal_images_have_infinite_psnr():
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
-    assert Scorer(["psnr", "ssim", "rmse"], Y, None, {})(image, image, 2) == {"psnr": np.inf, "ssim": 1.0, "rmse": 0.0}
+    assert make_scorer(["psnr", "ssim", "rmse"], Y, [])(image, image, 2) == {"psnr": np.inf, "ssim": 1.0, "rmse": 0.0}
 
 
 def test_evaluation_is_in_float32_and_leaves_the_threads_alone(tmp_path):
@@ -124,7 +125,7 @@ def test_evaluation_is_in_float32_and_leaves_the_threads_alone(tmp_path):
     threads = torch.get_num_threads()
     write_image(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
     pairs = {"x": [ImagePair("a", tmp_path / "a.png", None, 2)]}
-    evaluate(Looks(), pairs, Scorer(["psnr"], Y, None, {}), "cpu", silent, silent)
+    evaluate(Looks(), pairs, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
     assert torch.get_num_threads() == threads
 
 

@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from srbench.errors import UserError
 from srbench.locations import PLUGINS, conf_folder
+from srbench.mistakes import explain
 from srbench.plan import build_on_meta, planned, reference_overrides, scales_that_build
 
 
@@ -123,6 +124,13 @@ def test_a_scale_without_a_patch_is_told(plan):
     with pytest.raises(UserError, match=r"budget\.hr_patch: the recipe has none for scale=8"):
         plan("recipe=carn_paper", "budget=full", "scale=8").hr_patch  # noqa: B018
     assert plan("recipe=carn_paper", "budget=full", "scale=8", "budget.hr_patch=512").hr_patch == 512
+
+
+def test_a_constructor_that_says_what_is_wrong_is_told_once(plan):
+    run = plan("model=spandrel")
+    with pytest.raises(UserError, match="give checkpoint=FILE") as error:
+        build_on_meta(run)
+    assert explain(error.value) == str(error.value)
 
 
 def test_a_protocol_is_more_than_its_name(plan):

@@ -5,9 +5,10 @@ import torch
 from safetensors.torch import load_file
 
 from srbench.data.folders import benchmark
-from srbench.evaluation import evaluate, make_scorer, mean_scores
+from srbench.evaluation import evaluate, mean_scores
 from srbench.metrics.fidelity import Protocol
 from srbench.models.mdrn import MDRN
+from srbench.scoring import make_scorer
 from srbench.weights import load_weights
 from tests.conftest import Parity, assert_matches
 

@@ -1,0 +1,173 @@
+"""python -m srbench profile: what models cost, as a user asks for it."""
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from srbench.errors import UserError
+from srbench.metrics.cost import peak_memory
+from srbench.models.carn import CARN
+from srbench.models.fsrcnn import FSRCNN
+from srbench.profiling import profile
+
+COUNTS = "latency=false"
+CONV = ["+model.in_channels=3", "+model.out_channels=3", "+model.kernel_size=1"]
+
+
+class Odd(nn.Module):
+    """×2. Looks at values when it trains, takes an operator that no table knows, and fits into memory one by one."""
+
+    smallest_input, input_multiple = 8, 4
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.conv = nn.Conv2d(3, 12, 3, padding="same")
+        self.unused = nn.Parameter(torch.zeros(5))
+
+    def forward(self, lr):
+        if len(lr) > 1 and not self.training:
+            raise torch.OutOfMemoryError
+        if self.training and lr.mean() > 2:
+            return lr
+        return nn.functional.pixel_shuffle(torch.special.i0(self.conv(lr)), 2)
+
+
+@pytest.fixture
+def shown(capsys, tmp_path, monkeypatch):
+    """Runs `profile` in an empty folder: what it prints, as one list of words for each line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        profile(list(words))
+        return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def own_preset(tmp_path):
+    (tmp_path / "conf/model").mkdir(parents=True)
+    target = {"_target_": f"{Odd.__module__}.Odd", "scale": "${scale}"}
+    (tmp_path / "conf/model/odd.yaml").write_text(yaml.safe_dump(target))
+
+
+def rows_of(lines, model):
+    return [line for line in lines if line and line[0] == model]
+
+
+def test_the_command_line_prints_counts_and_latencies_and_writes_both(srbench):
+    done = srbench("profile", "model=carn,fsrcnn", "cost=all", "size=16", "batch=1,2", "threads=1", "out=costs.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = [line.split() for line in done.stdout.splitlines()]
+    fvcore, ntire, classsr = rows_of(lines, "carn")[:3]
+    assert fvcore == ["carn", "×2", "964,163", "fvcore", "222.83", "522.32", "63.383", "148.57"]
+    assert ntire[3:] == ["ntire", "223.33", "+0.22", "%", "522.32", "63.526", "+0.22", "%", "148.57", "35"]
+    assert classsr[3:] == ["classsr", "445.66", "+100.00", "%", "–", "126.77", "+100.00", "%", "–"]
+    assert [line[:3] for line in rows_of(lines, "fsrcnn")[3:]] == [["fsrcnn", "×2", "1"], ["fsrcnn", "×2", "2"]]
+    assert "threads 1" in done.stdout
+    table = pd.read_csv(srbench.folder / "costs.csv")
+    assert table[["model", "batch"]].to_numpy().tolist() == [["carn", 1], ["carn", 2], ["fsrcnn", 1], ["fsrcnn", 2]]
+    assert table["fvcore.flops_720p"].to_list() == [222831129600] * 2 + [5607014400] * 2
+    assert (table.q10_ms <= table.median_ms).all()
+    assert (table.median_ms > 0).all()
+    assert (table.memory_of == "tensors").all()
+    expected = [peak_memory(model, 16, 16, batch).bytes for model in (CARN(), FSRCNN(scale=2)) for batch in (1, 2)]
+    assert (table.peak_memory_mb * 2**20).to_list() == pytest.approx(expected, abs=600)  # printed to 1/1000 MiB
+
+
+def test_help_says_what_can_be_asked(srbench):
+    done = srbench("profile", "--help")
+    assert done.returncode == 0
+    assert "cost=fvcore|ntire|classsr|all" in done.stdout
+
+
+def test_a_mistake_ends_in_one_line(fails):
+    assert "model=crn: no such model, did you mean carn? (also: " in fails("profile", "model=crn")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["model=carn", "csot=all"], "profile: csot=: no such key, did you mean cost?"),
+        (["model=carn", "cost=all,ntir"], "profile: cost=ntir: no such convention, did you mean ntire? (also: all,"),
+        (["carn"], "profile: carn: not of the form key=value"),
+        ([], "profile: model=: must be given"),
+        (["model=carn,"], "profile: model=: must be given"),
+        (["model=carn", "batch=1,0"], "profile: batch=0: a number from 1 on"),
+        (["model=carn", "size=big"], "profile: size=big: a number from 1 on"),
+        (["model=carn", "latency=yes"], "profile: latency=yes: true or false"),
+        (["model=carn", "out=no/costs.csv"], "profile: out=no/costs.csv: no such folder: no"),
+        (["model=mossnet", "scale=4"], "profile: scale=4: model=mossnet: MossNet exists for scale 2 only, not for 4."),
+        (["model=carn", "model.atrous=[1,2]"], "model=carn: atrous has 2 rates for 3 blocks"),
+        (["model=carn", "threads=0"], "threads=0: auto, or a number from 1 on"),
+        (["model=odd", "size=4"], "profile: size=4: model=odd takes 8 pixels or more, in multiples of 4"),
+        (["model=odd", "size=9"], "profile: size=9: model=odd takes 8 pixels or more, in multiples of 4"),
+    ],
+)
+def test_a_mistake_is_named(shown, own_preset, words, line):
+    with pytest.raises(UserError) as error:
+        shown(*words)
+    assert str(error.value).startswith(line)
+
+
+def test_a_network_of_one_scale_is_profiled_at_that_and_the_others_at_the_default(shown):
+    lines = shown("model=carn,esrgan", COUNTS)
+    assert [line[:2] for line in (*rows_of(lines, "carn"), *rows_of(lines, "esrgan"))] == [
+        ["carn", "×2"],
+        ["esrgan", "×4"],
+    ]
+
+
+def test_a_model_without_the_scale_asked_for_is_skipped_with_a_line(capsys):
+    profile(["model=mossnet,carn", "scale=4", COUNTS])
+    out, err = capsys.readouterr()
+    assert err == "skipped: model=mossnet: MossNet exists for scale 2 only, not for 4.\n"
+    lines = [line.split() for line in out.splitlines()]
+    assert rows_of(lines, "carn")[0][:2] == ["carn", "×4"]
+    assert rows_of(lines, "mossnet") == []
+
+
+def test_a_models_arguments_can_be_given(shown):
+    lines = shown("model=carn", "model.width=32", "cost=ntire", COUNTS)
+    assert rows_of(lines, "carn")[0][2] == "242,467"
+
+
+def test_a_network_from_elsewhere_is_profiled(shown, own_preset):
+    lines = shown("model=custom", f"model._target_={Odd.__module__}.Odd", COUNTS)
+    assert rows_of(lines, "Odd")[0][:3] == ["Odd", "×2", "341"]
+    lines = shown("model=custom", "model._target_=torch.nn.Conv2d", "~model.scale", *CONV, COUNTS)
+    assert rows_of(lines, "Conv2d")[0][1:3] == ["×2", "12"]
+
+
+def test_what_must_be_known_of_a_count_is_told(shown, own_preset):
+    lines = shown("model=odd,bicubic", "cost=all", COUNTS, "out=costs.csv")
+    notes = {line[0]: " ".join(line[1:]) for line in lines if line and line[0].endswith(":")}
+    assert notes["odd:"] == (
+        "operators that no table knows, taken for zero: i0; "
+        "counted here, taken for zero by fvcore itself: _convolution_mode"
+    )
+    assert notes["bicubic:"].startswith("FLOPs and memory are not known: Bicubic does not run without values")
+    assert rows_of(lines, "bicubic")[0][3:] == ["0", "fvcore", "–", "–", "–", "–"]
+    table = pd.read_csv("costs.csv").set_index("model")
+    assert table.params_dead["odd"] == 5
+    assert table["fvcore.flops_256"].isna()["bicubic"]
+
+
+def test_dead_parameters_are_shown_where_there_are_any(shown, own_preset):
+    lines = shown("model=odd", COUNTS)
+    assert "dead" in lines[0]
+    assert rows_of(lines, "odd")[0][2:4] == ["341", "5"]
+    assert "dead" not in shown("model=carn", COUNTS)[0]
+
+
+def test_batches_that_do_not_fit_are_named(shown, own_preset):
+    lines = shown("model=odd", "size=8", "batch=1,2,4")
+    one, two, four = rows_of(lines, "odd")[1:]
+    assert float(one[3]) > 0
+    assert two[2:] == ["2", "–", "–––", "–", "–"]
+    assert four[2:] == ["4", "–", "–––", "–", "–"]
+    assert "–: the device's memory is too small for the batch" in [" ".join(line) for line in lines]
