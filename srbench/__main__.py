@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from srbench.errors import FailedRunError
 
-VERBS = ("report", "status", "resize", "profile", "export", "upscale")
+VERBS = ("report", "status", "resize", "profile", "export", "score", "upscale")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The commands beside training: python -m srbench report | status | resize | profile | export | upscale."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,30 @@ def profile(words: list[str]) -> None:
     from srbench.profiling import profile as print_profile
 
     print_profile(words)
+
+
+def score(words: list[str]) -> None:
+    """`score SR_DIR HR_DIR scale=2`: the scores of images that are there, and their means."""
+    import pandas as pd
+
+    from srbench.score_files import score as score_files
+
+    usage = "score SR HR scale=2 [metrics=psnr,ssim,lpips] [protocol=y] [weights_dir=DIR] [out=FILE.csv]"
+    weights = os.environ.get("SRBENCH_WEIGHTS", "~/.cache/srbench/weights")
+    options = {"scale": "", "metrics": "psnr,ssim,lpips", "protocol": "y", "weights_dir": weights, "out": ""}
+    (sr, hr), given = _parsed(usage, words, 2, options)
+    if not (given["scale"].isdecimal() and int(given["scale"])):
+        raise UserError(f"score: scale={given['scale']}: a number, by which the protocol crops the border: {usage}")
+    metrics = given["metrics"].strip("[]").split(",")
+    table, missing = score_files(
+        Path(sr), Path(hr), int(given["scale"]), metrics, given["protocol"], given["weights_dir"]
+    )
+    mean = table.drop(columns="image").mean().to_frame().T.assign(image="mean")
+    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format))
+    for metric, reason in missing.items():
+        print(f"{metric}: – ({reason})")
+    if given["out"]:
+        table.to_csv(given["out"], index=False)
 
 
 def export(words: list[str]) -> None:
