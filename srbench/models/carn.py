@@ -22,8 +22,7 @@ from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.partial_conv import PartialConv2d
 from srbench.models.layers.scse import SCSE
-
-STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each pixel shuffle
+from srbench.models.layers.upsampler import STAGES
 
 
 class Stack(nn.Module):
