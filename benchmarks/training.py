@@ -1,8 +1,9 @@
-"""How fast training is: python benchmarks/training.py
+"""How fast training is: python -m benchmarks.training [THREADS]
 
-On one thread, in turns: srbench's loop against a bare PyTorch loop over the same batches of the same net in the same
-precision; precision=auto against float32 in NCHW; and, in processes of their own, with and without the allocator's
-setting. Printed are medians over the rounds and ratios; above 1 srbench is faster.
+In turns, a few steps each: srbench's loop, a bare PyTorch loop over the same batches of the same net in the same
+precision, and a bare loop in float32 and NCHW; then, in processes of their own, with and without the allocator's
+setting. Compared are the medians of single steps, from one begin to the next, so that what else the machine does in
+between counts little. Above 1 srbench is faster.
 """
 
 import logging
@@ -12,25 +13,35 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from srbench import machine
-from srbench.data.patches import Patches, Stream
+from srbench.data.patches import Batch, Patches, Stream
 from srbench.data.photos import Photos
 from srbench.models.carn import CARN
 from srbench.models.mossnet import MossNet
 from srbench.recipes.fit import Training, fit
 from srbench.recipes.supervised import Supervised, as_images
 
-ROUNDS = 7
+ROUNDS = 10
 BATCH = 16
 ADAM = partial(torch.optim.Adam, lr=1e-4)
 CONSTANT = partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
+
+
+class Clocked(Supervised):
+    """Notes when each step begins."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.begins.append(time.perf_counter())
+        return super().training_step(batch, batch_idx)
+
+    begins: list[float]
 
 
 def patches(model: nn.Module, hr_patch: int) -> Patches:
@@ -38,8 +49,8 @@ def patches(model: nn.Module, hr_patch: int) -> Patches:
     return Patches(Photos().train(), (2,), BATCH, hr_patch, seed=0, thumbnail=thumbnail)
 
 
-def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple[float, float]:
-    """Steps per second of srbench's loop, and the share of them spent waiting for batches."""
+def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple[list[float], float]:
+    """Seconds of each step of srbench's loop, and the share of the time spent waiting for batches."""
     training = Training(
         steps=steps,
         epoch_steps=steps,
@@ -50,17 +61,20 @@ def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple
         validate=lambda _: 0.0,
         tell=lambda *_: None,
     )
+    recipe = Clocked(model, nn.L1Loss(), ADAM, CONSTANT, None)
+    recipe.begins = []
     with tempfile.TemporaryDirectory() as folder:
-        numbers = fit(Supervised(model, nn.L1Loss(), ADAM, CONSTANT, None), source, training, Path(folder))
-    return numbers["steps_per_second"], numbers["data_wait"]
+        numbers = fit(recipe, source, training, Path(folder))
+    return steps_of(recipe.begins), numbers["data_wait"]
 
 
-def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels_last: bool = True) -> float:
-    """Steps per second of a loop without Lightning, losses file or checkpoints."""
+def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels_last: bool = True) -> list[float]:
+    """Seconds of each step of a loop without Lightning, losses file or checkpoints."""
     model = model.train().to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     optimizer = ADAM(model.parameters())
-    began = time.perf_counter()
+    begins = []
     for batch in islice(Stream(source, 0), steps):
+        begins.append(time.perf_counter())
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         if not channels_last:
             lr, hr = lr.contiguous(), hr.contiguous()
@@ -71,23 +85,37 @@ def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return steps / (time.perf_counter() - began)
+    return steps_of(begins)
+
+
+def steps_of(begins: list[float]) -> list[float]:
+    """Without the first two, which warm up."""
+    return [after - before for before, after in pairwise(begins[2:])]
 
 
 def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int) -> None:
     precision = machine.pick_precision("auto", "cpu")
     source = patches(make(), hr_patch)
     bare(make(), source, precision, 3)
-    measured = []
-    for _ in range(ROUNDS):
-        fast, wait = ours(make(), source, precision, steps)
-        plain = bare(make(), source, precision, steps)
-        slow = bare(make(), source, "32-true", max(3, steps // 3), channels_last=False)
-        measured.append((fast, fast / plain, fast / slow, wait))
-    speed, against_bare, against_float, wait = (median(column) for column in zip(*measured, strict=True))
+    fast, plain, slow, waits = [], [], [], []
+    ratios = []
+    for number in range(ROUNDS):
+        if number % 2:
+            other = bare(make(), source, precision, steps)
+        own, wait = ours(make(), source, precision, steps)
+        if not number % 2:
+            other = bare(make(), source, precision, steps)
+        fast += own
+        plain += other
+        waits.append(wait)
+        ratios.append(median(other) / median(own))
+        slow += bare(make(), source, "32-true", max(5, steps // 2), channels_last=False)
+    low, _, high = quantiles(ratios, n=4)
     print(
-        f"{name}, batch {BATCH}, HR patch {hr_patch}, {precision}: {speed:.2f} steps/s; "
-        f"{against_bare:.3f} of a bare loop; {against_float:.2f} of float32 NCHW; waits for data {wait:.2%}",
+        f"{name}, batch {BATCH}, HR patch {hr_patch}, {precision}, {torch.get_num_threads()} threads: "
+        f"{1 / median(fast):.2f} steps/s; {median(plain) / median(fast):.3f} of a bare loop (middle half of {ROUNDS} "
+        f"rounds {low:.2f} to {high:.2f}); {median(slow) / median(fast):.2f} of float32 NCHW; "
+        f"waits for data {median(waits):.2%}",
         flush=True,
     )
 
@@ -95,25 +123,25 @@ def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int)
 def with_allocator(kept: bool) -> float:
     setting = "machine.keep_freed_memory()" if kept else "None"
     code = (
-        f"from benchmarks.training import *; quiet(); {setting}; model = CARN(); source = patches(model, 64); "
-        "bare(model, source, 'bf16-mixed', 3); print(bare(model, source, 'bf16-mixed', 25))"
+        f"from benchmarks.training import *; quiet({torch.get_num_threads()}); {setting}; model = CARN(); "
+        "source = patches(model, 64); print(median(bare(model, source, 'bf16-mixed', 20)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
-def quiet() -> None:
-    torch.set_num_threads(1)
+def quiet(threads: int) -> None:
+    torch.set_num_threads(threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 def main() -> None:
-    quiet()
-    ratios = [with_allocator(True) / with_allocator(False) for _ in range(ROUNDS)]
-    print(f"CARN with freed memory kept: {median(ratios):.2f} of the speed without", flush=True)
+    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    gains = [with_allocator(False) / with_allocator(True) for _ in range(5)]
+    print(f"CARN with freed memory kept: {median(gains):.2f} of the speed without", flush=True)
     machine.keep_freed_memory()
-    compare("CARN", CARN, 64, 20)
-    compare("MossNet-XS", MossNet, 128, 30)
+    compare("CARN", CARN, 64, 12)
+    compare("MossNet-XS", MossNet, 128, 20)
 
 
 if __name__ == "__main__":
