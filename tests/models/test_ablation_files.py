@@ -19,7 +19,7 @@ def preset(name: str) -> DictConfig:
         return compose(overrides=[f"+model={name}", "+scale=2"])
 
 
-PRESETS = {path.stem: preset(path.stem) for path in sorted((CONF / "model").glob("*.yaml"))}
+PRESETS = {path.stem: preset(path.stem) for path in sorted((CONF / "model").glob("*.yaml")) if path.stem != "custom"}
 
 
 def presets_of(model: str) -> dict[str, DictConfig]:
