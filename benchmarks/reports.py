@@ -20,6 +20,8 @@ from srbench.reports.markup import to_markdown
 from srbench.results import add_to_plan, read_losses, read_study, write_record
 
 LINES = 300
+IMAGES = {"set5": 5, "b100": 100}
+PROTOCOL = {"name": "y", "channels": "luma", "border": "scale"}
 
 
 def main() -> None:
@@ -82,17 +84,19 @@ def planned(ablation: str, model: str, variant: int, seed: int) -> tuple[str, di
 def write_run(folder: Path, run: dict, random: np.random.Generator) -> None:
     """Its record, losses.csv and scores.csv."""
     folder.mkdir(parents=True)
-    scores = {name: {"psnr": random.normal(37, 0.1), "ssim": random.normal(0.95, 0.001)} for name in ("set5", "b100")}
+    images = {name: random.normal((37, 0.95), (0.1, 0.001), (number, 2)) for name, number in IMAGES.items()}
+    scores = {name: dict(zip(("psnr", "ssim"), rows.mean(0).tolist(), strict=True)) for name, rows in images.items()}
     cost = {"params": 412000, "params_dead": 0, "flops_720p": 223_000_000_000, "activations_720p": 120_000_000}
     latency = [{"batch": 1, "height": 256, "width": 256, "median_ms": 38.2, "threads": 1, "device": "cpu"}]
-    record = {"status": "done", "protocol": "y", "cost": cost, "latency": latency, "scores": scores}
+    record = {"status": "done", "protocol": PROTOCOL, "cost": cost, "latency": latency, "scores": scores}
     write_record(folder / "result.json", run | record)
     step = np.arange(1, LINES + 1)
     loss = (0.02 + 0.1 * np.exp(-step / 20)) * random.lognormal(0, 0.1, LINES)
-    rows = (f"{10 * number},{number // 30},{value:.6f}\n" for number, value in zip(step, loss, strict=True))
-    (folder / "losses.csv").write_text("step,epoch,loss\n" + "".join(rows))
-    images = "".join(f"b100,{number},37.1,0.95,,,,,y,file\n" for number in range(100))
-    (folder / "scores.csv").write_text("dataset,image,psnr,ssim,lpips,niqe,pi,rmse,protocol,resizer\n" + images)
+    lines = (f"{10 * number},{number // 30},{value:.6f}\n" for number, value in zip(step, loss, strict=True))
+    (folder / "losses.csv").write_text("step,epoch,loss\n" + "".join(lines))
+    pairs = ((name, number, psnr, ssim) for name, rows in images.items() for number, (psnr, ssim) in enumerate(rows))
+    scored = "".join(f"{name},{number},{psnr:.9g},{ssim:.9g},,,,,y,file\n" for name, number, psnr, ssim in pairs)
+    (folder / "scores.csv").write_text("dataset,image,psnr,ssim,lpips,niqe,pi,rmse,protocol,resizer\n" + scored)
 
 
 if __name__ == "__main__":

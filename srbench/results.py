@@ -19,8 +19,10 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from math import inf
 from pathlib import Path
@@ -146,14 +148,20 @@ class Study:
     `runs` has one row per planned run, in the plan's order, then one per run that lies there unplanned. Its columns:
     `run` (the folder's name), `model`, `variant` ("default" for none), `scale`, `seed`, `config_hash`, `overrides` and
     `memberships` (lists), `status` (done, failed or missing), `error` (why not done, else ""); the record's cost and
-    setting under their own names, with `resizer` (those of scores.csv) and `srbench` (the version); `train_…`;
-    `latency_ms` (median at batch 1 and the largest height) with `latency_height`, `latency_width`, `latency_threads`,
-    `latency_device`; and a set's scores as `<dataset>.<metric>`. NaN where absent.
+    setting under their own names, with `resizer` (those of scores.csv: "file, matlab-symmetric") and `srbench` (the
+    version); `evaluated_on`, the same by data set ({"set5": "5 images (LR: file)"}); `train_…`; `latency_ms` (median at
+    batch 1 and the largest height) with `latency_height`, `latency_width`, `latency_threads`, `latency_device`; and a
+    set's scores as `<dataset>.<metric>`. NaN where absent.
     """
 
     folder: Path
     plan: dict
     runs: DataFrame
+
+    @cached_property
+    def scores(self) -> DataFrame:
+        """The scores of single images (of `read_scores`), read when first asked for."""
+        return read_scores(self)
 
 
 def read_study(study_dir: Path) -> Study:
@@ -162,7 +170,7 @@ def read_study(study_dir: Path) -> Study:
     if not path.is_file():
         raise UserError(_no_study(study_dir))
     plan = _read_plan(path)
-    columns = [*IDENTITY, *COST, *LATENCY, *TRAIN, *SETTING]
+    columns = [*IDENTITY, *COST, *LATENCY, *TRAIN, *SETTING, "evaluated_on"]
     rows = list(_rows(study_dir, plan["runs"]))
     scores = dict.fromkeys(name for row in rows for name in row if "." in name)
     runs = DataFrame(rows, columns=[*columns, *scores])
@@ -197,13 +205,13 @@ def _from_name(folder: str) -> dict:
     """What the folder's name tells about a run that neither the plan nor a readable record tells more about."""
     parts = re.fullmatch(r"(.+)-x(\d+)-s(\d+)-[0-9a-f]+", folder)
     known = {"model": parts[1], "scale": int(parts[2]), "seed": int(parts[3])} if parts else {"model": folder}
-    return {"overrides": [], "memberships": [], "missing": {}} | known
+    return {"overrides": [], "memberships": [], "missing": {}, "evaluated_on": {}} | known
 
 
 def _outcome(folder: Path) -> dict:
     """The run's record as flat columns. Not written yet: `missing`; not readable: `failed`; each with the reason."""
     try:
-        return _flat(json.loads((folder / "result.json").read_bytes())) | {"resizer": _resizers(folder / "scores.csv")}
+        return _flat(json.loads((folder / "result.json").read_bytes())) | _evaluated_on(folder / "scores.csv")
     except FileNotFoundError:
         return {"status": "missing", "error": "begun, not finished" if folder.is_dir() else "not run yet"}
     except (OSError, AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
@@ -238,20 +246,28 @@ def _identity(record: dict) -> dict:
 def _setting(record: dict) -> dict:
     setting = {key: record[key] for key in SETTING if key in record}
     if protocol := record.get("protocol"):
-        setting["protocol"] = f"{protocol['name']} ({protocol['channels']}, border {protocol['border']})"
+        ensemble = ", self-ensemble ×8" if (record.get("inference") or {}).get("self_ensemble") else ""
+        setting["protocol"] = f"{protocol['name']} ({protocol['channels']}, border {protocol['border']}){ensemble}"
     version = (record.get("versions") or {}).get("srbench")
     return setting | {"srbench": version, "missing": dict(record.get("missing") or {})}
 
 
-def _resizers(scores: Path) -> str | None:
-    """What made the LR images that a run was scored on: "file", "file, matlab-symmetric"; None without scores."""
+def _evaluated_on(scores: Path) -> dict:
+    """What a run was scored on: `resizer` and `evaluated_on`, as in Study; nothing without scores."""
     if not scores.is_file():
-        return None
+        return {}
     with scores.open(newline="", encoding="utf-8", errors="replace") as file:
         lines = csv.reader(file)
         header = next(lines, [])
-        column = header.index("resizer") if "resizer" in header else len(header)
-        return ", ".join(dict.fromkeys(line[column] for line in lines if len(line) > column)) or None
+        if not {"dataset", "resizer"} <= set(header):
+            return {}
+        dataset, resizer = header.index("dataset"), header.index("resizer")
+        counts = Counter((line[dataset], line[resizer]) for line in lines if len(line) == len(header))
+    on: dict[str, list[str]] = {}
+    for (name, maker), count in counts.items():
+        on.setdefault(name, []).append(f"{count} images (LR: {maker})")
+    resizers = ", ".join(dict.fromkeys(maker for _, maker in counts))
+    return {"resizer": resizers or None, "evaluated_on": {name: " and ".join(parts) for name, parts in on.items()}}
 
 
 def _latency(entries: list[dict]) -> dict:
@@ -303,3 +319,40 @@ def _parsed(header: bytes, body: bytes) -> DataFrame:
         BytesIO(body), names=names, usecols=["step", "epoch", "loss"], skip_blank_lines=False, quoting=3
     )
     return table.apply(pd.to_numeric, errors="coerce")
+
+
+def read_scores(study: Study) -> DataFrame:
+    """The scores of single images of the finished runs in ablations, run by run.
+
+    `run` (categorical), `dataset`, `image`, and a column a metric; NaN where it was not computed.
+    """
+    names = list(study.runs.run)
+    files: dict[bytes, list[bytes]] = {}
+    for number, run in enumerate(study.runs[["run", "status", "memberships"]].itertuples(index=False)):
+        path = study.folder / str(run.run) / "scores.csv"
+        if run.status == "done" and run.memberships and path.is_file():
+            header, _, body = path.read_bytes().replace(b"\r", b"").rstrip(b"\n").partition(b"\n")
+            cut_off = body.count(b'"') % 2  # within a name in quotation marks
+            if body and not cut_off and {b"dataset", b"image"} <= set(header.split(b",")):
+                # As in read_losses one parser call serves all files, so each line tells its run.
+                lines = b"%d," % number + body.replace(b"\n", b"\n%d," % number) + b"\n"
+                files.setdefault(header, []).append(lines)
+    frames = [_image_scores(header.decode().split(","), b"".join(bodies), names) for header, bodies in files.items()]
+    return pd.concat(frames, ignore_index=True) if frames else DataFrame(columns=["run", "dataset", "image"])
+
+
+def _image_scores(header: list[str], body: bytes, runs: list[str]) -> DataFrame:
+    text = ["dataset", "image", "protocol", "resizer"]
+    metrics = [name for name in header if name not in text]
+    table = pd.read_csv(
+        BytesIO(body),
+        names=["number", *header],
+        usecols=["number", "dataset", "image", *metrics],
+        dtype={"dataset": "category", "image": "category"},
+        keep_default_na=False,  # an image may be called NA
+        na_values={name: ["", "nan"] for name in metrics},
+        on_bad_lines="skip",
+        encoding_errors="replace",
+    )
+    run = pd.Categorical.from_codes(table.number, categories=pd.Index(runs, dtype=str))
+    return table[["dataset", "image"]].assign(run=run, **table[metrics].apply(pd.to_numeric, errors="coerce"))

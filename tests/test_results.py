@@ -4,6 +4,7 @@ import sys
 from math import inf, isinf, nan
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +140,7 @@ def test_a_record_becomes_flat_columns(tmp_path):
     assert isinf(row["b100.psnr"])
     assert (row.train_steps, row.train_final_loss) == (3000, 0.02)
     assert (row.protocol, row.srbench, row.resizer) == ("y (luma, border 4)", "0.1.0", "file, matlab-symmetric")
+    assert row.evaluated_on == {"set5": "2 images (LR: file)", "b100": "1 images (LR: matlab-symmetric)"}
     assert row.missing == {"lpips": "no backbone"}
     assert pd.isna(row.flops_256)
 
@@ -229,6 +231,39 @@ def test_losses_come_run_by_run_without_what_was_cut_off(tmp_path):
     assert list(losses.step) == [10, 20, 10, 10, 40, 50, 10]
     expected = [0.5, 0.25, 0.5, 0.5, nan, inf, 0.75]
     pd.testing.assert_series_equal(losses.loss, pd.Series(expected, name="loss"))
+
+
+def test_scores_of_single_images_are_read_for_finished_runs_in_ablations(tmp_path):
+    files = {
+        "plain": "dataset,image,psnr,ssim,protocol,resizer\nset5,001,37.5,,y,file\nset5,NA,inf,nan,y,file\n",
+        "more": 'dataset,image,psnr,niqe,protocol,resizer\nb100,"a, b",30,4.5,y,file\nb100,c,torn,5,y,file\nb100,d',
+        "cut": 'dataset,image,psnr,niqe,protocol,resizer\nb100,c,1,1,y,file\nb100,"a,',
+        "bytes": "dataset,image,psnr,niqe,protocol,resizer\nb100,\udcff,2,2,y,file\n",
+        "empty": "dataset,image,psnr,ssim,protocol,resizer\n",
+        "foreign": "name,score\na,1\n",
+        "none": None,
+        "alone": "dataset,image,psnr,ssim,protocol,resizer\nset5,a,1,1,y,file\n",
+        "failed": "dataset,image,psnr,ssim,protocol,resizer\nset5,a,1,1,y,file\n",
+    }
+    add_to_plan(tmp_path, plan(**{name: planned(*["atrous"] * (name != "alone")) for name in files}))
+    for name, text in files.items():
+        (tmp_path / name).mkdir()
+        write_record(tmp_path / name / "result.json", {"status": "failed" if name == "failed" else "done"})
+        if text is not None:
+            (tmp_path / name / "scores.csv").write_text(text, errors="surrogateescape")
+    scores = read_study(tmp_path).scores
+    assert list(scores.columns) == ["dataset", "image", "run", "psnr", "ssim", "niqe"]
+    assert list(zip(scores.run, scores.dataset, scores.image, strict=True)) == [
+        ("plain", "set5", "001"),
+        ("plain", "set5", "NA"),
+        ("more", "b100", "a, b"),
+        ("more", "b100", "c"),
+        ("more", "b100", "d"),
+        ("bytes", "b100", "\ufffd"),
+    ]
+    np.testing.assert_equal(scores.psnr.tolist(), [37.5, inf, 30, nan, nan, 2])
+    np.testing.assert_equal(scores.niqe.tolist(), [nan, nan, 4.5, 5, nan, 2])
+    assert scores.ssim.isna().all()
 
 
 def test_reading_and_reporting_import_neither_torch_nor_hydra_nor_pyplot():

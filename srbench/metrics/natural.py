@@ -42,7 +42,7 @@ class PI:
     """
 
     def __init__(self, weights_dirs: Sequence[Path]) -> None:
-        weights = find_weights(weights_dirs, MA_WEIGHTS, metric="PI")
+        weights = find_weights(weights_dirs, MA_WEIGHTS, "PI", "put pyiqa's file there")
         try:
             import pyiqa  # type: ignore[import-not-found, unused-ignore]  # an extra, and it takes seconds
         except ImportError as error:

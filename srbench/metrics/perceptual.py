@@ -40,7 +40,8 @@ class LPIPS:
         if net not in BACKBONES:
             raise ValueError(f"LPIPS has no net {net}: choose from {', '.join(get_args(Net))}.")
         self._smallest = SMALLEST[net]
-        backbone = find_weights(weights_dirs, BACKBONES[net], metric="LPIPS")
+        fix = f"get it with: python -m srbench data get {BACKBONES[net].partition('_')[0]}"
+        backbone = find_weights(weights_dirs, BACKBONES[net], "LPIPS", fix)
         self._net = _load(net, backbone).to(memory_format=torch.channels_last)  # 1.3 times as fast
 
     @torch.inference_mode()
@@ -59,16 +60,13 @@ class LPIPS:
         return self._net(_to_tensor(sr), _to_tensor(hr)).item()
 
 
-def find_weights(weights_dirs: Sequence[Path], name: str, metric: str) -> Path:
-    """The first file `name` in the folders. Raises MetricUnavailable, for `metric`, when none holds it."""
+def find_weights(weights_dirs: Sequence[Path], name: str, metric: str, fix: str) -> Path:
+    """The first file `name` in the folders. Raises MetricUnavailable, for `metric` and with the `fix`, if none holds it."""
     for folder in weights_dirs:
         if (folder / name).is_file():
             return folder / name
     folders = ", ".join(map(str, weights_dirs)) or "no folder at all"
-    raise MetricUnavailable(
-        f"{metric} needs {name}, looked for in {folders}; "
-        "set weights_dir to a folder that holds it (datasets.md says how to get it)"
-    )
+    raise MetricUnavailable(f"{metric} needs {name}, looked for in {folders}; {fix}, or set weights_dir")
 
 
 def _load(net: Net, backbone: Path) -> nn.Module:

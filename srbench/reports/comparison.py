@@ -2,6 +2,7 @@
 
 A deviation is the sample's, over seeds. A delta is the mean over seeds of a run's score minus its own baseline's: the
 run of the same ablation, model, scale, seed and overrides outside the ablation (its `context`).
+A column holds one protocol, one set of images and one maker of LR: at each scale those of most runs.
 """
 
 import re
@@ -9,12 +10,15 @@ from collections.abc import Iterator
 
 from pandas import DataFrame, Series
 
+from srbench.reports.ranking import with_ntire_score
+from srbench.reports.significance import certainty, pairs
 from srbench.results import Study
 
 COLUMNS = ["ablation", "model", "variant", "baseline", "scale", "seeds", "params", "params_dead", "flops_720p"]
 COLUMNS += ["flops_256", "activations_720p", "latency_ms"]
 WHOLE = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p"]
-METRICS = ["psnr", "ssim", "lpips", "niqe", "pi", "rmse"]
+PARTS = ["std", "delta", "delta_low", "delta_high", "delta_p"]  # of a score
+METRICS = ["psnr", "ssim", "lpips", "niqe", "pi", "rmse", "lpips_vgg", "lpips_squeeze", "rmse_pirm", "ssim_global"]
 # Overrides that do not fix the weights, or that have a column of their own.
 OUTSIDE = {
     "study",
@@ -31,11 +35,12 @@ OUTSIDE = {
 OUTSIDE |= {"threads", "eval", "protocol", "dry_run", "hydra", "ablation", "sweep", "scale", "seed"}
 
 
-def comparison(study: Study) -> DataFrame:
+def comparison(study: Study, ntire: str | None = None) -> DataFrame:
     """One row per ablation, model, variant, scale and context, with the columns of table.csv; the mean over its seeds.
 
     `seeds` counts the finished ones; NaN where there is no value. Runs in no ablation come first, with ablation "".
-    Last stand `final_loss` and, named after its key, every override outside the ablations in which rows differ.
+    Last stand `final_loss` and, named after its key, every override outside the ablations in which rows differ; then,
+    where `ntire` names the model to compare with, `ntire_score` and `ntire_baseline`.
     """
     members = memberships(study)
     done = members[members.status == "done"]
@@ -44,37 +49,70 @@ def comparison(study: Study) -> DataFrame:
     first[WHOLE] = first[WHOLE].round().astype("Int64")
     means = done.groupby("row")[["latency_ms", "train_final_loss"]].mean().reindex(first.index)
     seeds = done.groupby("row").seed.nunique().reindex(first.index, fill_value=0)
-    table = first.assign(seeds=seeds, latency_ms=means.latency_ms)[COLUMNS].join(_scores(members))
+    table = first.assign(seeds=seeds, latency_ms=means.latency_ms)[COLUMNS].join(_scores(members, study))
     settings = DataFrame(rows.context.first().map(dict).tolist(), index=first.index)
     settings = settings.reindex(columns=differing(members)).fillna("")
-    return table.assign(final_loss=means.train_final_loss).join(settings).rename_axis(None)
+    table = table.assign(final_loss=means.train_final_loss).join(settings).rename_axis(None)
+    return table if ntire is None else with_ntire_score(table, members, ntire)
 
 
-def _scores(members: DataFrame) -> DataFrame:
-    """Per row: `<dataset>.<metric>`, and beside it `.std` (two seeds and more) and `.delta` where any row has one."""
+def _scores(members: DataFrame, study: Study) -> DataFrame:
+    """Per row: `<dataset>.<metric>`, and beside it its PARTS where any row has one.
+
+    `.std` is over seeds; `.delta_low` and `.delta_high` are the ends of the delta's interval, `.delta_p` its corrected
+    p-value.
+    """
     names = score_columns(members)
-    # A failed run may have left scores of an earlier state; means over different protocols mean nothing.
-    mixed = members[members.status == "done"].groupby("row").protocol.nunique().gt(1)
-    usable = members[(members.status == "done") & ~members.row.map(mixed).eq(True)]
+    usable = _comparable(members)
     rows = usable.groupby("row")
-    parts = {
-        "": rows[names].mean(),
-        ".std": rows[names].std(),
-        ".delta": _deltas(usable, names).groupby(usable.row).mean(),
-    }
-    columns = {f"{name}{part}": frame[name] for name in names for part, frame in parts.items()}
+    deltas = _deltas(usable, names)
+    sure = certainty(members, deltas, study.scores)
+    parts = {"": rows[names].mean(), ".std": rows[names].std(), ".delta": deltas}
+    parts |= {f".delta_{part}": sure[part].unstack("score") for part in ("low", "high", "p")}
+    columns = {f"{name}{part}": frame.get(name) for name in names for part, frame in parts.items()}
     scores = DataFrame(columns, index=sorted(members.row.unique()))
     return scores.drop(columns=[name for name in scores if name not in names and scores[name].isna().all()])
 
 
-def _deltas(runs: DataFrame, names: list[str]) -> DataFrame:
-    """Each run's scores minus those of its baseline; NaN without a baseline, with two, and across protocols."""
-    group = ["ablation", "model", "scale", "seed", "context", "protocol"]
-    compared = runs.assign(protocol=runs.protocol.map(str))[runs.ablation != ""]
-    # Two are left by an ablation file whose baseline was changed between two commands of a study.
-    baseline = compared[compared.baseline].drop_duplicates(group, keep=False).set_index(group)[names]
-    beside = compared[group].join(baseline, on=group)[names]
-    return (compared[names] - beside).reindex(runs.index)
+def _comparable(members: DataFrame) -> DataFrame:
+    """The finished runs, without the scores that their column refuses."""
+    # A failed run may have left scores of an earlier state.
+    done = members[members.status == "done"].copy()
+    for dataset, rows in refusals(members).items():
+        done.loc[done.row.isin(rows), [name for name in done if str(name).startswith(f"{dataset}.")]] = float("nan")
+    return done
+
+
+def _deltas(usable: DataFrame, names: list[str]) -> DataFrame:
+    """Per row: the mean over seeds of the scores minus those of the seed's baseline."""
+    beside = pairs(usable)
+    difference = usable.loc[beside.index, names] - usable.loc[beside.against, names].to_numpy()
+    return difference.groupby(beside.row).mean()
+
+
+def refusals(members: DataFrame) -> dict[str, dict[int, str]]:
+    """By data set and row of the table: why its scores are left out.
+
+    A column holds, at each scale, the scores under one protocol, on one number of images, with LR by one resizer.
+    """
+    done = members[members.status == "done"]
+    names = score_columns(done)
+    refused: dict[str, dict[int, str]] = {}
+    for dataset in dict.fromkeys(name.rpartition(".")[0] for name in names):
+        columns = [name for name in names if name.rpartition(".")[0] == dataset]
+        scored = done[done[columns].notna().any(axis=1)]
+        on = scored.evaluated_on.map(lambda sets, dataset=dataset: sets.get(dataset, "images not recorded"))
+        certificate = scored.protocol.map(str) + ", " + on
+        held = certificate.groupby(scored.scale, dropna=False).transform(_most_common)
+        for row in scored.row[certificate != held].unique():
+            own = " and ".join(dict.fromkeys(certificate[scored.row == row]))
+            reason = f"scored by {own}; this column holds {held[scored.row == row].iloc[0]}"
+            refused.setdefault(dataset, {})[int(row)] = reason
+    return refused
+
+
+def _most_common(values: Series) -> str:
+    return str(values.value_counts(sort=False).idxmax())  # the first of several
 
 
 def score_columns(runs: DataFrame) -> list[str]:

@@ -16,11 +16,14 @@ def to_markdown(table: DataFrame, study: Study) -> str:
     """The tables of `comparison` for a README: best bold, second underlined, the reason for each gap below."""
     notes: dict[str, int] = {}
     lines = [f"# {_markdown(study.plan['study'])}", ""]
-    lines += [f"- {name}: {f'`{value}`' if name == 'command' else _markdown(value)}" for name, value in header(study)]
+    lines += [
+        f"- {name}: {f'`{value}`' if name == 'command' else _markdown(value)}" for name, value in header(table, study)
+    ]
     for section in _all(table, study):
         lines += ["", f"## {_markdown(section.title)}", ""]
         lines += [f"- {key}: {_markdown(text)}" for key, text in section.facts]
         lines += ["", *_markdown_rows(section, notes)]
+        lines += ["", *(f"- {_markdown(remark)}" for remark in section.remarks)] if section.remarks else []
     if notes:
         lines += ["", *(f"<sup>{number}</sup> {_markdown(note)}<br>" for note, number in notes.items())]
     return "\n".join(lines) + "\n"
@@ -65,7 +68,16 @@ SIGNS = {
     "–": "--",
     "…": r"\ldots{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    **{"×": r"$\times$", "±": r"$\pm$", "−": "$-$", "Δ": r"$\Delta$", "∞": r"$\infty$", "²": "$^2$", "σ": r"$\sigma$"},
+    **{
+        "×": r"$\times$",
+        "±": r"$\pm$",
+        "−": "$-$",
+        "Δ": r"$\Delta$",
+        "≈": r"$\approx$",
+        "∞": r"$\infty$",
+        "²": "$^2$",
+        "σ": r"$\sigma$",
+    },
     **{"→": r"$\rightarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "<": r"\textless{}", ">": r"\textgreater{}"},
 }
 
@@ -73,7 +85,7 @@ SIGNS = {
 def to_latex(table: DataFrame, study: Study) -> str:
     r"""The same for a paper: one `table` an ablation, for \usepackage{booktabs}; the header as comments."""
     lines = [r"% \usepackage{booktabs}", f"% study: {' '.join(str(study.plan['study']).split())}"]
-    lines += [f"% {name}: {' '.join(value.split())}" for name, value in header(study)]
+    lines += [f"% {name}: {' '.join(value.split())}" for name, value in header(table, study)]
     for section in _all(table, study):
         notes: dict[str, int] = {}
         lines += ["", *_latex_table(section, notes)]
@@ -89,8 +101,10 @@ def _latex_table(section: Section, notes: dict[str, int]) -> Iterator[str]:
         yield r"\midrule"
         yield from (" & ".join(_noted(cell, notes, _latex, LATEX) for cell in row.values()) + r" \\" for row in group)
     yield from (r"\bottomrule", r"\end{tabular}")
-    if notes:
+    if notes or section.remarks:
         yield r"\par\footnotesize"
+        yield from map(_latex_sentence, section.remarks)
+    if notes:
         yield " ".join(rf"\textsuperscript{{{number}}} {_latex_sentence(note)}" for note, number in notes.items())
     yield r"\end{table}"
 

@@ -8,22 +8,24 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from srbench.reports import published
-from srbench.reports.comparison import METRICS, comparison, memberships
+from srbench.reports.comparison import METRICS, PARTS, comparison, memberships, refusals
 from srbench.reports.curves import figure
 from srbench.reports.markup import WORDS, to_latex, to_markdown
 from srbench.reports.tables import DECIMALS, Section, sections, undone
 from srbench.results import Study, read_losses, read_study, write_file
 
 
-def write_report(study_dir: Path, reports_dir: Path) -> Path:
+def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:
     """The folder of the report, with table.csv, .md and .tex, and where losses were logged curves.png and .svg.
 
-    Equal runs give equal bytes. UserError where `study_dir` is no study.
+    `ntire`: the model to compare with in a column of NTIRE's ranking score. Equal runs give equal bytes. UserError
+    where `study_dir` is no study, or `ntire` none of its models.
     """
     study = read_study(study_dir)
+    files = _files(study, ntire)
     folder = reports_dir / study.plan["study"]
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in _files(study).items():
+    for name, content in files.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)  # of an earlier report
         else:
@@ -31,8 +33,8 @@ def write_report(study_dir: Path, reports_dir: Path) -> Path:
     return folder
 
 
-def _files(study: Study) -> dict[str, bytes | None]:
-    table, losses = comparison(study), read_losses(study)
+def _files(study: Study, ntire: str | None) -> dict[str, bytes | None]:
+    table, losses = comparison(study, ntire), read_losses(study)
     texts = {"csv": table.to_csv(index=False), "md": to_markdown(table, study), "tex": to_latex(table, study)}
     tables: dict[str, bytes | None] = {f"table.{form}": text.encode() for form, text in texts.items()}
     beside = published.published(study)
@@ -53,21 +55,22 @@ def _drawn(curves: Figure, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def summary(study: Study) -> str:
+def summary(study: Study, ntire: str | None = None) -> str:
     """The study for a terminal: a table an ablation, on the first data set; then what is not done or lacks, and why."""
-    table = comparison(study)
+    table = comparison(study, ntire)
     parts = sections(table, study)
     datasets = dict.fromkeys(
         name.rpartition(".")[0] for part in parts for name in part.columns if name.endswith(".psnr")
     )
     lines = [f"{study.plan['study']}: {_counted(study.runs)}"]
     for part in parts:
-        lines += ["", part.title, *_aligned(part, next(iter(datasets), ""))]
+        lines += ["", part.title, *_aligned(part, next(iter(datasets), "")), *part.remarks]
     if len(datasets) > 1:
         lines += ["", f"also evaluated: {', '.join(list(datasets)[1:])} (in the report)"]
     if beside := published.section(study):
         lines += ["", beside.title, *_rows(beside, list(beside.columns))]
-    return "\n".join([*lines, *_gaps(study.runs)]) + "\n"
+    refused = [f"{name}: {reason}" for name, rows in refusals(memberships(study)).items() for reason in rows.values()]
+    return "\n".join([*lines, *_gaps(study.runs, refused)]) + "\n"
 
 
 def _counted(runs: DataFrame) -> str:
@@ -80,7 +83,7 @@ def _counted(runs: DataFrame) -> str:
 
 def _aligned(section: Section, dataset: str) -> list[str]:
     scores = [f"{dataset}.{name}" for name in ("psnr", "ssim", "lpips", "psnr.delta")]
-    kinds = {*METRICS, "std", "delta"}
+    kinds = {*METRICS, *PARTS}
     names = [name for name in section.columns if name.rpartition(".")[2] not in kinds]
     names = [name for name in names if not name.startswith(("flops", "activations"))]
     names = [name for name in names if name != "latency_ms"]
@@ -102,12 +105,13 @@ def _rows(section: Section, names: list[str]) -> list[str]:
     ]
 
 
-def _gaps(runs: DataFrame) -> list[str]:
-    """One line for each run that is not done, and for each metric that could not be computed."""
+def _gaps(runs: DataFrame, refused: list[str]) -> list[str]:
+    """One line for each run that is not done, each score refused and each metric that could not be computed."""
     records = runs.to_dict("records")
     unfinished = [f"{run['run']}: {undone(run)}" for run in records if run["status"] != "done"]
     # The bicubic row has no network whose FLOPs one could miss.
     lacking = [run["missing"].items() for run in records if run["model"] != "bicubic"]
     lacking += [[item for item in run["missing"].items() if item[0] in DECIMALS] for run in records]
     missing = dict.fromkeys(f"{metric}: {reason}" for items in lacking for metric, reason in items)
-    return ["", *unfinished, *missing] if unfinished or missing else []
+    told = [*unfinished, *dict.fromkeys(refused), *missing]
+    return ["", *told] if told else []

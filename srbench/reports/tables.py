@@ -11,7 +11,9 @@ from typing import Any, Literal
 import pandas as pd
 from pandas import DataFrame, Series
 
-from srbench.reports.comparison import differing, memberships
+from srbench.reports.comparison import PARTS, differing, memberships, refusals, score_columns
+from srbench.reports.ranking import FORMULA, WEIGHTS, ntire_gaps
+from srbench.reports.significance import LEVEL, certainty, pairs, remarks
 from srbench.results import Study
 
 COSTS = {  # column: title, unit, size of the unit
@@ -21,9 +23,11 @@ COSTS = {  # column: title, unit, size of the unit
     "flops_256": ("FLOPs 256²", "G", 1e9),
     "activations_720p": ("Act. 720p", "M", 1e6),
     "latency_ms": ("Latency", "ms", 1),
+    "ntire_score": ("NTIRE score", "lower is better", 1),
 }
 DECIMALS = {"psnr": 2, "ssim": 4, "lpips": 4, "niqe": 2, "pi": 2, "rmse": 2}
-HIGHER = {"psnr": True, "ssim": True, "lpips": False, "niqe": False, "pi": False, "rmse": False}
+DECIMALS |= {"lpips_vgg": 4, "lpips_squeeze": 4, "rmse_pirm": 2, "ssim_global": 4}
+HIGHER = {metric: metric in ("psnr", "ssim", "ssim_global") for metric in DECIMALS}
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,31 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """One ablation: its title, facts (question, source, baselines), titles of the columns, and rows in groups."""
+    """One ablation: its title, facts (question, source, baselines), titles of the columns, rows in groups, and remarks.
+
+    The facts stand above the rows; the remarks, on what is in them, below.
+    """
 
     title: str
     facts: list[tuple[str, str]]
     columns: dict[str, str]
     groups: list[list[dict[str, Cell]]]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Background:
+    """What the cells rest on: the runs of each row, why a row lacks a column, and how sure its Δ PSNR are."""
+
+    runs: dict[int, list[dict]]
+    gaps: dict[tuple[int, str], str]
+    certain: DataFrame
 
 
 def sections(table: DataFrame, study: Study) -> list[Section]:
     """One section per ablation of `table` (of `comparison`, or some rows of it), the bicubic row on top of each."""
     members = memberships(study)
-    runs: dict[int, list[dict]] = {}
-    for run in members[["row", "seed", "status", "error", "protocol", "missing"]].to_dict("records"):
-        runs.setdefault(run["row"], []).append(run)
+    background = _background(table, members, study)
     settings = [name for name in differing(members) if name in table]
     bicubic = table[(table.model == "bicubic") & (table.ablation == "")]
     parts = []
@@ -59,21 +74,53 @@ def sections(table: DataFrame, study: Study) -> list[Section]:
             continue  # the reference stands in every ablation already
         top = bicubic[bicubic.scale.isin(rows.scale)] if ablation else bicubic
         rows = rows.drop(index=top.index, errors="ignore")
-        parts.append(_section(str(ablation), top, rows, runs, settings, study.plan))
+        parts.append(_section(str(ablation), top, rows, background, settings, study.plan))
     return parts
 
 
-def _section(ablation: str, top: DataFrame, rows: DataFrame, runs: dict, settings: list[str], plan: dict) -> Section:
+def _background(table: DataFrame, members: DataFrame, study: Study) -> Background:
+    runs: dict[int, list[dict]] = {}
+    for run in members[["row", "seed", "status", "error", "missing"]].to_dict("records"):
+        runs.setdefault(run["row"], []).append(run)
+    deltas = table[[name for name in table if str(name).endswith(".psnr.delta")]]
+    certain = certainty(members, deltas.rename(columns=lambda name: name.removesuffix(".delta")), study.scores)
+    gaps = dict(_refused(members))
+    if "ntire_baseline" in table and len(table):
+        without = ntire_gaps(table, members, table.ntire_baseline.iloc[0])
+        gaps |= {(row, "ntire_score"): reason for row, reason in without.items()}
+    return Background(runs, gaps, certain)
+
+
+def _refused(members: DataFrame) -> Iterator[tuple[tuple[int, str], str]]:
+    """Row, column and reason of each score that its column refuses, and of the deltas to such a baseline."""
+    beside = pairs(members)
+    partners = beside.row.groupby(members.row[beside.against].to_numpy()).unique()
+    for dataset, rows in refusals(members).items():
+        names = [name for name in score_columns(members) if name.rpartition(".")[0] == dataset]
+        for name in names:
+            for row, reason in rows.items():
+                for partner in partners.get(row, []):
+                    yield (int(partner), f"{name}.delta"), f"its baseline: {reason}"
+            for row, reason in rows.items():  # after the partners', of which it may be one
+                yield (row, name), reason
+                yield (row, f"{name}.delta"), reason
+
+
+def _section(
+    ablation: str, top: DataFrame, rows: DataFrame, background: Background, settings: list[str], plan: dict
+) -> Section:
     facts = plan.get("ablations", {}).get(ablation, {})
     both = pd.concat([top, rows]) if len(top) else rows
     columns = _columns(both, settings)
     group = ["model", "scale"] if ablation else ["scale"]
-    groups = [_cells(part, columns, runs, ranked=True) for _, part in rows.groupby(group, sort=False)]
+    groups = [_cells(part, columns, background, ranked=True) for _, part in rows.groupby(group, sort=False)]
     baselines = {f"{row.model} {row.variant}": None for row in rows[rows.baseline].itertuples()}
     named = {"Question": facts.get("question"), "Source": facts.get("source"), "Baseline": ", ".join(baselines)}
     title = facts.get("title", ablation) if ablation else "Runs outside ablations"
-    reference = [_cells(top, columns, runs, ranked=False)] if len(top) else []
-    return Section(title, [(key, str(text)) for key, text in named.items() if text], columns, reference + groups)
+    reference = [_cells(top, columns, background, ranked=False)] if len(top) else []
+    certain = background.certain[background.certain.ablation == ablation]
+    known = [(key, str(text)) for key, text in named.items() if text]
+    return Section(title, known, columns, reference + groups, tuple(remarks(certain)))
 
 
 def _columns(rows: DataFrame, settings: list[str]) -> dict[str, str]:
@@ -82,23 +129,23 @@ def _columns(rows: DataFrame, settings: list[str]) -> dict[str, str]:
     if (rows.seeds > 1).any():
         columns["seeds"] = "Seeds"
     for name, (title, unit, _) in COSTS.items():
-        if name != "params_dead" or (rows[name] > 0).any():
+        if name in rows and (name != "params_dead" or (rows[name] > 0).any()):
             columns[name] = f"{title} ({unit})"
     scores = [str(name) for name in rows if "." in str(name) and name not in settings]
     for name in scores:
         dataset, _, metric = name.rpartition(".")
         if name.endswith(".psnr.delta") and (rows.ablation != "").any():
             columns[name] = f"{name.removesuffix('.psnr.delta')} Δ PSNR"
-        elif metric not in ("std", "delta"):
+        elif metric not in PARTS:
             columns[name] = f"{dataset} {metric.upper()}"
     return columns
 
 
-def _cells(rows: DataFrame, columns: dict[str, str], runs: dict, ranked: bool) -> list[dict[str, Cell]]:
+def _cells(rows: DataFrame, columns: dict[str, str], background: Background, ranked: bool) -> list[dict[str, Cell]]:
     records = rows.to_dict("records")
     marks = {name: _marks([_rounded(name, row[name]) for row in records], name) if ranked else {} for name in columns}
     return [
-        {name: _cell(name, row, runs[index], marks[name].get(_rounded(name, row[name]), "")) for name in columns}
+        {name: _cell(name, index, row, background, marks[name].get(_rounded(name, row[name]), "")) for name in columns}
         for index, row in zip(rows.index, records, strict=True)
     ]
 
@@ -116,23 +163,38 @@ def _marks(values: list, name: str) -> dict[Any, Literal["best", "second"]]:
     return dict(zip(ranked, ("best", "second"), strict=False)) if len(ranked) > 1 else {}
 
 
-def _cell(name: str, row: dict, runs: list[dict], mark: Literal["", "best", "second"]) -> Cell:
-    value = row[name]
+def _cell(name: str, index: int, row: dict, background: Background, mark: Literal["", "best", "second"]) -> Cell:
+    value, runs = row[name], background.runs[index]
     if name == "variant":
         return Cell(f"{value} (baseline)" if row["baseline"] else str(value), "", tuple(_absent_seeds(runs)))
     if name == "scale":
         return Cell("" if pd.isna(value) else f"×{value}")
     if not (name in COSTS or "." in name) or isinstance(value, str):
         return Cell(str(value))
+    if not pd.isna(value) and name.endswith(".delta") and not row["baseline"]:
+        return _difference(name, index, row, background.certain)
     if not pd.isna(value):
         return Cell(_figure(name, value, row.get(f"{name}.std")), mark)
     if row["model"] == "bicubic" and row["seeds"] and (name in COSTS or name.endswith(".delta")):
         return Cell("")  # it has neither a network nor a baseline
-    return Cell("–", "", (_reason(name, runs),))
+    if name == "ntire_score" and (lacking := [cost for cost in WEIGHTS if pd.isna(row[cost])]):
+        return Cell("–", "", (f"{COSTS[lacking[0]][0]}: {_reason(lacking[0], runs)}",))
+    return Cell("–", "", (background.gaps.get((index, name)) or _reason(name, runs),))
+
+
+def _difference(name: str, index: int, row: dict, certain: DataFrame) -> Cell:
+    """A delta with its interval, marked where it cannot be told from none; or the reason why it has no interval."""
+    text = _figure(name, row[name], None)
+    if pd.isna(row.get(f"{name}_p")):
+        place = (index, name.removesuffix(".delta"))
+        reason = certain.reason[place] if place in certain.index else "the scores of its images are missing"
+        return Cell(text, "", (f"no interval: {reason}",))
+    low, high = (_figure(name, row[f"{name}_{end}"], None) for end in ("low", "high"))
+    return Cell(f"{'≈ ' if row[f'{name}_p'] >= LEVEL else ''}{text} [{low}, {high}]")
 
 
 def _figure(name: str, value: float, deviation: float | None) -> str:
-    if name in COSTS:
+    if name in COSTS and value < float("inf"):
         return _three_digits(value / COSTS[name][2])
     if name.endswith(".delta"):
         return "∞" if value == float("inf") else f"{round(value, 3) + 0.0:+.3f}".replace("-", "−")  # no −0.000
@@ -163,9 +225,6 @@ def _reason(name: str, runs: list[dict]) -> str:
     done = [run for run in runs if run["status"] == "done"]
     if not done:
         return "; ".join(dict.fromkeys(undone(run) for run in runs))
-    protocols = dict.fromkeys(run["protocol"] for run in done if not pd.isna(run["protocol"]))
-    if "." in name and len(protocols) > 1:
-        return f"evaluated under different protocols ({', '.join(protocols)})"
     score = name.removesuffix(".delta")
     told = [run["missing"][key] for run in done for key in _aliases(score) if key in run["missing"]]
     if told:
@@ -184,7 +243,7 @@ def _aliases(column: str) -> list[str]:
     return [column, column.rpartition(".")[2], whole, *["flops"] * (whole == "activations")]
 
 
-def header(study: Study) -> list[tuple[str, str]]:
+def header(table: DataFrame, study: Study) -> list[tuple[str, str]]:
     """What the numbers of all tables rest on, as name and value: commands, protocol, machine, conventions."""
     done = study.runs[study.runs.status == "done"]
     facts = [("command", command) for command in study.plan.get("commands", [])]
@@ -199,6 +258,8 @@ def header(study: Study) -> list[tuple[str, str]]:
         inputs = seen[["latency_height", "latency_width"]].astype("Int64").astype(str).agg("×".join, axis=1)
         where = f"{_values(seen.latency_device)}, threads {_values(seen.latency_threads)}"
         facts.append(("latency", f"median, batch 1, input {_values(inputs)} (height × width), {where}"))
+    if "ntire_baseline" in table and len(table):
+        facts.append(("NTIRE score", FORMULA.format(table.ntire_baseline.iloc[0])))
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -55,8 +56,13 @@ class Builder:
         hashed: str = "0a1b2c3d",
         record: dict | None = None,
         losses: list[float] | None = None,
+        images: dict[str, list[float]] | None = None,
+        resizer: str = "file",
     ) -> str:
-        """The folder of a run planned in `places` (ablation, variant, baseline); without `record` it has not run."""
+        """The folder of a run planned in `places` (ablation, variant, baseline); without `record` it has not run.
+
+        `images`: the PSNR of single images by data set, whose means are the record's scores where it has none.
+        """
         memberships = [dict(zip(("ablation", "variant", "baseline"), place, strict=True)) for place in places]
         variant = places[0][1] if places else None
         name = f"{model}-{variant or 'default'}-x{scale}-s{seed}-{hashed}"
@@ -71,6 +77,11 @@ class Builder:
         entry = {**identity, "overrides": list(overrides), "memberships": memberships, "params": None}
         self.plan("python -m srbench -m model=carn ablation=atrous", {name: entry})
         folder = self.folder / name
+        if images is not None:
+            record = {"scores": {dataset: {"psnr": mean(values)} for dataset, values in images.items()}} | (
+                record or {}
+            )
+            self.write_scores(name, images, resizer)
         if record is not None:
             folder.mkdir(exist_ok=True)
             head = {"run": name, **entry, "variant": variant or "default", "status": "done", "protocol": LUMA}
@@ -80,6 +91,17 @@ class Builder:
             lines = [f"{10 * step},{step // 10},{loss}\n" for step, loss in enumerate(losses, 1)]
             write_file(folder / "losses.csv", ("step,epoch,loss\n" + "".join(lines)).encode())
         return name
+
+    def write_scores(self, name: str, images: dict[str, list[float]], resizer: str = "file", first: int = 0) -> None:
+        """The run's scores.csv; the images are named after their number, from `first`."""
+        lines = [
+            f"{dataset},{number},{psnr:.9g},,,,,,y,{resizer}\n"
+            for dataset, values in images.items()
+            for number, psnr in enumerate(values, first)
+        ]
+        header = "dataset,image,psnr,ssim,lpips,niqe,pi,rmse,protocol,resizer\n"
+        (self.folder / name).mkdir(exist_ok=True)
+        (self.folder / name / "scores.csv").write_text(header + "".join(lines))
 
     def study(self) -> Study:
         return read_study(self.folder)

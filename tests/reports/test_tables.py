@@ -6,6 +6,7 @@ import pytest
 
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_latex, to_markdown
+from srbench.reports.page import summary
 from srbench.reports.tables import sections
 from tests.reports.conftest import RGB
 
@@ -145,12 +146,50 @@ def test_scores_under_another_protocol_are_neither_averaged_nor_compared(build, 
     build.run("espcn", seed=0, hashed="2", record=scored(36.0))
     build.run("espcn", seed=1, hashed="3", record=scored(34.0) | {"protocol": RGB})
     study = build.study()
-    table = comparison(study).set_index(["model", "variant"])
-    assert pd.isna(table.loc[("carn", "1-2-1"), "set5.psnr.delta"])
-    assert pd.isna(table.loc[("espcn", "default"), "set5.psnr"])
-    text = to_markdown(comparison(study), study)
+    table = comparison(study)
+    assert table.set_index(["model", "variant"])["set5.psnr"].isna().to_dict() == {
+        ("espcn", "default"): True,
+        ("carn", "1-1-1"): False,  # the first of two protocols that as many runs have
+        ("carn", "1-2-1"): True,
+    }
+    text = to_markdown(table, study)
     assert "- protocol: rgb (rgb, border scale) (2 runs), y (luma, border scale) (2 runs)" in text
-    assert "evaluated under different protocols (y (luma, border scale), rgb (rgb, border scale))" in text
+    luma, rgb = (f"{name}, border scale), images not recorded" for name in ("y (luma", "rgb (rgb"))
+    assert f"scored by {rgb}; this column holds {luma}<br>" in text
+    assert f"scored by {luma} and {rgb}; this column holds {luma}<br>" in text
+
+
+def test_scores_on_lr_of_another_resizer_do_not_share_a_column(build):
+    for seed in (0, 1):
+        build.run(
+            "carn", BASE, overrides=BASE_ARGS, seed=seed, hashed=f"0{seed}", images={"set5": [37.0], "b100": [31.0]}
+        )
+    odd = {"images": {"set5": [38.0], "b100": [32.0]}, "overrides": OTHER_ARGS}
+    build.run("carn", OTHER, hashed="2", resizer="matlab-symmetric", **odd)
+    build.run("carn", OTHER, hashed="3", resizer="matlab-symmetric", scale=4, **odd)  # alone at its scale
+    study = build.study()
+    table = comparison(study)
+    assert table["set5.psnr"].fillna(0).tolist() == [37, 0, 38]
+    assert table["set5.psnr.delta"].fillna(9).tolist() == [0, 9, 9]
+    own, held = (f"y (luma, border scale), 1 images (LR: {resizer})" for resizer in ("matlab-symmetric", "file"))
+    assert f"scored by {own}; this column holds {held}<br>" in to_markdown(table, study)
+    assert f"set5: scored by {own}; this column holds {held}" in summary(study).splitlines()
+
+
+def test_a_delta_to_a_refused_baseline_names_the_baselines_reason(build):
+    three = {"images": {"set5": [37.0, 38.0, 39.0]}}
+    build.run("carn", BASE, overrides=BASE_ARGS, hashed="0", images={"set5": [37.0, 38.0]})
+    build.run("carn", OTHER, overrides=OTHER_ARGS, hashed="1", **three)
+    build.run("mossnet", ("atrous", "1-1", True), overrides=("model.atrous=[1,1]",), hashed="2", **three)
+    build.run("mossnet", ("atrous", "2-4", False), overrides=("model.atrous=[2,4]",), hashed="3", **three)
+    study = build.study()
+    own, held = (f"y (luma, border scale), {count} images (LR: file)" for count in (2, 3))
+    text = to_markdown(comparison(study), study)
+    (number,) = re.findall(
+        rf"<sup>(.)</sup> {re.escape(f'its baseline: scored by {own}; this column holds {held}')}", text
+    )
+    assert cells(text, "carn", "1-2-1")[-2:] == ["38.00", f"–<sup>{number}</sup>"]
+    assert cells(text, "mossnet", "2-4")[-1] == "≈ +0.000 [+0.000, +0.000]"
 
 
 def test_a_failed_run_keeps_its_row_but_none_of_its_old_scores(build, scored):
@@ -199,8 +238,8 @@ def test_markdown_rounds_with_units_and_marks_best_and_second(build, scored):
         "**0.9501**",
         "**0.0400**",
     ]
-    assert cells(text, "carn", "1-2-1")[2:] == [*shared, "**37.50**", "+0.492", "<u>0.9500</u>", "0.0600"]
-    assert cells(text, "carn", "2-4-2")[2:] == [*shared, "**37.50**", "+0.496", "0.9400", "<u>0.0500</u>"]
+    assert cells(text, "carn", "1-2-1")[2:] == [*shared, "**37.50**", "+0.492<sup>1</sup>", "<u>0.9500</u>", "0.0600"]
+    assert cells(text, "carn", "2-4-2")[2:] == [*shared, "**37.50**", "+0.496<sup>1</sup>", "0.9400", "<u>0.0500</u>"]
     header = ["Model", "Variant", "Scale", "Params (K)", "FLOPs 720p (G)", "FLOPs 256² (G)", "Act. 720p (M)"]
     header += ["Latency (ms)", "set5 PSNR", "set5 Δ PSNR", "set5 SSIM", "set5 LPIPS"]
     assert cells(text, "Model") == header
@@ -295,9 +334,9 @@ def test_latex_is_booktabs_with_every_special_sign_escaped(build, scored):
     text = to_latex(comparison(study), study)
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     escaped = r"a\_b\&c\%d\#e\$f\{g\}h\textasciitilde{}i\textasciicircum{}j\textbackslash{}k{[}l{]}"
-    assert rf"\textsuperscript{{2}} failed: {escaped}." in body
+    assert rf"\textsuperscript{{3}} failed: {escaped}." in body
     assert r"\textbf{37.00} & +0.000 \\" in body
-    assert r"\underline{36.50} & $-$0.500 \\" in body
+    assert r"\underline{36.50} & $-$0.500\textsuperscript{2} \\" in body
     assert r"help? Source: Waifu2x CARN study. Baseline: carn 1-1-1.}" in body
     assert body.count(r"\begin{table}") == body.count(r"\end{table}") == 1
     assert [line for line in body.splitlines() if line.endswith("rule")] == [r"\toprule", r"\midrule", r"\bottomrule"]
