@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from srbench.errors import FailedRunError
 
-VERBS = ("report", "status", "resize", "profile", "export", "score", "upscale")
+VERBS = ("report", "status", "resize", "profile", "export", "score", "upscale", "data", "verify", "explain")
 
 
 def main() -> None:

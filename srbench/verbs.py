@@ -1,6 +1,7 @@
-"""The commands beside training: python -m srbench report | status | resize | profile | export | upscale."""
+"""The commands beside training: python -m srbench report | status | verify | explain | resize | profile and so on."""
 
 import os
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -115,6 +116,49 @@ def upscale(words: list[str]) -> None:
     from srbench.upscaling import upscale as write
 
     write(words)
+
+
+def verify(words: list[str]) -> None:
+    """`verify runs/STUDY [sample=3]`: whether the scores are those of the stored images. SystemExit(1) where not."""
+    from srbench import progress, verifying
+
+    (study,), options = _parsed("verify runs/STUDY [sample=3|all]", words, 1, {"sample": "3"})
+    if options["sample"] != "all" and not (options["sample"].isdecimal() and int(options["sample"])):
+        raise UserError(f"verify: sample={options['sample']}: all, or the number of images per data set and run")
+    sample = None if options["sample"] == "all" else int(options["sample"])
+    with progress.bar("verify") as tell:
+        findings = verifying.verify(Path(study), sample, tell)
+    for finding in findings:
+        print(finding)
+    print(verifying.summary(findings, sample))
+    if any(finding.differs for finding in findings):
+        raise SystemExit(1)
+
+
+def explain(words: list[str]) -> None:
+    """`explain runs/STUDY [mine=33.9]`: the scores of the stored images under every convention that people use."""
+    usage = "explain runs/STUDY [run=NAME] [dataset=NAME] [mine=PSNR] [reports_dir=reports]"
+    options = {"run": "", "dataset": "", "mine": "", "reports_dir": "reports"}
+    (study,), given = _parsed(usage, words, 1, options)
+    if given["mine"] and not re.fullmatch(r"\d+(\.\d+)?", given["mine"]):
+        raise UserError(f"explain: mine={given['mine']}: a PSNR in dB is needed: {usage}")
+    import torch
+
+    from srbench import explaining, machine, progress
+
+    torch.set_num_threads(machine.cores())
+    with progress.bar("explain") as tell:
+        explained = explaining.explain(Path(study), given["run"], given["dataset"], tell)
+    folder = explaining.write(explained, Path(given["reports_dir"]))
+    print(explaining.as_text(explained, float(given["mine"]) if given["mine"] else None))
+    print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
+
+
+def data(words: list[str]) -> None:
+    """`data list | get NAME | check NAME | prepare NAME`: data sets and LPIPS's backbones."""
+    from srbench.data.verbs import data as run
+
+    run(words)
 
 
 def _parsed(usage: str, words: list[str], number: int, options: dict[str, str]) -> tuple[list[str], dict[str, str]]:

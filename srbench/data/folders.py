@@ -1,7 +1,8 @@
-"""Sets of images on disk: a user's folder of HR images, and benchmark sets in EDSR layout."""
+"""Sets of images on disk: a user's folder of HR images, DIV2K, and benchmark sets in EDSR layout."""
 
 from pathlib import Path
 
+from srbench.data.catalog import get_command
 from srbench.data.images import image_files
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
@@ -33,14 +34,50 @@ class Folder:
         return image_files(self.root)[::10]
 
 
+class DIV2K:
+    """`data=div2k`: DIV2K's HR images as its authors name the folders, below `root/DIV2K`; 800 train, 100 validate.
+
+    EDSR's package has the validation images, 0801 to 0900, in DIV2K_train_HR too: none of them is trained on.
+    """
+
+    name = "div2k"
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root).expanduser()
+
+    def train(self) -> list[Path]:
+        """The files to train on. Raises UserError, saying how to get them, if there are none."""
+        return [file for file in self._files("DIV2K/DIV2K_train_HR") if not "0801" <= file.stem <= "0900"]
+
+    def valid(self) -> list[Path]:
+        """The files to validate on. Raises UserError, saying how to get them, if there are none."""
+        return self._files("DIV2K/DIV2K_valid_HR")
+
+    def _files(self, path: str) -> list[Path]:
+        if not (self.root / path).is_dir():
+            raise UserError(f"data={self.name}: no {self.root / path}{get_command(self.name, self.root)}")
+        return image_files(self.root / path)
+
+
+class DF2K(DIV2K):
+    """`data=df2k`: DIV2K, and to train on Flickr2K too, 3450 images in all."""
+
+    name = "df2k"
+
+    def train(self) -> list[Path]:
+        """The files to train on. Raises UserError, saying how to get them, if there are none."""
+        return super().train() + self._files("Flickr2K/Flickr2K_HR")
+
+
 def benchmark(data_root: Path, name: str, scale: int) -> list[ImagePair]:
     """The pairs of `data_root/benchmark/<name>` (case does not matter): HR, and LR_bicubic/X{scale} where it exists.
 
+    `div2k`, unless there is a folder of that name, is DIV2K's validation part in its authors' layout.
     Raises UserError for a set that is not there (naming those that are) and for LR files that do not fit the HR files.
     """
-    folder = _find(data_root / "benchmark", name)
-    hr_files = image_files(folder / "HR")
-    lr_folder = folder / "LR_bicubic" / f"X{scale}"
+    hr_folder, lr_folders = _find(data_root, name)
+    hr_files = image_files(hr_folder)
+    lr_folder = lr_folders / f"X{scale}"
     if not lr_folder.is_dir():
         return [ImagePair(hr.stem, hr, None, scale) for hr in hr_files]
     lr_files = {file.stem: file for file in image_files(lr_folder)}
@@ -52,15 +89,25 @@ def benchmark(data_root: Path, name: str, scale: int) -> list[ImagePair]:
 
 
 def benchmark_names(data_root: Path) -> list[str]:
-    """The sets below `data_root/benchmark`, in lower case; empty where there is no such folder."""
-    folder = data_root / "benchmark"
-    return sorted(p.name.lower() for p in folder.iterdir() if (p / "HR").is_dir()) if folder.is_dir() else []
+    """The sets below `data_root` that `benchmark` finds, in lower case; empty where there are none."""
+    return sorted(_there(data_root))
 
 
-def _find(folder: Path, name: str) -> Path:
-    found = [p for p in folder.iterdir() if p.name.lower() == name.lower()] if folder.is_dir() else []
-    if not found or not (found[0] / "HR").is_dir():
-        names = benchmark_names(folder.parent)
-        there = f"there are val and {', '.join(names)}" if names else "there are none (set data_root)"
-        raise UserError(f"eval.datasets=[{name}]: no {folder}/{name}/HR; of the benchmark sets, {there}")
-    return found[0]
+def _find(data_root: Path, name: str) -> tuple[Path, Path]:
+    """The folder of HR images, and the one with a folder of LR images for each scale."""
+    there = _there(data_root)
+    if name.lower() in there:
+        return there[name.lower()]
+    known = f"there are val and {', '.join(sorted(there))}" if there else "there are none (set data_root)"
+    raise UserError(
+        f"eval.datasets=[{name}]: no {data_root / 'benchmark' / name / 'HR'}; of the benchmark sets, {known}"
+        f"{get_command(name, data_root)}"
+    )
+
+
+def _there(data_root: Path) -> dict[str, tuple[Path, Path]]:
+    folder, div2k = data_root / "benchmark", data_root / "DIV2K"
+    sets = [("div2k", div2k / "DIV2K_valid_HR", div2k / "DIV2K_valid_LR_bicubic")]
+    if folder.is_dir():
+        sets += [(path.name.lower(), path / "HR", path / "LR_bicubic") for path in folder.iterdir()]
+    return {name: (hr, lr) for name, hr, lr in sets if hr.is_dir()}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from srbench.data.folders import Folder, benchmark, benchmark_names
+from srbench.data.folders import DF2K, DIV2K, Folder, benchmark, benchmark_names
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.errors import UserError
@@ -43,6 +43,36 @@ def test_one_image_cannot_train_and_validate(tmp_path):
 def test_a_missing_folder_is_named():
     with pytest.raises(UserError, match=r"data\.root=/nowhere: no such folder"):
         Folder("/nowhere")
+
+
+def test_div2k_is_read_as_its_authors_name_the_folders(tmp_path):
+    make_images(tmp_path / "DIV2K/DIV2K_train_HR", ["0001.png", "0800.png", "0801.png", "0900.png"])
+    make_images(tmp_path / "DIV2K/DIV2K_valid_HR", ["0801.png"])
+    make_images(tmp_path / "DIV2K/DIV2K_valid_LR_bicubic/X2", ["0801x2.png"], 8, 10)
+    data = DIV2K(str(tmp_path))
+    with pytest.raises(
+        UserError, match=r"data=div2k: no .*DIV2K_train_HR; get it with: python -m srbench data get div2k"
+    ):
+        DIV2K(str(tmp_path / "none")).train()
+    assert [file.stem for file in data.train()] == ["0001", "0800"]
+    assert data.valid() == [tmp_path / "DIV2K/DIV2K_valid_HR/0801.png"]
+    (pair,) = benchmark(tmp_path, "DIV2K", 2)
+    assert (pair.hr_file, pair.lr_file.name) == (data.valid()[0], "0801x2.png")
+    assert benchmark(tmp_path, "div2k", 3)[0].lr_file is None
+    assert benchmark_names(tmp_path) == ["div2k"]
+    make_images(tmp_path / "benchmark/DIV2K/HR", ["own.png"])
+    assert [pair.name for pair in benchmark(tmp_path, "div2k", 2)] == ["own"]
+
+
+def test_df2k_trains_on_both_and_validates_on_one(tmp_path):
+    make_images(tmp_path / "DIV2K/DIV2K_train_HR", ["0001.png"])
+    make_images(tmp_path / "DIV2K/DIV2K_valid_HR", ["0801.png"])
+    data = DF2K(str(tmp_path))
+    with pytest.raises(UserError, match=r"data=df2k: no .*Flickr2K_HR; get it with: python -m srbench data get df2k"):
+        data.train()
+    make_images(tmp_path / "Flickr2K/Flickr2K_HR", ["000001.png", "000850.png"])
+    assert [file.stem for file in data.train()] == ["0001", "000001", "000850"]
+    assert [file.stem for file in data.valid()] == ["0801"]
 
 
 def test_lr_files_that_exist_are_used_as_they_are(tmp_path):
@@ -94,5 +124,10 @@ def test_lr_and_hr_of_different_counts_are_an_error(tmp_path):
 def test_an_unknown_set_names_those_that_are_there(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
     assert benchmark_names(tmp_path) == ["own"]
-    with pytest.raises(UserError, match=r"eval.datasets=\[set5\].*there are val and own"):
+    expected = (
+        r"eval.datasets=\[set5\].*there are val and own; get it with: python -m srbench data get set5 data_root=/"
+    )
+    with pytest.raises(UserError, match=expected):
         benchmark(tmp_path, "set5", 2)
+    with pytest.raises(UserError, match=r"eval.datasets=\[mine\].*there are val and own$"):
+        benchmark(tmp_path, "mine", 2)

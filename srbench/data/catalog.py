@@ -1,0 +1,171 @@
+"""What conf/datasets.yaml lists: data sets and LPIPS's backbones, where they are to be had and where they belong."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srbench.data.images import SUFFIXES, read_image
+from srbench.errors import UserError
+from srbench.locations import conf_folder
+from srbench.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip or a tar. `into`: the folder below data_root that its tree belongs in; `holds`: what it brings, as paths
+    below data_root. `checksum_by`: who computed its `sha256` or `md5`. `about`: its size where `bytes` is unknown."""
+
+    name: str
+    address: str
+    holds: tuple[str, ...]
+    into: str = "."
+    bytes: int | None = None
+    about: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    checksum_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """`path` below data_root holds `images` images, in folders of its own or not. `digest`: their `pixel_digest`."""
+
+    path: str
+    images: int
+    digest: str | None = None
+
+    def found(self, data_root: Path) -> int:
+        """The number of images that are there."""
+        return count_images(data_root / self.path)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One entry. `parts`: the sets of which it is the union; `by_hand`: what to do where nothing can be downloaded
+    ({root} stands for data_root)."""
+
+    name: str
+    title: str
+    what: str
+    images: int
+    licence: str
+    cite: str
+    home: str | None = None
+    folders: tuple[Folder, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    parts: tuple[str, ...] = ()
+    about: str | None = None
+    sizes: str | None = None
+    terms: str | None = None
+    by_hand: str | None = None
+    note: str | None = None
+
+    @property
+    def all_folders(self) -> tuple[Folder, ...]:
+        """Its own, and those of its parts."""
+        return self.folders + tuple(folder for part in self.parts for folder in catalogue()[part].all_folders)
+
+    @property
+    def all_archives(self) -> tuple[Archive, ...]:
+        """Its own, and those of its parts."""
+        return self.archives + tuple(archive for part in self.parts for archive in catalogue()[part].all_archives)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network of torchvision's, of which LPIPS uses the convolutional part. `file`: that part's name in weights_dir;
+    `sha256`: of the file at `address`; `digest`: of the part, as `srbench.weights.digest` computes it."""
+
+    name: str
+    title: str
+    file: str
+    address: str
+    bytes: int
+    sha256: str
+    licence: str
+    terms: str
+    cite: str
+    digest: str | None = None
+
+
+@cache
+def catalogue() -> dict[str, DataSet]:
+    """The data sets, by name, in the file's order."""
+    content = _content()
+    archives = {name: _archive(name, entry) for name, entry in content["archives"].items()}
+    return {name: _data_set(name, entry, archives) for name, entry in content["sets"].items()}
+
+
+@cache
+def backbones() -> dict[str, Backbone]:
+    """LPIPS's backbones, by name."""
+    return {name: Backbone(name=name, **entry) for name, entry in _content()["backbones"].items()}
+
+
+def page() -> str:
+    """datasets.md with {table}, {sets} and {backbones} where the entries belong."""
+    return str(_content()["page"])
+
+
+def named(name: str) -> DataSet | Backbone:
+    """The entry, without regard to case. UserError, with what was meant, where there is none."""
+    entries: dict[str, DataSet | Backbone] = {**catalogue(), **backbones()}
+    if name.lower() not in entries:
+        raise UserError(f"data: {name}: no such data set{did_you_mean(name.lower(), entries)}")
+    return entries[name.lower()]
+
+
+def get_command(name: str, data_root: Path) -> str:
+    """`; get it with: …`, which a message about a missing set ends with; empty where the catalogue has no such set."""
+    if name.lower() not in catalogue():
+        return ""
+    elsewhere = "" if data_root == Path(os.environ.get("SRBENCH_DATA", "data")) else f" data_root={data_root}"
+    return f"; get it with: python -m srbench data get {name.lower()}{elsewhere}"
+
+
+def count_images(folder: Path) -> int:
+    """Images in `folder` and the folders in it; 0 where it does not exist."""
+    return sum(
+        Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def pixel_digest(files: Sequence[Path]) -> str:
+    """SHA-256, in hex, of names without suffix, sizes and RGB values: the same for a copy in another lossless format.
+
+    The order of `files` does not matter. UserError for one that cannot be read.
+    """
+    content = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.stem):
+        pixels = read_image(file)
+        content.update(f"{file.stem} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
+        content.update(pixels.tobytes())
+    return content.hexdigest()
+
+
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((conf_folder() / "datasets.yaml").read_text())
+    return content
+
+
+def _archive(name: str, entry: Mapping[str, Any]) -> Archive:
+    return Archive(name=name, **{**entry, "holds": tuple(entry["holds"])})
+
+
+def _data_set(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archive]) -> DataSet:
+    digests = entry.get("digests", {})
+    folders = (Folder(path, images, digests.get(path)) for path, images in entry.get("folders", {}).items())
+    own = {
+        "folders": tuple(folders),
+        "archives": tuple(archives[archive] for archive in entry.get("archives", [])),
+        "parts": tuple(entry.get("parts", [])),
+    }
+    return DataSet(name=name, **{key: value for key, value in entry.items() if key != "digests"} | own)

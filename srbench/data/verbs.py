@@ -1,0 +1,61 @@
+"""The command `python -m srbench data list | get | check | prepare`."""
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from srbench.errors import UserError
+from srbench.locations import conf_folder
+from srbench.suggest import did_you_mean
+from srbench.verbs import _parsed
+
+USAGE = """usage: python -m srbench data list [--markdown] [data_root=DIR] [weights_dir=DIR]
+       python -m srbench data get NAME [data_root=DIR] [weights_dir=DIR]
+       python -m srbench data check NAME ...
+       python -m srbench data prepare NAME ..."""
+
+
+def data(words: list[str]) -> None:
+    """Runs the verb that comes first. UserError for another one, or none."""
+    if not words or words[0] in ("--help", "-h"):
+        print(USAGE)
+        return
+    verbs = {"list": _list, "get": _get, "check": _check, "prepare": _prepare}
+    if words[0] not in verbs:
+        raise UserError(f"data {words[0]}: no such command{did_you_mean(words[0], verbs)}")
+    verbs[words[0]](words[1:])
+
+
+def _list(words: list[str]) -> None:
+    from srbench.data.listing import markdown, table
+
+    if words == ["--markdown"]:
+        print(markdown(), end="")
+        return
+    _, options = _parsed("data list [--markdown] [data_root=DIR] [weights_dir=DIR]", words, 0, _places())
+    print(table(Path(options["data_root"]).expanduser(), options["weights_dir"]))
+
+
+def _get(words: list[str]) -> None:
+    from srbench.data.fetching import get
+
+    (name,), options = _parsed("data get NAME [data_root=DIR] [weights_dir=DIR]", words, 1, _places())
+    get(name, Path(options["data_root"]).expanduser(), options["weights_dir"])
+
+
+def _check(words: list[str]) -> None:
+    from srbench.data.check import check
+
+    check(words)
+
+
+def _prepare(words: list[str]) -> None:
+    from srbench.data.prepare import prepare
+
+    prepare(words)
+
+
+def _places() -> dict[str, str]:
+    """Where data and weights lie unless the command says otherwise: as in a run, by conf/config.yaml."""
+    config = OmegaConf.load(conf_folder() / "config.yaml")
+    return {key: str(OmegaConf.select(config, key)) for key in ("data_root", "weights_dir")}
