@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from srbench import checkpoints
+from srbench.data.chains import Degradation, parse_degradation
 from srbench.errors import UserError
 
 FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
@@ -31,12 +32,20 @@ class PlannedRun:
         """SHA-256, in hex, of what fixes the weights."""
         whole: Any = OmegaConf.to_container(self.config, resolve=True)
         fixed = {key: whole[key] for key in FIXES_THE_WEIGHTS}
-        fixed["data"] = {key: value for key, value in whole["data"].items() if key != "root"}
+        fixed["data"] = {key: value for key, value in whole["data"].items() if key not in ("root", "degradation")}
+        if self.degradation:
+            fixed["data"]["degradation"] = self.degradation.settings
         if self.config.checkpoint:
             fixed["checkpoint"] = checkpoints.identity(
                 self.config.checkpoint, self.config.weights_dir, self.config.scale
             )
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def degradation(self) -> Degradation | None:
+        """What is done to make LR. Raises UserError, naming the key, for what `data.degradation` cannot be."""
+        data: Any = OmegaConf.to_container(self.config.data, resolve=True)
+        return parse_degradation(data.get("degradation"))
 
     @property
     def class_name(self) -> str:
@@ -137,6 +146,12 @@ def build(node: Any, key: str, **arguments: Any) -> Any:
         if not isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
             raise
         raise UserError(f"{key}: {str(cause).splitlines()[0]}") from error
+
+
+def build_data(run: PlannedRun) -> Any:
+    """The images to train and to validate on, which know nothing of their degradation."""
+    data: Any = OmegaConf.to_container(run.config.data, resolve=True, throw_on_missing=True)
+    return build({key: value for key, value in data.items() if key != "degradation"}, "data")
 
 
 def build_on_meta(run: PlannedRun) -> Any:

@@ -1,6 +1,6 @@
 """What can be known of a run before it starts: whether anything is left to do, and whether it can be done."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark, benchmark_names
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
-from srbench.plan import PlannedRun, build
+from srbench.plan import PlannedRun, build, build_data
 from srbench.scoring import METRICS, make_scorer
 from srbench.suggest import did_you_mean
 from srbench.tiling import Inference, overlap_for
@@ -42,7 +42,7 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if not config.budget.steps and has_weights and not config.checkpoint:
         raise UserError(f"budget=none: model={planned.name} needs weights to evaluate; give checkpoint=FILE")
     if config.budget.steps:
-        build(config.data, "data").train()
+        build_data(planned).train()
         _check_recipe(planned, model)
 
 
@@ -106,7 +106,7 @@ def datasets(planned: PlannedRun) -> dict[str, list[ImagePair]]:
     config = planned.config
     root = Path(config.data_root).expanduser()
     return {
-        name: validation_pairs(planned) if name == "val" else benchmark(root, name, config.scale)
+        name: validation_pairs(planned) if name == "val" else _degraded(planned, benchmark(root, name, config.scale))
         for name in _names(planned)
     }
 
@@ -125,8 +125,12 @@ def _names(planned: PlannedRun) -> list[str]:
 
 def validation_pairs(planned: PlannedRun) -> list[ImagePair]:
     """The validation part of the run's data."""
-    files = build(planned.config.data, "data").valid()
-    return [ImagePair(file.stem, file, None, planned.config.scale) for file in files]
+    files = build_data(planned).valid()
+    return _degraded(planned, [ImagePair(file.stem, file, None, planned.config.scale) for file in files])
+
+
+def _degraded(planned: PlannedRun, pairs: list[ImagePair]) -> list[ImagePair]:
+    return [replace(pair, degradation=planned.degradation) for pair in pairs]
 
 
 def run_threads(threads: int | str) -> int:
@@ -146,10 +150,9 @@ def _check_recipe(planned: PlannedRun, model: nn.Module) -> None:
         raise UserError("recipe.multi_scale=true: a recipe.degradation makes one scale only; use one of the two")
     if recipe.fixed_patches and not recipe.degradation:
         raise UserError(f"recipe.fixed_patches={recipe.fixed_patches}: needs a recipe.degradation")
-    if recipe.degradation and getattr(model, "thumbnail", None):
-        raise UserError(
-            f"recipe.degradation: model={planned.name} sees the whole LR image, which a degraded patch has not"
-        )
+    if (recipe.degradation or planned.degradation) and getattr(model, "thumbnail", None):
+        key = "recipe.degradation" if recipe.degradation else "data.degradation"
+        raise UserError(f"{key}: model={planned.name} sees the whole LR image, which a degraded patch has not")
     if budget.batch_size < 1 or planned.hr_patch < planned.config.scale:
         raise UserError(
             f"budget: batch_size={budget.batch_size} and hr_patch={planned.hr_patch} leave nothing to train on"

@@ -19,11 +19,13 @@ from torch import nn
 
 from srbench import checkpoints, machine, results
 from srbench.checkpoints import weights_folders
+from srbench.data.degraded_patches import DegradedPatches
 from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches
 from srbench.evaluation import Row, evaluate, mean_scores
+from srbench.loggers import Logger
 from srbench.metrics import cost
-from srbench.plan import PlannedRun, build
+from srbench.plan import PlannedRun, build, build_data
 from srbench.preflight import datasets, inference, run_threads, same_inference, unscored, validation_pairs
 from srbench.progress import Listener
 from srbench.recipes.fit import Training, fit
@@ -48,7 +50,7 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
     torch.set_num_threads(run_threads(config.threads))
     machine.keep_freed_memory()
     began = time.time()
-    with recorded(planned, device) as record:
+    with recorded(planned, device) as record, Logger(planned) as logger:
         before = results.read_record(folder) or {}
         if config.force and before.get("status") == "done":
             _forget(folder)
@@ -56,7 +58,8 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
         record |= lasting(planned, before)
         log.info("%s", shlex.join(["python", "-m", "srbench", *planned.overrides]))
         OmegaConf.save(config, folder / "config.yaml", resolve=True)
-        model, record["train"] = _trained_model(planned, device, tell)
+        logger.start()
+        model, record["train"] = _trained_model(planned, device, tell, logger)
         record["inference"] = before.get("inference") or asdict(inference(planned)) | {"tiled": []}
         if before.get("status") != "done" or unscored(planned, before):
             record |= _scores(planned, model, device, before, tell)
@@ -65,6 +68,7 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
             record["cost"], uncounted = cost.summary(model, config.scale)
             record["missing"] |= uncounted
         record["latency"] = before.get("latency") or _latency(planned, model, device, tell)
+        logger.finish(record)
         seconds = round(time.time() - began + record["seconds"], 3)
         done = record | {"status": "done", "error": None, "seconds": seconds}
         results.write_record(folder / "result.json", done)
@@ -72,7 +76,9 @@ def run(planned: PlannedRun, tell: Listener) -> dict[str, Any]:
     return done
 
 
-def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
+def _trained_model(
+    planned: PlannedRun, device: str, tell: Listener, logger: Logger
+) -> tuple[nn.Module, dict[str, float]]:
     config, weights = planned.config, planned.folder / "weights.safetensors"
     torch.manual_seed(config.seed)
     model: nn.Module = build(config.model, f"model={planned.name}")
@@ -86,14 +92,16 @@ def _trained_model(planned: PlannedRun, device: str, tell: Listener) -> tuple[nn
         checkpoints.load(model, config.checkpoint, path, config.scale)
     if not config.budget.steps:
         return model, {}
-    model, train = _train(planned, model, device, tell)
+    model, train = _train(planned, model, device, tell, logger)
     tensors = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
     # How the training went stays with the weights: an interrupt may come between them and the record.
     results.write_file(weights, save(tensors, {"train": json.dumps(train)}))
     return model, train
 
 
-def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -> tuple[nn.Module, dict[str, float]]:
+def _train(
+    planned: PlannedRun, model: nn.Module, device: str, tell: Listener, logger: Logger
+) -> tuple[nn.Module, dict[str, float]]:
     config, pairs = planned.config, validation_pairs(planned)
     once = replace(inference(planned), self_ensemble=False)
     scorer = make_scorer(["psnr"], build(config.protocol, "protocol"), [])
@@ -115,6 +123,7 @@ def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -
         clip=config.recipe.gradient_clip,
         validate=validate,
         tell=tell,
+        written=logger.written,
     )
     numbers = fit(recipe, _patches(planned, model), training, planned.folder)
     if config.recipe.multi_scale:
@@ -124,13 +133,15 @@ def _train(planned: PlannedRun, model: nn.Module, device: str, tell: Listener) -
 
 def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
     config, budget, recipe = planned.config, planned.config.budget, planned.config.recipe
-    files = build(config.data, "data").train()
+    files = build_data(planned).train()
     degrade = build(recipe.degradation, "recipe.degradation")
     if recipe.fixed_patches:
         return FixedPatches(
             files, config.scale, budget.batch_size, planned.hr_patch, config.seed, recipe.fixed_patches, degrade
         )
     scales = tuple(model.scales) if recipe.multi_scale else (config.scale,)
+    if planned.degradation and not degrade:
+        return DegradedPatches(files, scales, budget.batch_size, planned.hr_patch, config.seed, planned.degradation)
     thumbnail = model.make_thumbnail if getattr(model, "thumbnail", None) else None
     return Patches(files, scales, budget.batch_size, planned.hr_patch, config.seed, thumbnail, degrade)
 
@@ -201,5 +212,6 @@ def _latency(planned: PlannedRun, model: nn.Module, device: str, tell: Listener)
 
 
 def _forget(folder: Path) -> None:
-    for name in ("result.json", "weights.safetensors", "last.ckpt", "losses.csv", "validation.csv", "scores.csv"):
+    written = ("result.json", "weights.safetensors", "last.ckpt", "losses.csv", "validation.csv", "scores.csv")
+    for name in (*written, "logger.json"):
         (folder / name).unlink(missing_ok=True)

@@ -11,9 +11,9 @@ a network that takes statistics of the whole image gets those of the tile.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import pairwise, product
 from math import isqrt
 from pathlib import Path
@@ -85,18 +85,19 @@ class Span:
 
 
 def spans(length: int, tile: int, overlap: int) -> list[Span]:
-    """The tiles of one axis, as few as possible and about equally long; none is longer than `tile`.
+    """The tiles of one axis, as few as possible; none is longer than `tile`.
 
     They start at multiples of 48 and overlap by `overlap`, which must be a multiple of 16; the last one ends with the
-    axis and is longer than `overlap`. ValueError where tiles are needed and are not 48 longer than the overlap.
+    axis and is at most 47 shorter than `tile`. ValueError where tiles are needed and are not 48 longer than `overlap`.
     """
     if length <= tile:
         return [Span(0, length, 0, length)]
-    step = (tile - overlap) // GRID * GRID
-    if step < GRID:
+    steps = (tile - overlap) // GRID
+    if steps < 1:
         raise ValueError(f"Tiles of {tile} that overlap by {overlap} are too small: they must be {GRID} larger.")
-    number = -(-(length - overlap) // step)
-    starts = [-(-i * (length - overlap) // (number * GRID)) * GRID for i in range(number)]
+    last = _up(length - tile, GRID)
+    joints = -(-last // (steps * GRID))
+    starts = [_up(-(-i * last // joints), GRID) for i in range(joints + 1)]
     stops = [start + overlap for start in starts[1:]] + [length]
     cuts = [0, *(start + overlap // 2 for start in starts[1:]), length]
     return [Span(*ends, *kept) for ends, kept in zip(zip(starts, stops, strict=True), pairwise(cuts), strict=True)]
@@ -127,15 +128,13 @@ def tiled(
 
 def self_ensembled(network: Callable[..., Tensor], *images: Tensor) -> Tensor:
     """The mean of `network(*images)` over the eight flips and rotations of all images, each output turned back."""
-    total: Tensor | None = None
-    for turns, flipped in product(range(4), (False, True)):
-        turned = [torch.rot90(image.flip(-1) if flipped else image, turns, (-2, -1)) for image in images]
-        sr = network(*(image.contiguous(memory_format=torch.channels_last) for image in turned))
-        sr = torch.rot90(sr, -turns, (-2, -1))
-        sr = sr.flip(-1) if flipped else sr
-        total = sr.clone() if total is None else total.add_(sr)
-    assert total is not None
-    return total.div_(8)
+    return reduce(torch.add, (_turned(network, images, n, flip) for n in range(4) for flip in ((), (-1,)))) / 8
+
+
+def _turned(network: Callable[..., Tensor], images: Sequence[Tensor], turns: int, flip: tuple[int, ...]) -> Tensor:
+    turned = (torch.rot90(image.flip(flip), turns, (-2, -1)) for image in images)
+    sr = network(*(image.contiguous(memory_format=torch.channels_last) for image in turned))
+    return torch.rot90(sr, -turns, (-2, -1)).flip(flip)
 
 
 class SuperResolver:
@@ -162,7 +161,7 @@ class SuperResolver:
         if tile:
             self._tell_once(lr.shape[0], lr.shape[1], tile)
             if thumbnail is None and getattr(self.model, "thumbnail", None):
-                thumbnail = self.model.make_thumbnail(image.float().div_(255))  # type: ignore[operator]
+                thumbnail = self.model.make_thumbnail(image.float() / 255)  # type: ignore[operator]
         others = [] if thumbnail is None else [thumbnail.to(self.device)]
         with exact_float32():
             sr = tiled(partial(self._pixels, others), image, tile or max(lr.shape), self.overlap, tell)
@@ -187,7 +186,7 @@ class SuperResolver:
         return side
 
     def _pixels(self, others: list[Tensor], lr: Tensor) -> Tensor:
-        image = lr.to(self.device, torch.float32, memory_format=torch.channels_last).div_(255)
+        image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
         network = partial(on_multiples, self.model)
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
         return sr.clamp(0, 1).mul_(255).round_().byte()
@@ -210,8 +209,9 @@ class SuperResolver:
         name, size = type(self.model).__name__, f"LR of {width}×{height}"
         log.info("%s: in tiles of at most %d pixels that overlap by %d", size, tile, self.overlap)
         if getattr(self.model, "whole_image_statistics", False):
-            needed, why = self._bytes(height, width) / 1e9, "takes statistics of the whole image: tiles change its result"
-            log.warning("%s: %s %s; whole it takes %.2g GB (memory_gb)", size, name, why, needed)
+            needed = self._bytes(height, width) / 1e9
+            log.warning("%s takes statistics of the whole image, so tiles change its result", name)
+            log.warning("%s: %s takes %.2g GB (memory_gb) to run whole", size, name, needed)
 
 
 def memory_of(model: nn.Module) -> tuple[float, float]:

@@ -109,9 +109,10 @@ def _write(out: Path, sr: np.ndarray) -> None:
     partial = out.with_name(f".{uuid4().hex}.png")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_image(partial, sr)
-        partial.replace(out)
+        try:
+            write_image(partial, sr)
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"upscale: cannot write {out}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,6 +1,9 @@
 """Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from PIL import Image
@@ -25,13 +28,8 @@ def read_image(path: Path) -> np.ndarray:
 
     Raises UserError, naming the file, for one that is missing, empty or no image.
     """
-    try:
+    with _named_if_unreadable(path):
         pixels = _decode(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such image") from None
-    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as an image: {reason}") from error
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.ndim == 2:
@@ -41,9 +39,36 @@ def read_image(path: Path) -> np.ndarray:
     return np.ascontiguousarray(pixels[..., :3])
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width, from the file's header alone. Raises UserError as `read_image` does."""
+    with _named_if_unreadable(path), Image.open(path) as file:
+        return file.height, file.width
+
+
 def write_image(path: Path, image: np.ndarray) -> None:
     """Writes uint8 (H, W, 3) in the format that the suffix of `path` names."""
     Image.fromarray(image).save(path)
+
+
+def replace_image(path: Path, image: np.ndarray) -> None:
+    """As `write_image`, in one step: the file at `path` is whole, or not there."""
+    partial = path.with_name(f".{uuid4().hex}{path.suffix}")
+    try:
+        write_image(partial, image)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named_if_unreadable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such image") from None
+    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as an image: {reason}") from error
 
 
 def _decode(path: Path) -> np.ndarray:

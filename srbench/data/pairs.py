@@ -1,4 +1,4 @@
-"""LR and HR of one image: read from files, or LR made by our own resizer and kept in the user's cache."""
+"""LR and HR of one image: read from files, or LR made by our own resizer and kept in the user's cache; or degraded."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from srbench.data.chains import Degradation
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.errors import UserError
@@ -17,24 +18,40 @@ RESIZER = "matlab-symmetric"
 
 @dataclass(frozen=True)
 class ImagePair:
-    """Where the LR and HR of one image come from. `lr_file` None: LR is made from HR."""
+    """Where the LR and HR of one image come from. `lr_file` None: LR is made from HR. `degradation`: what is done to
+    LR, or, where it shrinks, to HR, whether there is an LR file or not."""
 
     name: str
     hr_file: Path
     lr_file: Path | None
     scale: int
+    degradation: Degradation | None = None
 
     @property
     def resizer(self) -> str:
-        """What made the LR image: `file` (whoever wrote it) or `matlab-symmetric` (srbench)."""
-        return "file" if self.lr_file else RESIZER
+        """What made the LR image: `file` (whoever wrote it) or `matlab-symmetric` (srbench), and its degradation."""
+        made = "file" if self.lr_file else RESIZER
+        if self.degradation is None:
+            return made
+        return self.degradation.label if self.degradation.shrinks else f"{made} + {self.degradation.label}"
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """LR (h, w, 3) and HR (h·scale, w·scale, 3), uint8; HR is cropped at the right and bottom.
+        """LR (h, w, 3) and HR (h·scale, w·scale, 3), uint8; HR is cropped at the right and bottom. LR that was degraded
+        may be float32, still on 0–255; it is the same in every evaluation.
 
         Raises UserError for a file that cannot be read, for an image smaller than `scale`, and for an LR file whose
         size does not fit: HR may exceed scale × LR by up to scale - 1 pixels.
         """
+        if self.degradation is None:
+            return self._read_clean()
+        random = self.degradation.random_of(self.name)
+        if self.degradation.shrinks:
+            hr = crop_to_multiple(read_image(self.hr_file), self.scale, self.hr_file)
+            return self.degradation(hr, self.scale, random), hr
+        lr, hr = self._read_clean()
+        return self.degradation(lr, self.scale, random), hr
+
+    def _read_clean(self) -> tuple[np.ndarray, np.ndarray]:
         hr = read_image(self.hr_file)
         if self.lr_file is None:
             hr = crop_to_multiple(hr, self.scale, self.hr_file)

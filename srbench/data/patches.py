@@ -1,4 +1,4 @@
-"""Training batches cut from images in memory: nothing is decoded twice, and step k always sees the same batch."""
+"""Training batches cut from decoded images: nothing is decoded twice, and step k always sees the same batch."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srbench.data.images import read_image
-from srbench.data.pairs import crop_to_multiple, shrink
+from srbench.data.images import image_size
+from srbench.data.pixels import IN_MEMORY, training_images
 from srbench.errors import UserError
 
 Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -33,7 +33,7 @@ class Patches:
     Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly.
     Several `scales`: each batch is of one of them, drawn uniformly. `thumbnail`: makes (1, 3, t, t) from the whole LR
     image (1, 3, H, W) in [0, 1]. `degrade`: makes LR from the HR crop, instead of cutting both from LR and HR images.
-    `turns`: 1 for crops as they stand.
+    `turns`: 1 for crops as they stand. Images of more than `in_memory` bytes are mapped: the batches are the same ones.
     """
 
     def __init__(
@@ -46,20 +46,18 @@ class Patches:
         thumbnail: Callable[[Tensor], Tensor] | None = None,
         degrade: Degrade | None = None,
         turns: int = 8,
+        in_memory: int = IN_MEMORY,
     ) -> None:
         self.scales, self.batch_size, self.seed, self.degrade, self.turns = scales, batch_size, seed, degrade, turns
         self.lr_sizes = {scale: hr_patch // scale for scale in scales}
-        images = [read_image(file) for file in files]
-        for file, image in zip(files, images, strict=True):
-            if min(image.shape[:2]) < hr_patch:
+        sizes = [image_size(file) for file in files]
+        for file, (height, width) in zip(files, sizes, strict=True):
+            if min(height, width) < hr_patch:
                 raise UserError(
-                    f"{file}: {image.shape[1]}×{image.shape[0]} is smaller than a training patch "
+                    f"{file}: {width}×{height} is smaller than a training patch "
                     f"(budget.hr_patch={hr_patch}); lower it or remove the image"
                 )
-        self.hr = {
-            s: [crop_to_multiple(image, s, file) for file, image in zip(files, images, strict=True)] for s in scales
-        }
-        self.lr = {s: [shrink(hr, s) for hr in self.hr[s]] for s in scales}
+        self.hr, self.lr = training_images(files, sizes, scales, in_memory)
         self.thumbnails = (
             None if thumbnail is None else {s: [_squared(lr, thumbnail) for lr in self.lr[s]] for s in scales}
         )
@@ -155,5 +153,5 @@ def turned(image: np.ndarray, turn: int) -> np.ndarray:
 
 
 def _squared(lr: np.ndarray, thumbnail: Callable[[Tensor], Tensor]) -> np.ndarray:
-    whole = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
+    whole = torch.tensor(lr).permute(2, 0, 1)[None].float() / 255
     return thumbnail(whole)[0].permute(1, 2, 0).contiguous().numpy()

@@ -61,7 +61,7 @@ class LPIPS:
 
 
 def find_weights(weights_dirs: Sequence[Path], name: str, metric: str, fix: str) -> Path:
-    """The first file `name` in the folders. Raises MetricUnavailable, for `metric` and with the `fix`, if none holds it."""
+    """The first file `name` in the folders. MetricUnavailable, for `metric` and with the `fix`, if none holds it."""
     for folder in weights_dirs:
         if (folder / name).is_file():
             return folder / name

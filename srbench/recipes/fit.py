@@ -36,7 +36,8 @@ class NotFiniteError(FailedRunError):
 @dataclass(frozen=True)
 class Training:
     """How to train, beside the recipe: `precision` as Lightning names it, `clip` the largest norm of the gradient,
-    `validate` a score of the model to tell about every `val_every` steps (0: never)."""
+    `validate` a score of the model to tell about every `val_every` steps (0: never), `written` is called when rows have
+    been added to losses.csv or validation.csv."""
 
     steps: int
     epoch_steps: int
@@ -46,6 +47,7 @@ class Training:
     clip: float | None
     validate: Callable[[nn.Module], float]
     tell: Listener
+    written: Callable[[], None] = lambda: None
 
 
 def fit(recipe: Supervised, source: Patches | FixedPatches, training: Training, folder: Path) -> dict[str, float]:
@@ -99,7 +101,7 @@ class _Rows:
 
     def __init__(self, folder: Path, start: int, training: Training) -> None:
         self.losses, self.validation = folder / "losses.csv", folder / "validation.csv"
-        self.epoch_steps = training.epoch_steps
+        self.epoch_steps, self.written = training.epoch_steps, training.written
         self.every = math.ceil(training.steps / MOST_ROWS)
         self.step, self.pending = start, list[Tensor]()
         self.latest = math.nan
@@ -123,6 +125,7 @@ class _Rows:
             lines.append(f"{last},{(last - 1) // self.epoch_steps},{self.latest:.8g}\n")
         with self.losses.open("a") as file:
             file.writelines(lines)
+        self.written()
         if bad is not None:
             raise NotFiniteError(
                 f"the loss is {values[bad]} at step {self.step + bad + 1}; lower recipe.optimizer.lr, "
@@ -133,6 +136,7 @@ class _Rows:
     def score(self, step: int, psnr: float) -> None:
         with self.validation.open("a") as file:
             file.write(f"{step},{psnr:.6f}\n")
+        self.written()
 
     def final(self) -> float:
         """The mean loss of the last fiftieth of the rows."""

@@ -1,0 +1,129 @@
+"""What tiles cost: python benchmarks/tiling.py [seams|batches|8k]
+
+- seams: the largest and the mean absolute difference, in levels of 255, between a photograph (astronaut, 512×512, as LR)
+  run in tiles of 256 and run whole, for several overlaps. In brackets: blended over the overlaps by linear ramps,
+  instead of cropped in their middle. Then for 509×507 pixels, no multiples of the grids that some networks pool on.
+- batches: the time that four tiles of 128 or 256 pixels take in one batch, divided by that of one after another.
+- 8k: seconds and peak memory of a process that upscales 3840×2160 to 7680×4320.
+
+One thread. Published weights are looked for in $SRBENCH_WEIGHTS; MossNet has none: its last layer is drawn at random.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported
+
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+from skimage.data import astronaut
+from torch import Tensor, nn
+
+from srbench.checkpoints import at_hand
+from srbench.data.images import write_image
+from srbench.data.resize import imresize
+from srbench.plan import build
+from srbench.presets import compose_run, ready_model
+from srbench.tiling import Span, spans, tiled
+
+SCALES = {"carn_m": 2, "mossnet": 2, "safmn": 2, "gfmn": 4, "mdrn": 2, "safmn_ntire": 4}
+OVERLAPS = (0, 16, 32, 64, 112)
+TILE = 256
+ROUNDS = 5
+
+
+def networks() -> Iterator[tuple[str, nn.Module]]:
+    for name, scale in SCALES.items():
+        words = [f"model={name}", f"scale={scale}"]
+        if name == "mossnet":
+            torch.manual_seed(0)
+            model: nn.Module = build(compose_run(words).config.model, "model").eval()
+            nn.init.normal_(model.get_parameter("unet.head.weight"), std=0.05)
+        else:
+            run = compose_run([*words, f"checkpoint={name}"])
+            if at_hand(name, run.config.weights_dir, scale) is None:
+                print(f"{name}: its weights are not in {run.config.weights_dir}")
+                continue
+            model = ready_model(run, lambda *_: None)
+        yield name, model.to(memory_format=torch.channels_last)
+
+
+def blended(network: Callable[[Tensor], Tensor], lr: Tensor, overlap: int, scale: int) -> Tensor:
+    """As `tiled`, but for ramps over the whole overlap."""
+    height, width = lr.shape[-2:]
+    sr = torch.zeros(1, 3, scale * height, scale * width)
+    for y, x in product(spans(height, TILE, overlap), spans(width, TILE, overlap)):
+        weights = ramp(y, scale * height, scale)[:, None] * ramp(x, scale * width, scale)
+        piece = network(lr[..., y.start : y.stop, x.start : x.stop]) * weights
+        sr[..., scale * y.start : scale * y.stop, scale * x.start : scale * x.stop] += piece
+    return sr
+
+
+def ramp(span: Span, length: int, scale: int) -> Tensor:
+    places = torch.arange(scale * span.start, scale * span.stop) + 0.5
+    weights = torch.ones(len(places))
+    for cut, edge, sign in ((span.first, span.start, 1), (span.last, span.stop, -1)):
+        if 0 < scale * cut < length:
+            weights *= (sign * (places - scale * cut) / (2 * scale * max(abs(cut - edge), 1e-6)) + 0.5).clamp(0, 1)
+    return weights
+
+
+def seams() -> None:
+    photograph = torch.from_numpy(astronaut()).permute(2, 0, 1)[None].float() / 255
+    for name, model in networks():
+        for lr in (photograph, photograph[..., :509, :507]):
+            network = partial(model, thumbnail=model.make_thumbnail(lr)) if name == "mossnet" else model  # type: ignore[operator]
+            whole = network(lr).clamp(0, 1)
+            cells = []
+            for overlap in OVERLAPS:
+                forms = tiled(network, lr, TILE, overlap), blended(network, lr, overlap, SCALES[name])
+                crop, ramps = (255 * (sr.clamp(0, 1) - whole).abs() for sr in forms)
+                cells.append(f"{overlap}: {crop.max():.2g}, {crop.mean():.1g} ({ramps.max():.2g}, {ramps.mean():.1g})")
+            print(f"{name:12} {lr.shape[-1]}×{lr.shape[-2]}  " + "  ".join(cells), flush=True)
+
+
+def batches() -> None:
+    for (name, model), side in product(networks(), (128, 256)):
+        lr = torch.rand(4, 3, side, side).contiguous(memory_format=torch.channels_last)
+        ratios = []
+        for _ in range(ROUNDS + 1):
+            times = []
+            for parts in (lr.split(1), lr.split(4)):
+                start = perf_counter()
+                for part in parts:
+                    model(part)
+                times.append(perf_counter() - start)
+            ratios.append(times[1] / times[0])
+        print(f"{name:12} {side}×{side}  {median(ratios[1:]):.2f}", flush=True)
+
+
+def large() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_image(Path(folder) / "lr.png", imresize(astronaut()[:288], 7.5))
+        for name in ("safmn", "carn_m"):
+            words = [f"{folder}/lr.png", f"{folder}/{name}.png", f"model={name}", f"checkpoint={name}", "threads=1"]
+            start = perf_counter()
+            subprocess.run([sys.executable, "-m", "srbench", "upscale", *words], check=True)
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest child so far
+            print(f"{name}: {perf_counter() - start:.0f} s, {peak:.0f} MiB", flush=True)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    ways = {"seams": seams, "batches": batches, "8k": large}
+    with torch.inference_mode():
+        for way in sys.argv[1:] or ways:
+            ways[way]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The verb `data check`: what is there of a data set, what is wrong with it, and which resizer made its LR images."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from srbench import machine, progress
+from srbench.data.findings import Look, Looks, Size, fits, mixed, other_copies, other_hr, summary, wrong_with
+from srbench.data.images import read_image
+from srbench.data.layouts import ImageSet, locate
+from srbench.data.resizers import Verdict, distances, recognise
+from srbench.data.workers import each_in_threads
+from srbench.errors import UserError
+
+USAGE = "usage: python -m srbench data check NAME|FOLDER ... [data_root=data]"
+
+
+def check(words: list[str]) -> None:
+    """Prints a line on each set and scale, one on each thing that is wrong, and a summary.
+
+    Every image is decoded. SystemExit with 1 where something is wrong; UserError for a set that is not there.
+    """
+    names, data_root = _parsed(words)
+    sets = [images for name in names for images in locate(name, data_root)]
+    looks = _looks(sets)
+    verdicts = [_verdict(seen) for seen in looks]
+    wrong = []
+    for images, seen, verdict in zip(sets, looks, verdicts, strict=True):
+        print(summary(images, seen, verdict))
+        wrong += [f"{images.label}: {line}" for line in wrong_with(images, seen, verdict)]
+    wrong += [reason for seen in looks for look in seen.values() for reason in look.unreadable]
+    wrong += [*other_hr(sets, looks), *mixed(sets, verdicts)]
+    wrong = list(dict.fromkeys(wrong))  # an HR image of three scales is unreadable once
+    if not wrong:
+        for line in dict.fromkeys(other_copies(sets)):
+            print(f"note: {line}")
+    for line in wrong:
+        print(f"wrong: {line}")
+    files = {file for images in sets for file in (*images.hr.values(), *images.lr.values())}
+    print(f"{len(files)} images, {len(wrong) or 'nothing'} wrong")
+    if wrong:
+        raise SystemExit(1)
+
+
+def _parsed(words: list[str]) -> tuple[list[str], Path]:
+    if "--help" in words or "-h" in words:
+        print(USAGE)
+        raise SystemExit(0)
+    options = [word for word in words if re.match("[a-z_]+=", word) and not Path(word).exists()]
+    names = [word for word in words if word not in options]
+    unknown = [word for word in options if not word.startswith("data_root=")]
+    if unknown or not names:
+        raise UserError(f"data check: {f'{unknown[0]}: no such option' if unknown else 'which set?'} {USAGE}")
+    data_root = options[-1].partition("=")[2] if options else os.environ.get("SRBENCH_DATA", "data")
+    return names, Path(data_root).expanduser()
+
+
+def _looks(sets: Sequence[ImageSet]) -> list[Looks]:
+    """What is seen of each set's images; a file that is HR of several scales is decoded once."""
+    users = defaultdict[Path, list[tuple[int, str]]](list)
+    for number, images in enumerate(sets):
+        for name in images.hr | images.lr:
+            users[images.hr.get(name) or images.lr[name]].append((number, name))
+
+    def look(file: Path) -> list[Look]:
+        image, reasons = _read(file)
+        return [_look(image, reasons, sets[number], name) for number, name in users[file]]
+
+    torch.set_num_threads(1)  # images are looked at side by side instead
+    cv2.setNumThreads(1)
+    looks: list[Looks] = [{} for _ in sets]
+    with progress.bar("check") as tell:
+        for file, seen in zip(users, each_in_threads(look, list(users), machine.cores(), tell, "images"), strict=True):
+            for (number, name), one in zip(users[file], seen, strict=True):
+                looks[number][name] = one
+    return looks
+
+
+def _look(image: np.ndarray | None, reasons: tuple[str, ...], images: ImageSet, name: str) -> Look:
+    """`image`: HR, or LR where there is no HR."""
+    if name not in images.hr:
+        return Look(None, _size(image), reasons, None)
+    if name not in images.lr:
+        return Look(_size(image), None, reasons, None)
+    lr, more = _read(images.lr[name])
+    look = Look(_size(image), _size(lr), reasons + more, None)
+    if image is None or lr is None or not fits(look, images.scale):
+        return look
+    return Look(look.hr, look.lr, look.unreadable, distances(lr, image, images.scale or 1))
+
+
+def _read(file: Path) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    try:
+        return read_image(file), ()
+    except UserError as error:
+        return None, (str(error),)
+
+
+def _size(image: np.ndarray | None) -> Size | None:
+    return None if image is None else (image.shape[0], image.shape[1])
+
+
+def _verdict(seen: Looks) -> Verdict | None:
+    found = [look.distances for look in seen.values() if look.distances is not None]
+    return recognise(found) if found else None

@@ -1,0 +1,158 @@
+"""What `data check` says of what it has seen."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from srbench.data.catalog import Folder, catalogue, pixel_digest
+from srbench.data.layouts import ImageSet
+from srbench.data.pairs import RESIZER
+from srbench.data.resizers import CANDIDATES, MEANING, Distance, Distances, Verdict, recognise
+
+MOST_NAMED = 5
+
+Size = tuple[int, int]  # height and width
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of one image of a set: the sizes of what can be read, what cannot be and why, and how far each
+    resizer is from LR."""
+
+    hr: Size | None
+    lr: Size | None
+    unreadable: tuple[str, ...]
+    distances: Distances | None
+
+
+Looks = dict[str, Look]  # by the image's name
+
+
+def fits(look: Look, scale: int | None) -> bool:
+    """Whether HR exceeds LR × scale by less than the scale; also where one of them is missing."""
+    if look.hr is None or look.lr is None or scale is None:
+        return True
+    return all(0 <= long - short * scale < scale for long, short in zip(look.hr, look.lr, strict=True))
+
+
+def summary(images: ImageSet, seen: Looks, verdict: Verdict | None) -> str:
+    """One line: where, how many, how large, by which resizer."""
+    sizes = sorted({look.hr for look in seen.values() if look.hr}, key=lambda size: (size[0] * size[1], size))
+    ends = [f"{width}×{height}" for height, width in (sizes[0], sizes[-1])] if sizes else []
+    text = f"{images.label} ({images.layout}, {images.folder}): {len(images.hr)} HR"
+    text += f" of {' to '.join(dict.fromkeys(ends))}" if ends else ""
+    if images.scale is not None:
+        text += f", {len(images.lr)} LR"
+    if verdict is None:
+        return text
+    if not verdict.names:
+        return f"{text} by an unknown resizer"
+    meant = f" ({MEANING[verdict.nearest]})" if len(verdict.names) == 1 and verdict.nearest in MEANING else ""
+    return f"{text} by {' or '.join(verdict.names)}{meant}, {_nearness(verdict.distance)}"
+
+
+def _nearness(distance: Distance) -> str:
+    if not distance.unequal:
+        return "equal in every value"
+    return f"{distance.equal:.2%} of the values equal, the others off by {distance.largest} at most"
+
+
+def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterator[str]:
+    """What is wrong with one set at one scale, but for files that cannot be read."""
+    known = _catalogued(images, "hr")
+    if known and len(images.hr) != known.images:
+        yield f"{len(images.hr)} of {known.images} HR images{_named(_gaps(list(images.hr)), '; missing: ')}"
+    missing = [name for name in images.hr if name not in images.lr]
+    if missing and images.scale is not None:
+        yield f"{len(missing)} of {len(images.hr)} LR images missing{_named(missing)}"
+    alone = [name for name in images.lr if name not in images.hr]
+    if alone:
+        yield f"{len(alone)} of {len(images.lr)} LR images without HR{_named(alone)}"
+    unfit = [name for name, look in seen.items() if not fits(look, images.scale)]
+    if unfit:
+        (height, width), (low, narrow) = seen[unfit[0]].hr or (0, 0), seen[unfit[0]].lr or (0, 0)
+        yield (
+            f"{len(unfit)} of {len(images.lr)} LR images not 1/{images.scale} of HR{_named(unfit)}; "
+            f"{unfit[0]} is {narrow}×{low}, HR {width}×{height}"
+        )
+    if verdict and not verdict.names:
+        yield (
+            f"none of the resizers that srbench knows made LR; {verdict.nearest} is the nearest: "
+            f"{verdict.distance.psnr:.2f} dB, {_nearness(verdict.distance)}"
+        )
+    if verdict and verdict.strangers:
+        looked = [(name, look.distances) for name, look in seen.items() if look.distances is not None]
+        others = [f"{name} by {_maker(found)}" for name, found in (looked[i] for i in verdict.strangers)]
+        yield f"{len(others)} of {len(images.lr)} LR images made otherwise{_named(others)}"
+
+
+def _catalogued(images: ImageSet, subfolder: str) -> Folder | None:
+    """The catalogue's folder of the set's name."""
+    name = images.name.lower()
+    ends = f"/{name}/{subfolder}", f"/{name}_{subfolder}"
+    folders = (folder for entry in catalogue().values() for folder in entry.folders)
+    return next((folder for folder in folders if f"/{folder.path}".lower().endswith(ends)), None)
+
+
+def _maker(found: Distances) -> str:
+    return " or ".join(recognise([found]).names) or "an unknown resizer"
+
+
+def _named(names: Sequence[str], before: str = ": ") -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return before + ", ".join(names[:MOST_NAMED]) + more if names else ""
+
+
+def _gaps(names: Sequence[str]) -> list[str]:
+    """The names that a numbered series lacks between its first and its last."""
+    matches = [re.fullmatch(r"(\D*)(\d+)", name) for name in names]
+    if not names or not all(matches) or len({match[1] for match in matches if match}) > 1:
+        return []
+    numbers = {int(match[2]): match for match in matches if match}
+    like = next(iter(numbers.values()))
+    every = range(min(numbers), max(numbers) + 1)
+    return [f"{like[1]}{number:0{len(like[2])}}" for number in every if number not in numbers]
+
+
+def other_hr(sets: Sequence[ImageSet], looks: Sequence[Looks]) -> Iterator[str]:
+    """HR images that differ from those of another scale by more than what is cropped: such a copy of Urban100
+    circulates, whose HR of ×2 has half the size."""
+    for (one, seen), (two, also) in combinations(zip(sets, looks, strict=True), 2):
+        if one.folder != two.folder or one.name != two.name or one.hr == two.hr:
+            continue
+        crop = max(one.scale or 1, two.scale or 1)
+        sizes = {name: (seen[name].hr, also[name].hr) for name in one.hr if name in two.hr}
+        bad = [n for n, (a, b) in sizes.items() if a and b and max(abs(a[0] - b[0]), abs(a[1] - b[1])) >= crop]
+        if bad:
+            (height, width), (tall, wide) = seen[bad[0]].hr or (0, 0), also[bad[0]].hr or (0, 0)
+            count = f"{len(bad)} of {len(one.hr)} HR images of another size than at ×{two.scale}"
+            yield (
+                f"{one.label}: {count}{_named(bad)}; {bad[0]} is {width}×{height}, there {wide}×{tall}: "
+                "a known bad copy, or a mixture"
+            )
+
+
+def other_copies(sets: Sequence[ImageSet]) -> Iterator[str]:
+    """Sets in EDSR's layout whose pixels are not those of the copy that the catalogue knows."""
+    for images in sets:
+        hr, lr = _catalogued(images, "hr"), _catalogued(images, f"lr_bicubic/x{images.scale}")
+        for folder, files in ((hr, list(images.hr.values())), (lr, list(images.lr.values()))):
+            if folder and folder.digest and len(files) == folder.images and pixel_digest(files) != folder.digest:
+                yield f"{files[0].parent}: not the copy that the catalogue knows: other pixels, or another crop"
+
+
+def mixed(sets: Sequence[ImageSet], verdicts: Sequence[Verdict | None]) -> Iterator[str]:
+    """Whether the images that a table is made from have different resizers; where LR is missing, srbench's own."""
+    makers = defaultdict[str, list[str]](list)
+    possible = set(CANDIDATES)
+    with_lr = {images.folder / images.name for images in sets if images.lr}
+    for images, verdict in zip(sets, verdicts, strict=True):
+        names = verdict.names if verdict else (RESIZER,) if images.folder / images.name not in with_lr else ()
+        if names and with_lr:
+            makers[" or ".join(names) + ("" if verdict else " (srbench's, as there is no LR)")].append(images.label)
+            possible &= set(names)
+    if not possible:
+        listed = "; ".join(f"{maker}: {', '.join(labels)}" for maker, labels in makers.items())
+        yield f"a table of these would mix resizers: {listed}"

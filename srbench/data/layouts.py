@@ -1,0 +1,169 @@
+"""Sets of images in the folders that people keep them in.
+
+| layout | HR | LR |
+|---|---|---|
+| EDSR | `Set5/HR/baby.png` | `Set5/LR_bicubic/X2/babyx2.png` |
+| DIV2K | `DIV2K_train_HR/0001.png` | `DIV2K_train_LR_bicubic/X2/0001x2.png`; Flickr2K likewise |
+| BasicSR | `Set5/GTmod12/baby.png` | `Set5/LRbicx2/baby.png` |
+| SelfExSR | `Set5/image_SRF_2/img_001_SRF_2_HR.png` | `…_LR.png` beside it |
+| flat | `testsets/set5/baby.bmp`, as in KAIR | |
+
+Upper and lower case are the same. Other layouts' folders of the same name may lie beside each other.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from srbench.data.catalog import catalogue, get_command
+from srbench.data.images import SUFFIXES
+from srbench.data.pairs import ImagePair
+from srbench.errors import UserError
+from srbench.suggest import did_you_mean
+
+BELOW = ("", "benchmark", "testsets", "datasets")  # of data_root: where sets lie
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A set's images at one scale; `hr` and `lr` by the image's name, which both may have more of than the other.
+
+    `scale` None: HR alone. `lr_folder`: where LR lies, or would.
+    """
+
+    name: str
+    layout: str
+    folder: Path
+    scale: int | None
+    hr: dict[str, Path]
+    lr: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """`Set5 ×2`."""
+        return self.name if self.scale is None else f"{self.name} ×{self.scale}"
+
+    @property
+    def pairs(self) -> list[ImagePair]:
+        """Every HR image with its LR image, None where there is none (scale 1 for HR alone)."""
+        return [ImagePair(name, hr, self.lr.get(name), self.scale or 1) for name, hr in self.hr.items()]
+
+
+def locate(name: str, data_root: Path) -> list[ImageSet]:
+    """The sets in the folder `name`, or else in those of that name below `data_root` and its usual subfolders.
+
+    `div2k` also finds `DIV2K_train_HR` and its like there, `df2k` DIV2K and Flickr2K. UserError, with what to do, where
+    nothing is found.
+    """
+    if Path(name).expanduser().is_dir():
+        found = find(Path(name).expanduser())
+        if not found:
+            raise UserError(f"{name}: holds no set of images in a layout that srbench knows")
+        return found
+    entry = catalogue().get(name.lower())
+    if entry and entry.parts:
+        return [images for part in entry.parts for images in locate(part, data_root)]
+    bases = [base for below in BELOW if (base := _subfolder(data_root, below))]
+    found = [images for base in bases for images in _called(base, name.lower())]
+    if not found:
+        there = {child for base in bases for child in _folders(base) if child not in BELOW}
+        hint = get_command(name, data_root) or did_you_mean(name.lower(), there | set(catalogue()))
+        raise UserError(f"{name}: no such set below {data_root}{hint}")
+    return found
+
+
+def find(folder: Path) -> list[ImageSet]:
+    """The sets in `folder`: its own, or else those of its subfolders, two levels down. Empty if there are none."""
+    return _find(folder, 2)
+
+
+def _called(base: Path, name: str) -> list[ImageSet]:
+    children = _folders(base)
+    beside = [images for images in _with_prefix(base) if images.name.lower().startswith(f"{name}_")]
+    return (find(children[name]) if name in children else []) + beside
+
+
+def _find(folder: Path, depth: int) -> list[ImageSet]:
+    layouts = (_with_prefix, _of_basicsr, _of_selfexsr)
+    found = [images for layout in layouts for images in layout(folder)] or list(_flat(folder))
+    if found or not depth:
+        return found
+    return [images for child in _folders(folder).values() for images in _find(child, depth - 1)]
+
+
+def _with_prefix(folder: Path) -> Iterator[ImageSet]:
+    """EDSR's HR and LR_bicubic, and DIV2K's, where both are named after the set."""
+    children = _folders(folder)
+    for child, hr_folder in children.items():
+        match = re.fullmatch("(|.*_)hr", child)
+        if not match:
+            continue
+        prefix = hr_folder.name[: len(match[1])]
+        name, layout = (prefix[:-1], "DIV2K") if prefix else (folder.resolve().name, "EDSR")
+        hr = _images(hr_folder)
+        lr_folders = _numbered(children.get(f"{match[1]}lr_bicubic"), r"x(\d+)")
+        for scale, lr_folder in lr_folders.items():
+            yield ImageSet(name, layout, folder, scale, hr, _without_suffix(_images(lr_folder), scale, hr))
+        if hr and not lr_folders:
+            yield ImageSet(name, layout, folder, None, hr)
+
+
+def _of_basicsr(folder: Path) -> Iterator[ImageSet]:
+    """LR of a scale belongs to HR that is cropped to a multiple of it, if there are several."""
+    hr_folders = _numbered(folder, r"gtmod(\d+)")
+    lr_folders = _numbered(folder, r"lrbicx(\d+)")
+    name = folder.resolve().name
+    if not hr_folders:
+        return
+    for scale, lr_folder in lr_folders.items():
+        multiple = next((n for n in hr_folders if n % scale == 0), min(hr_folders))
+        hr = _images(hr_folders[multiple])
+        yield ImageSet(name, "BasicSR", folder, scale, hr, _without_suffix(_images(lr_folder), scale, hr))
+    if not lr_folders:
+        yield ImageSet(name, "BasicSR", folder, None, _images(hr_folders[min(hr_folders)]))
+
+
+def _of_selfexsr(folder: Path) -> Iterator[ImageSet]:
+    """Each scale has HR of its own; the outputs of networks that lie beside them are left out."""
+    for scale, images in _numbered(folder, r"image_srf_(\d+)").items():
+        kinds: dict[str, dict[str, Path]] = {"hr": {}, "lr": {}}
+        for stem, path in _images(images).items():
+            match = re.fullmatch(rf"(?i)(.+)_SRF_{scale}_(HR|LR)", stem)
+            if match:
+                kinds[match[2].lower()][match[1]] = path
+        yield ImageSet(folder.resolve().name, "SelfExSR", folder, scale, kinds["hr"], kinds["lr"])
+
+
+def _flat(folder: Path) -> Iterator[ImageSet]:
+    images = _images(folder)
+    if images:
+        yield ImageSet(folder.resolve().name, "flat", folder, None, images)
+
+
+def _without_suffix(images: dict[str, Path], scale: int, hr: dict[str, Path]) -> dict[str, Path]:
+    """`babyx2` → `baby`; a name that HR has too is taken as it is."""
+    return {stem if stem in hr else stem.removesuffix(f"x{scale}"): path for stem, path in images.items()}
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    """By stem, in the order of the names; unlike `image_files`, none is no mistake."""
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return {file.stem: file for file in files}
+
+
+def _numbered(folder: Path | None, pattern: str) -> dict[int, Path]:
+    """The subfolders whose names match, in lower case, by the number in them."""
+    matches = {path: re.fullmatch(pattern, name) for name, path in _folders(folder).items()} if folder else {}
+    return dict(sorted((int(match[1]), path) for path, match in matches.items() if match))
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    """The subfolders by their names in lower case."""
+    return {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")}
+
+
+def _subfolder(base: Path, name: str) -> Path | None:
+    if not base.is_dir():
+        return None
+    return _folders(base).get(name) if name else base

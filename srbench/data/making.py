@@ -1,0 +1,123 @@
+"""What `data prepare` makes of one set, each in a folder of its own. Every function returns the lines to print."""
+
+import os
+from dataclasses import dataclass, replace
+from math import lcm
+from pathlib import Path
+
+from srbench.data import classsr, lr_files, pixels
+from srbench.data.layouts import ImageSet
+from srbench.data.products import Place, claim, is_foreign, place_of
+from srbench.data.resize import Edge
+from srbench.data.sub_images import Cut, Grid, cut
+from srbench.data.workers import each
+from srbench.errors import UserError
+from srbench.progress import Listener
+
+Group = list[ImageSet]  # a set, once for each scale that it has LR of
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for. `out`: the folder to write below, empty for beside HR."""
+
+    scales: tuple[int, ...]
+    edge: Edge
+    out: str
+    data_root: Path
+    jobs: int
+
+
+def make_lr(request: Request, group: Group, tell: Listener) -> list[str]:
+    """LR images by `request.scales`; where they are not put beside HR, HR is copied to them."""
+    images, place = group[0], place_of(group[0], request.out, request.data_root)
+    folders = {scale: place.lr(scale) for scale in request.scales}
+    source = next(iter(images.hr.values())).parent
+    resizer = f"matlab-{request.edge}"
+    for scale, folder in folders.items():
+        claim(folder, {"made": "LR images", "resizer": resizer, "scale": scale, "hr": _seen_from(folder, source)})
+    if place.root != images.folder:
+        claim(place.hr, {"made": "copies", "of": _seen_from(place.hr, source)})
+    tasks = [
+        lr_files.Shrinking(
+            file,
+            {scale: folder / f"{name}x{scale}.png" for scale, folder in folders.items()},
+            request.edge,
+            place.hr / f"{name}{file.suffix}" if place.root != images.folder else None,
+        )
+        for name, file in images.hr.items()
+    ]
+    written = sum(each(lr_files.write, tasks, request.jobs, tell, f"{images.name} LR"))
+    listed = ", ".join(f"X{scale}" for scale in folders)
+    return [
+        f"{place.lr(request.scales[0]).parent}: {listed} of {len(tasks)} images by {resizer}, {written} written now"
+    ]
+
+
+def make_sub_images(request: Request, group: Group, grid: Grid, tell: Listener) -> list[str]:
+    """HR_sub and X{scale}_sub, as BasicSR names them; LR images that are there are cut as they are."""
+    images, place = group[0], place_of(group[0], request.out, request.data_root)
+    for scale in request.scales:
+        for key, value in (("sub_images", grid.size), ("step", grid.step), ("thresh", grid.thresh)):
+            if value % scale:
+                raise UserError(f"data prepare: {key}={value} is no multiple of scale={scale}")
+    lr, lines = _lr_files(request, group, place, tell)
+    folders = {1: place.hr.with_name(f"{place.hr.name}_sub")}
+    folders |= {scale: place.lr(scale).with_name(f"X{scale}_sub") for scale in request.scales}
+    multiple = lcm(*request.scales)
+    for folder in folders.values():
+        recipe = {"made": "sub-images", "size": grid.size, "step": grid.step, "thresh": grid.thresh}
+        claim(folder, recipe | {"HR cropped to a multiple of": multiple})
+    tasks = [
+        Cut(name, {1: file} | {scale: lr[scale][name] for scale in request.scales}, folders, grid, multiple)
+        for name, file in images.hr.items()
+    ]
+    number = sum(each(cut, tasks, request.jobs, tell, f"{images.name} sub-images"))
+    return [*lines, *(f"{folder}: {number} sub-images" for folder in folders.values())]
+
+
+def _lr_files(
+    request: Request, group: Group, place: Place, tell: Listener
+) -> tuple[dict[int, dict[str, Path]], list[str]]:
+    """LR by scale and name: those that are there as they are, the others made now; and what to print of it."""
+    hr, theirs = group[0].hr, {images.scale: images.lr for images in group if place.root == images.folder}
+    found = {scale: theirs[scale] for scale in request.scales if scale in theirs and is_foreign(place.lr(scale))}
+    for scale, files in found.items():
+        if missing := [name for name in hr if name not in files]:
+            raise UserError(f"{place.lr(scale)}: {len(missing)} LR images are missing, as of {missing[0]}")
+    lines = [f"{place.lr(scale)}: used as it is (data check tells what made it)" for scale in found]
+    left = tuple(scale for scale in request.scales if scale not in found)
+    if left:
+        lines += make_lr(replace(request, scales=left), group, tell)
+    made = {scale: {name: place.lr(scale) / f"{name}x{scale}.png" for name in hr} for scale in left}
+    return found | made, lines
+
+
+def make_cache(request: Request, group: Group, tell: Listener) -> list[str]:
+    """The piles that training maps (data/pixels.py)."""
+    folders = {file.parent: None for file in group[0].hr.values()}
+    kept = [pile for folder in folders for pile in pixels.keep(folder, request.scales, request.jobs, tell)]
+    return [f"{pile}: {(pile / 'pixels.npy').stat().st_size / 1e6:,.1f} MB" for pile in kept]
+
+
+def make_classsr(request: Request, group: Group, model: list[str], tell: Listener) -> list[str]:
+    """ClassSR's windows, ranked by the network that `model` describes; of a set `…valid`, those to validate on."""
+    from srbench.data.ranking import identity, upscaler
+    from srbench.presets import compose_run
+
+    images, place = group[0], place_of(group[0], request.out, request.data_root)
+    run = compose_run([*model, f"scale={classsr.SCALE}"])
+    valid = images.name.lower().endswith("valid")
+    grid, factors = (classsr.VALID, (1.0,)) if valid else (classsr.TRAIN, classsr.FACTORS)
+    folder = place.root / f"{place.prefix}ClassSR"
+    claim(folder, {"made": "ClassSR's windows", "step": grid.step, "factors": list(factors), **identity(run)})
+    upscale = upscaler(run, request.jobs, tell)
+    made = classsr.prepare(list(images.hr.values()), folder, factors, grid, upscale, request.jobs, tell)
+    number = len(made.windows)
+    shares = [f"{len(made.of_level(level)) / number:.1%} {word}" for level, word in classsr.LEVELS.items()]
+    return [f"{folder}: {number:,} windows ranked by {run.name}: {', '.join(shares)}"]
+
+
+def _seen_from(folder: Path, other: Path) -> str:
+    """A path that stays true when the data move."""
+    return os.path.relpath(other.resolve(), folder.resolve())

@@ -1,0 +1,201 @@
+"""`data check` on miniatures, made of photographs, with one thing wrong with each."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from srbench.data.check import check
+from srbench.data.images import read_image, write_image
+from srbench.data.photos import Photos
+from srbench.data.resize import imresize
+from srbench.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Parts of three, of 84×96."""
+    return [np.ascontiguousarray(read_image(file)[150:234, 160:256]) for file in Photos().train()]
+
+
+def matlab(hr, scale):
+    return imresize(hr, 1 / scale, "replicate")
+
+
+def pillow(hr, scale):
+    return np.asarray(
+        Image.fromarray(hr).resize((hr.shape[1] // scale, hr.shape[0] // scale), Image.Resampling.BICUBIC)
+    )
+
+
+@pytest.fixture
+def own(tmp_path, photographs):
+    """A set of three in EDSR's layout with ×2 and ×3."""
+    return make_set(tmp_path / "data/benchmark/Own", photographs, {2: matlab, 3: matlab})
+
+
+def make_set(folder, photographs, makers):
+    for name, hr in zip("abc", photographs, strict=True):
+        (folder / "HR").mkdir(parents=True, exist_ok=True)
+        write_image(folder / "HR" / f"{name}.png", hr)
+        for scale, make in makers.items():
+            lr = folder / "LR_bicubic" / f"X{scale}"
+            lr.mkdir(parents=True, exist_ok=True)
+            write_image(lr / f"{name}x{scale}.png", make(hr, scale))
+    return folder
+
+
+@pytest.fixture
+def checked(capsys, tmp_path):
+    """Runs the command and returns its exit status and lines."""
+
+    def run(*words):
+        status = 0
+        try:
+            check([*words, f"data_root={tmp_path / 'data'}"])
+        except SystemExit as left:
+            status = left.code
+        return status, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_nothing_is_wrong_with_a_set_that_is_whole(own, checked):
+    status, lines = checked("own")
+    made = "3 HR of 96×84, 3 LR by matlab-replicate (older MATLAB's imresize), equal in every value"
+    assert lines == [
+        f"Own ×2 (EDSR, {own}): {made}",
+        f"Own ×3 (EDSR, {own}): {made}",
+        "9 images, nothing wrong",
+    ]
+    assert status == 0
+
+
+def wrong(lines):
+    return [line for line in lines if line.startswith("wrong: ")]
+
+
+def test_missing_and_superfluous_images_are_named(own, checked):
+    (own / "LR_bicubic/X2/bx2.png").rename(own / "LR_bicubic/X2/dx2.png")
+    status, lines = checked("own")
+    assert wrong(lines) == [
+        "wrong: Own ×2: 1 of 3 LR images missing: b",
+        "wrong: Own ×2: 1 of 3 LR images without HR: d",
+    ]
+    assert (status, lines[-1]) == (1, "9 images, 2 wrong")
+
+
+def test_lr_that_does_not_fit_is_named_with_sizes(own, checked, photographs):
+    write_image(own / "LR_bicubic/X3/cx3.png", matlab(photographs[2], 2))
+    status, lines = checked("own")
+    assert wrong(lines) == ["wrong: Own ×3: 1 of 3 LR images not 1/3 of HR: c; c is 48×42, HR 96×84"]
+    assert status == 1
+
+
+def test_hr_may_exceed_lr_by_less_than_the_scale(tmp_path, checked, photographs):
+    odd = [np.ascontiguousarray(hr[:83, :95]) for hr in photographs]
+    make_set(tmp_path / "data/Odd", odd, {2: lambda hr, scale: matlab(hr[:82, :94], scale)})
+    assert checked("odd")[0] == 0
+
+
+def test_files_that_cannot_be_read_are_named_once(own, checked):
+    whole = (own / "HR/a.png").read_bytes()
+    (own / "HR/a.png").write_bytes(whole[: len(whole) // 2])
+    (own / "LR_bicubic/X2/bx2.png").write_bytes(b"")
+    status, lines = checked("own")
+    first, second = wrong(lines)
+    assert first.startswith(f"wrong: {own}/HR/a.png: cannot be read as an image: ")
+    assert second == f"wrong: {own}/LR_bicubic/X2/bx2.png: cannot be read as an image: the file is empty"
+    assert status == 1
+
+
+def test_a_number_that_the_catalogue_knows_is_expected_and_gaps_are_named(tmp_path, checked, photographs):
+    for number in (1, 2, 4, 6):
+        (tmp_path / "data/benchmark/Urban100/HR").mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / f"data/benchmark/Urban100/HR/img{number:03}.png", photographs[0])
+    status, lines = checked("urban100")
+    assert wrong(lines) == ["wrong: Urban100: 4 of 100 HR images; missing: img003, img005"]
+    assert status == 1
+
+
+def test_hr_of_another_size_at_another_scale_is_a_bad_copy(tmp_path, checked, photographs):
+    """As the package of Urban100 whose HR images of ×2 have half the size: each scale fits in itself."""
+    for scale, size in ((2, 2), (4, 1)):
+        folder = tmp_path / f"data/Own/image_SRF_{scale}"
+        folder.mkdir(parents=True)
+        for number, photograph in enumerate(photographs, 1):
+            hr = matlab(photograph, size) if size > 1 else photograph
+            hr = hr[: hr.shape[0] // scale * scale, : hr.shape[1] // scale * scale]
+            write_image(folder / f"img_{number:03}_SRF_{scale}_HR.png", hr)
+            write_image(folder / f"img_{number:03}_SRF_{scale}_LR.png", matlab(hr, scale))
+    status, lines = checked("own")
+    (line,) = wrong(lines)
+    assert line.startswith(
+        "wrong: Own ×2: 3 of 3 HR images of another size than at ×4: img_001, img_002, img_003; "
+        "img_001 is 48×42, there 96×84"
+    )
+    assert status == 1
+
+
+def test_lr_by_an_unknown_resizer_is_told_with_the_nearest(tmp_path, checked, photographs):
+    make_set(tmp_path / "data/Own", photographs, {2: lambda hr, scale: cv2.blur(matlab(hr, scale), (2, 2))})
+    status, lines = checked("own")
+    assert "3 LR by an unknown resizer" in lines[0]
+    (line,) = wrong(lines)
+    assert line.startswith("wrong: Own ×2: none of the resizers that srbench knows made LR; ")
+    assert "is the nearest: " in line
+    assert status == 1
+
+
+def test_one_image_by_another_resizer_is_named(own, checked, photographs):
+    write_image(own / "LR_bicubic/X2/bx2.png", pillow(photographs[1], 2))
+    status, lines = checked("own")
+    assert wrong(lines) == ["wrong: Own ×2: 1 of 3 LR images made otherwise: b by pil-bicubic"]
+    assert status == 1
+
+
+def test_scales_by_different_resizers_would_mix_in_a_table(tmp_path, checked, photographs):
+    make_set(tmp_path / "data/Own", photographs, {2: matlab, 3: pillow, 4: matlab})
+    status, lines = checked("own")
+    assert wrong(lines) == [
+        "wrong: a table of these would mix resizers: matlab-replicate: Own ×2, Own ×4; pil-bicubic: Own ×3"
+    ]
+    assert status == 1
+
+
+def test_sets_by_different_resizers_would_mix_in_a_table_and_so_would_one_without_lr(
+    own, tmp_path, checked, photographs
+):
+    make_set(tmp_path / "data/Bare", photographs, {})
+    assert checked("own")[0] == checked("bare")[0] == 0
+    status, lines = checked("own", "bare")
+    assert wrong(lines) == [
+        "wrong: a table of these would mix resizers: matlab-replicate: Own ×2, Own ×3; "
+        "matlab-symmetric (srbench's, as there is no LR): Bare"
+    ]
+    assert status == 1
+
+
+def test_set5_is_the_copy_that_the_catalogue_knows_until_a_pixel_changes(tmp_path, checked, shared):
+    folder = tmp_path / "data/benchmark/Set5"
+    shutil.copytree(shared / "data/benchmark/Set5", folder)
+    status, lines = checked("set5")
+    assert status == 0
+    assert lines[-1] == "20 images, nothing wrong"
+    assert len(lines) == 4
+    head = read_image(folder / "HR/head.png").copy()
+    head[-1, -1] ^= 1  # one step of one value: too little to show in LR
+    write_image(folder / "HR/head.png", head)
+    (note,) = [line for line in checked("set5")[1] if line.startswith("note: ")]
+    assert note == f"note: {folder}/HR: not the copy that the catalogue knows: other pixels, or another crop"
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(UserError, match="which set"):
+        check([])
+    with pytest.raises(UserError, match="jobs=2: no such option"):
+        check(["set5", "jobs=2"])
+    with pytest.raises(UserError, match="set5: no such set below"):
+        check(["set5", f"data_root={tmp_path}"])
