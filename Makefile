@@ -12,7 +12,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/python -m srbench -m model=carn,mossnet ablation=atrous
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
