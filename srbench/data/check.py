@@ -11,7 +11,19 @@ import numpy as np
 import torch
 
 from srbench import machine, progress
-from srbench.data.findings import Look, Looks, Size, fits, mixed, other_copies, other_hr, summary, wrong_with
+from srbench.data.findings import (
+    Look,
+    Looks,
+    Size,
+    fits,
+    missing_folders,
+    mixed,
+    other_copies,
+    other_hr,
+    summary,
+    too_few,
+    wrong_with,
+)
 from srbench.data.images import read_image
 from srbench.data.layouts import ImageSet, locate
 from srbench.data.resizers import Verdict, distances, recognise
@@ -24,7 +36,8 @@ USAGE = "usage: python -m srbench data check NAME|FOLDER ... [data_root=data]"
 def check(words: list[str]) -> None:
     """Prints a line on each set and scale, one on each thing that is wrong, and a summary.
 
-    Every image is decoded. SystemExit with 1 where something is wrong; UserError for a set that is not there.
+    Every image is decoded; resizers are told from the corner of each. SystemExit with 1 where something is wrong;
+    UserError for a set that is not there.
     """
     names, data_root = _parsed(words)
     sets = [images for name in names for images in locate(name, data_root)]
@@ -35,8 +48,9 @@ def check(words: list[str]) -> None:
         print(summary(images, seen, verdict))
         wrong += [f"{images.label}: {line}" for line in wrong_with(images, seen, verdict)]
     wrong += [reason for seen in looks for look in seen.values() for reason in look.unreadable]
-    wrong += [*other_hr(sets, looks), *mixed(sets, verdicts)]
-    wrong = list(dict.fromkeys(wrong))  # an HR image of three scales is unreadable once
+    wrong += [line for name in names for line in missing_folders(name, data_root)]
+    wrong += [*too_few(sets), *other_hr(sets, looks), *mixed(sets, verdicts)]
+    wrong = list(dict.fromkeys(wrong))  # what three scales share is wrong once
     if not wrong:
         for line in dict.fromkeys(other_copies(sets)):
             print(f"note: {line}")

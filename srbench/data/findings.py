@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from srbench.data.catalog import Folder, catalogue, pixel_digest
 from srbench.data.layouts import ImageSet
@@ -55,15 +56,12 @@ def summary(images: ImageSet, seen: Looks, verdict: Verdict | None) -> str:
 
 def _nearness(distance: Distance) -> str:
     if not distance.unequal:
-        return "equal in every value"
+        return "equal in every value looked at"
     return f"{distance.equal:.2%} of the values equal, the others off by {distance.largest} at most"
 
 
 def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterator[str]:
     """What is wrong with one set at one scale, but for files that cannot be read."""
-    known = _catalogued(images, "hr")
-    if known and len(images.hr) != known.images:
-        yield f"{len(images.hr)} of {known.images} HR images{_named(_gaps(list(images.hr)), '; missing: ')}"
     missing = [name for name in images.hr if name not in images.lr]
     if missing and images.scale is not None:
         yield f"{len(missing)} of {len(images.hr)} LR images missing{_named(missing)}"
@@ -86,6 +84,29 @@ def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterat
         looked = [(name, look.distances) for name, look in seen.items() if look.distances is not None]
         others = [f"{name} by {_maker(found)}" for name, found in (looked[i] for i in verdict.strangers)]
         yield f"{len(others)} of {len(images.lr)} LR images made otherwise{_named(others)}"
+
+
+def too_few(sets: Sequence[ImageSet]) -> Iterator[str]:
+    """Sets that have fewer or more HR images than the catalogue says, with the gaps in their numbers."""
+    for images in sets:
+        known = _catalogued(images, "hr")
+        if known and len(images.hr) != known.images:
+            gaps = _named(_gaps(list(images.hr)), "; missing: ")
+            yield f"{images.name}: {len(images.hr)} of {known.images} HR images{gaps}"
+
+
+def missing_folders(name: str, data_root: Path) -> Iterator[str]:
+    """Folders of HR images that a set of the catalogue lacks, or has with folders in them and too few images.
+
+    Silent where there is none of them: the set then lies in another layout.
+    """
+    entry = catalogue().get(name.lower())
+    folders = [f for f in entry.all_folders if "lr_bicubic" not in f.path.lower()] if entry else []
+    found = {folder: folder.found(data_root) for folder in folders}
+    for folder, number in found.items():
+        told = number and folder.path.lower().endswith("hr")  # by `too_few`, which names the images
+        if any(found.values()) and number < folder.images and not told:
+            yield f"{data_root / folder.path}: {number} of {folder.images} images"
 
 
 def _catalogued(images: ImageSet, subfolder: str) -> Folder | None:

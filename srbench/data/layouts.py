@@ -27,10 +27,7 @@ BELOW = ("", "benchmark", "testsets", "datasets")  # of data_root: where sets li
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set's images at one scale; `hr` and `lr` by the image's name, which both may have more of than the other.
-
-    `scale` None: HR alone. `lr_folder`: where LR lies, or would.
-    """
+    """A set's images at one scale, by name; of HR and LR, each may lack some of the other's. `scale` None: HR alone."""
 
     name: str
     layout: str

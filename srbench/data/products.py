@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from srbench.errors import UserError
 
 NOTE = "prepared.json"  # in each folder: what made it
 END_OF_PNG = b"\0\0\0\0IEND\xae\x42\x60\x82"
+AN_HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def place_of(images: ImageSet, out: str, data_root: Path) -> Place:
 def claim(folder: Path, recipe: Mapping[str, Any]) -> None:
     """Makes the folder for what `recipe`, of JSON's types, describes, or finds it made for that.
 
-    UserError where it holds what another recipe made, or images that srbench did not make.
+    Removes what processes that were killed have left there. UserError where it holds what another recipe made, or
+    images that srbench did not make.
     """
     note = folder / NOTE
     if note.is_file():
@@ -53,6 +57,7 @@ def claim(folder: Path, recipe: Mapping[str, Any]) -> None:
         if changed:
             was, now = (", ".join(f"{key} {made.get(key)}" for key in changed) for made in (before, recipe))
             raise UserError(f"{folder}: was made with {was}, not {now}; delete it, or write elsewhere with out=DIR")
+        _sweep(folder)
         return
     if is_foreign(folder):
         raise UserError(
@@ -81,6 +86,13 @@ def is_made(path: Path, source: Path) -> bool:
         return whole and path.stat().st_mtime_ns >= source.stat().st_mtime_ns
     except OSError:
         return False
+
+
+def _sweep(folder: Path) -> None:
+    """Half-written images, unless another process may still write them."""
+    for path in folder.iterdir():
+        if re.fullmatch(r"\.[0-9a-f]{32}\.png", path.name) and time.time() - path.stat().st_mtime > AN_HOUR:
+            path.unlink(missing_ok=True)
 
 
 def _prefix(images: ImageSet) -> str:

@@ -64,7 +64,7 @@ def checked(capsys, tmp_path):
 
 def test_nothing_is_wrong_with_a_set_that_is_whole(own, checked):
     status, lines = checked("own")
-    made = "3 HR of 96×84, 3 LR by matlab-replicate (older MATLAB's imresize), equal in every value"
+    made = "3 HR of 96×84, 3 LR by matlab-replicate (older MATLAB's imresize), equal in every value looked at"
     assert lines == [
         f"Own ×2 (EDSR, {own}): {made}",
         f"Own ×3 (EDSR, {own}): {made}",
@@ -88,9 +88,9 @@ def test_missing_and_superfluous_images_are_named(own, checked):
 
 
 def test_lr_that_does_not_fit_is_named_with_sizes(own, checked, photographs):
-    write_image(own / "LR_bicubic/X3/cx3.png", matlab(photographs[2], 2))
+    write_image(own / "LR_bicubic/X3/cx3.png", matlab(photographs[2], 3)[:, :31])
     status, lines = checked("own")
-    assert wrong(lines) == ["wrong: Own ×3: 1 of 3 LR images not 1/3 of HR: c; c is 48×42, HR 96×84"]
+    assert wrong(lines) == ["wrong: Own ×3: 1 of 3 LR images not 1/3 of HR: c; c is 31×28, HR 96×84"]
     assert status == 1
 
 
@@ -120,16 +120,40 @@ def test_a_number_that_the_catalogue_knows_is_expected_and_gaps_are_named(tmp_pa
     assert status == 1
 
 
-def test_hr_of_another_size_at_another_scale_is_a_bad_copy(tmp_path, checked, photographs):
-    """As the package of Urban100 whose HR images of ×2 have half the size: each scale fits in itself."""
-    for scale, size in ((2, 2), (4, 1)):
-        folder = tmp_path / f"data/Own/image_SRF_{scale}"
-        folder.mkdir(parents=True)
+def test_a_part_that_is_not_there_is_named(tmp_path, checked, photographs):
+    for number in range(1, 801):
+        path = tmp_path / f"data/DIV2K/DIV2K_train_HR/{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, photographs[0][:8, :8])
+    status, lines = checked("div2k")
+    assert wrong(lines) == [f"wrong: {tmp_path}/data/DIV2K/DIV2K_valid_HR: 0 of 100 images"]
+    assert status == 1
+
+
+def test_folders_of_folders_are_counted_as_a_whole(tmp_path, checked, photographs):
+    for kind in ("animal", "sky"):
+        (tmp_path / f"data/OST/OutdoorSceneTest300/{kind}").mkdir(parents=True)
+        write_image(tmp_path / f"data/OST/OutdoorSceneTest300/{kind}/{kind}.png", photographs[0])
+    status, lines = checked("ost")
+    assert [line.partition(" (")[0] for line in lines[:2]] == ["animal", "sky"]
+    assert f"wrong: {tmp_path}/data/OST/OutdoorSceneTest300: 2 of 300 images" in lines
+    assert status == 1
+
+
+def make_selfexsr(folder, photographs, crops):
+    """HR and LR of each scale, HR of which `crops` leaves a part."""
+    for scale, crop in crops.items():
+        (folder / f"image_SRF_{scale}").mkdir(parents=True)
         for number, photograph in enumerate(photographs, 1):
-            hr = matlab(photograph, size) if size > 1 else photograph
-            hr = hr[: hr.shape[0] // scale * scale, : hr.shape[1] // scale * scale]
-            write_image(folder / f"img_{number:03}_SRF_{scale}_HR.png", hr)
-            write_image(folder / f"img_{number:03}_SRF_{scale}_LR.png", matlab(hr, scale))
+            hr = np.ascontiguousarray(photograph[crop])
+            stem = folder / f"image_SRF_{scale}" / f"img_{number:03}_SRF_{scale}"
+            write_image(stem.with_name(f"{stem.name}_HR.png"), hr)
+            write_image(stem.with_name(f"{stem.name}_LR.png"), matlab(hr, scale))
+
+
+def test_hr_of_another_size_at_another_scale_is_a_bad_copy(tmp_path, checked, photographs):
+    """As the package of Urban100 whose HR images of ×2 have half the size: each scale is whole in itself."""
+    make_selfexsr(tmp_path / "data/Own", photographs, {2: np.s_[:42, :48], 4: np.s_[:84]})
     status, lines = checked("own")
     (line,) = wrong(lines)
     assert line.startswith(
@@ -137,6 +161,12 @@ def test_hr_of_another_size_at_another_scale_is_a_bad_copy(tmp_path, checked, ph
         "img_001 is 48×42, there 96×84"
     )
     assert status == 1
+
+
+@pytest.mark.parametrize(("width", "status"), [(93, 0), (90, 1)])
+def test_hr_may_differ_between_scales_by_what_is_cropped(tmp_path, checked, photographs, width, status):
+    make_selfexsr(tmp_path / "data/Own", photographs, {3: np.s_[:, :width], 4: np.s_[:]})
+    assert checked("own")[0] == status
 
 
 def test_lr_by_an_unknown_resizer_is_told_with_the_nearest(tmp_path, checked, photographs):

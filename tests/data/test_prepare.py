@@ -1,6 +1,7 @@
 """`data prepare` on miniatures, made of photographs: what it writes, and what it leaves as it is."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -114,9 +115,13 @@ def test_of_another_layout_hr_is_copied_to_its_lr_into_edsrs(root, command, phot
         np.testing.assert_array_equal(lr, shrunk(hr, 2))
 
 
-def test_many_processes_write_what_one_does(tmp_path, root, command, photographs):
-    make_hr(root / "benchmark/Own/HR", photographs)
+def test_many_processes_write_what_one_does_and_a_broken_image_ends_them(tmp_path, root, command, photographs):
+    folder = make_hr(root / "benchmark/Own/HR", photographs)
     command("own", "scale=2,4", f"out={tmp_path / 'one'}")
+    (folder / "b.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"b\.png: cannot be read as an image: the file is empty"):
+        command("own", "scale=2,4", f"out={tmp_path / 'two'}", "jobs=2")
+    write_image(folder / "b.png", photographs[1])
     command("own", "scale=2,4", f"out={tmp_path / 'two'}", "jobs=2")
     one, two = files_below(tmp_path / "one"), files_below(tmp_path / "two")
     assert one.keys() == two.keys()
@@ -130,6 +135,10 @@ def test_what_is_whole_stays_and_the_rest_is_written(root, command, photographs)
     before = [file.stat().st_mtime_ns for file in files]
     assert command("own", "scale=2")[0].endswith(" 0 written now")
     assert [file.stat().st_mtime_ns for file in files] == before
+    old, young = files[0].with_name(f".{'0' * 32}.png"), files[0].with_name(f".{'1' * 32}.png")
+    for left in (old, young):
+        left.write_bytes(b"of a process that was killed")
+    os.utime(old, (0, 0))
     files[1].write_bytes(files[1].read_bytes()[:-20])  # as a disk leaves it that was full, or a machine that died
     changed = photographs[2][::-1]
     write_image(folder / "c.png", changed)
@@ -137,7 +146,7 @@ def test_what_is_whole_stays_and_the_rest_is_written(root, command, photographs)
     assert files[0].stat().st_mtime_ns == before[0]
     for file, hr in zip(files, [*photographs[:2], changed], strict=True):
         np.testing.assert_array_equal(read_image(file), shrunk(hr, 2))
-    assert not [name for name in files_below(root) if "/." in name]  # nothing half done is left behind
+    assert [path for name, path in files_below(root).items() if "/." in name] == [young]  # which may be in work
 
 
 def test_a_changed_setting_is_refused_by_name(root, command, photographs):
@@ -303,7 +312,7 @@ def test_classsrs_windows_by_hand(tmp_path, large):
     made = classsr.prepare(
         [tmp_path / "a.png"], tmp_path / "out", classsr.FACTORS, classsr.TRAIN, bicubic, 1, lambda *_: None
     )
-    # 220×240 at each factor, cropped to multiples of 4. A window of 128 begins at 0, and from 192 on at 64; more than 48
+    # 220×240 at each factor, cropped to multiples of 4. A window of 128 begins at 0, and from 192 on at 64; above 48
     # left would make one more: 220 leaves 28, 240 48, 196 and 216 leave 4 and 24, 176 leaves 48, 168 leaves 40.
     sizes = [image.shape[:2] for image in made.hr]
     assert sizes == [(220, 240), (196, 216), (176, 192), (152, 168), (132, 144)]

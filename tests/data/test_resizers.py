@@ -114,6 +114,20 @@ def test_jpeg_is_unknown_and_its_nearest_is_named_with_the_distance(photographs,
     assert found.distance.largest == np.abs(clean.astype(int) - lossy).max()
 
 
+@pytest.mark.parametrize(("share", "known"), [(0.01, True), (0.05, False)])
+def test_a_step_of_one_in_few_values_is_the_same_resizer_on_another_machine(photographs, share, known):
+    def shrink(hr, scale):
+        lr = MAKERS["torch-bicubic-antialias"](hr, scale).copy()
+        moved = np.random.default_rng(0).random(lr.shape) < share
+        lr[moved] ^= 1
+        return lr
+
+    found = verdict(photographs, shrink, 4)
+    assert found.names == (("torch-bicubic-antialias",) if known else ())
+    assert found.nearest == "torch-bicubic-antialias"
+    assert found.distance.equal == pytest.approx(1 - share, abs=0.005)
+
+
 def test_an_image_that_another_resizer_made_is_a_stranger(photographs):
     makers = [MAKERS["matlab-replicate"]] * 2 + [MAKERS["matlab-symmetric"], MAKERS["matlab-replicate"]]
     found = recognise([distances(make(hr, 2), hr, 2) for make, hr in zip(makers, photographs, strict=True)])
@@ -126,6 +140,19 @@ def test_margins_of_one_colour_hide_the_edge_until_an_image_without_comes(photog
     shrink = MAKERS["matlab-replicate"]
     assert set(verdict([page], shrink, 2).names) == {"matlab-symmetric", "matlab-replicate"}
     assert verdict([page, photographs[1]], shrink, 2).names == ("matlab-replicate",)
+
+
+def test_a_stranger_is_found_even_where_the_difference_is_a_step_of_one(photographs):
+    page = photographs[0].copy()
+    margins = np.ones(page.shape[:2], bool)
+    margins[16:-16, 16:-16] = False
+    page[margins] = np.random.default_rng(0).integers(200, 203, (margins.sum(), 3))
+    makers = [MAKERS["matlab-replicate"]] * 2 + [MAKERS["matlab-symmetric"]]
+    images = [*photographs[1:3], page]
+    found = [distances(make(hr, 2), hr, 2) for make, hr in zip(makers, images, strict=True)]
+    assert found[2]["matlab-replicate"].largest == 1
+    assert found[2]["matlab-replicate"].equal > 0.98
+    assert recognise(found).strangers == (2,)
 
 
 def test_of_a_large_image_the_corner_is_enough(photographs):
