@@ -1,8 +1,8 @@
 """What tiles cost: python benchmarks/tiling.py [seams|batches|8k]
 
-- seams: the largest and the mean absolute difference, in levels of 255, between a photograph (astronaut, 512×512, as LR)
+- seams: the largest and the mean absolute difference, in levels of 255, between a photograph (astronaut as LR, 512×512)
   run in tiles of 256 and run whole, for several overlaps. In brackets: blended over the overlaps by linear ramps,
-  instead of cropped in their middle. Then for 509×507 pixels, no multiples of the grids that some networks pool on.
+  instead of cropped in their middle. Then for 507×509 pixels, no multiples of the grids that some networks pool on.
 - batches: the time that four tiles of 128 or 256 pixels take in one batch, divided by that of one after another.
 - 8k: seconds and peak memory of a process that upscales 3840×2160 to 7680×4320.
 

@@ -7,59 +7,24 @@ run that goes on too. What it was told, as whom, and why it was switched off sta
 import csv
 import json
 import logging
-import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-import pandas as pd
 from omegaconf import OmegaConf
 
 from srbench import progress, results
 from srbench.plan import PlannedRun, build
+from srbench.sinks import Sink, Subject, WandB, in_one_line
 
 log = logging.getLogger(__name__)
 
 CURVES = {"losses.csv": "", "validation.csv": "validation/"}  # and what stands before the names of their columns
-INIT_SECONDS = 15.0
-FINISH_SECONDS = 10.0  # the local launcher gives an interrupted run 30
 LONGEST_TAG = 64
-# Without these W&B writes to the terminal, and sends reports of its own errors in offline mode, too.
-WANDB_ENVIRONMENT = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
-
-Rows = list[tuple[int, dict[str, float]]]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is logged: a run, or a study's report (`kind`). `goes_on`: rows were logged under this `id` before."""
-
-    id: str
-    name: str
-    study: str
-    folder: Path
-    kind: str
-    goes_on: bool
-    tags: list[str]
-    config: dict[str, Any]
-
-
-class Sink(Protocol):
-    """Where a run's numbers go; made from a Subject. It may raise anything: its Logger is switched off then."""
-
-    def rows(self, rows: Rows) -> None:
-        """Takes (step, values by name), each once, a curve's in the order of its steps."""
-
-    def results(self, values: dict[str, float], steps: int) -> None:
-        """Takes the final numbers of a run of so many steps."""
-
-    def close(self, status: int) -> None:
-        """Ends it; `status` as of a process: 0, 1 failed, 130 interrupted."""
 
 
 class Logger:
@@ -73,7 +38,7 @@ class Logger:
         target = planned.config.logger._target_
         self.name = str(target).rpartition(".")[2].lower() if target else "csv"
         self.sink: Sink | None = None
-        self.memory: dict[str, Any] = {"name": self.name, "error": None}
+        self.memory: dict[str, Any] = {"name": self.name, "id": secrets.token_hex(4), "steps": {}, "error": None}
         self.readers: dict[str, csv.DictReader[str]] = {}
         self.files = ExitStack()
 
@@ -103,10 +68,9 @@ class Logger:
 
     def _open(self) -> None:
         before = _memory(self.folder)
-        goes_on = before.get("name") == self.name and _has_begun(self.planned)
-        kept = before if goes_on else {"id": secrets.token_hex(4), "steps": {}}
-        self.memory = kept | {"name": self.name, "error": None}
-        _remember(self.folder, self.memory)
+        goes_on = before.get("name") == self.name and (_has_begun(self.folder) or not before["steps"])
+        if goes_on:
+            self.memory |= {"id": before["id"], "steps": before["steps"]}
         self.sink = build(self.planned.config.logger, "logger")(self._subject(goes_on))
 
     def _subject(self, goes_on: bool) -> Subject:
@@ -165,111 +129,9 @@ class Logger:
             line = f"logger={self.name} is switched off for this run: {self.memory['error']}"
             log.warning(line)
             if not progress.listener:  # else the end of the study says it, and what is printed goes to run.log
-                progress.console.print(f"{self.folder.name}: {line}")
+                progress.console.print(f"{self.folder.name}: {line}", markup=False)
             with suppress(OSError):  # the warning is out; a full disk may be what it is about
                 _remember(self.folder, self.memory)
-
-
-class WandB:
-    """A run of Weights & Biases, in `folder`/wandb; what it needs to be sent later is there, too."""
-
-    def __init__(self, subject: Subject) -> None:
-        for name, value in WANDB_ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        import wandb
-
-        given = wandb.setup().settings
-        settings = wandb.Settings(
-            silent=True,
-            console="off",  # run.log has what is printed
-            disable_git=True,  # neither code nor differences leave the machine
-            disable_code=True,
-            x_disable_stats=True,  # it would disturb what is measured
-            init_timeout=INIT_SECONDS,
-            finish_timeout=FINISH_SECONDS,
-            finish_timeout_raises=True,
-        )
-        self.folder = subject.folder
-        self.run = wandb.init(
-            project=given.project or "srbench",
-            dir=subject.folder,
-            id=subject.id,
-            name=subject.name,
-            group=subject.study,
-            job_type=subject.kind,
-            tags=subject.tags,
-            config=subject.config,
-            mode=given.mode if given.mode != "online" else _mode(subject.folder),  # type: ignore[arg-type]
-            resume="allow",
-            reinit="create_new",  # else, in one process, a run that was switched off would be given again
-            settings=settings,
-        )
-        # W&B counts calls; the rows of a run that goes on, and validations, come at steps of their own.
-        self.run.define_metric("*", step_metric="step")
-
-    def rows(self, rows: Rows) -> None:
-        """One call a row: W&B has none for several."""
-        for step, values in rows:
-            self.run.log({"step": step} | values)
-
-    def results(self, values: dict[str, float], steps: int) -> None:
-        """They become the run's summary, which W&B's tables show."""
-        self.run.summary.update(values)
-
-    def report(self, folder: Path) -> None:
-        """Logs the table.csv and the curves.png of a report."""
-        import wandb
-
-        # Else the table's copy for uploading would lie below the home folder.
-        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
-        table = pd.read_csv(folder / "table.csv", dtype={"variant": str})
-        shown: dict[str, Any] = {"table": wandb.Table(dataframe=table.astype(object).where(table.notna(), None))}
-        if (folder / "curves.png").is_file():
-            shown["curves"] = wandb.Image(str(folder / "curves.png"))
-        self.run.log(shown)
-
-    def close(self, status: int) -> None:
-        """Raises TimeoutError where sending takes longer than FINISH_SECONDS; the files are there all the same."""
-        self.run.finish(exit_code=status)
-
-
-def _mode(folder: Path) -> str:
-    """`online` with a key that the server accepts; asks nobody for one, and waits 10 seconds for a server at most."""
-    import wandb
-
-    try:
-        if wandb.login(prompt=False, verify=True):
-            return "online"
-        reason = "no key"
-    except wandb.Error as error:
-        reason = _in_one_line(error)
-    log.info("W&B records offline (%s); to send it: wandb sync %s", reason, folder / "wandb" / "offline-run-*")
-    return "offline"
-
-
-class TensorBoard:
-    """Event files in `folder`/tensorboard."""
-
-    def __init__(self, subject: Subject) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        # purge_step=0: what an earlier run left in this folder is not shown.
-        self.writer = SummaryWriter(subject.folder / "tensorboard", purge_step=None if subject.goes_on else 0)
-
-    def rows(self, rows: Rows) -> None:
-        """They are on disk afterwards."""
-        for step, values in rows:
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, step)
-        self.writer.flush()
-
-    def results(self, values: dict[str, float], steps: int) -> None:
-        """Each becomes a curve of one point, at the last step."""
-        self.rows([(steps, values)])
-
-    def close(self, status: int) -> None:
-        """TensorBoard knows no status."""
-        self.writer.close()
 
 
 def conclude_study(study: str, study_dir: Path, report: Path, folders: list[str]) -> list[str]:
@@ -312,10 +174,9 @@ def _remember(folder: Path, memory: dict[str, Any]) -> None:
     results.write_record(folder / "logger.json", memory)
 
 
-def _has_begun(planned: PlannedRun) -> bool:
-    """Whether what was logged of the run is part of what it will be; one that starts afresh is another one."""
-    there = [(planned.folder / name).is_file() for name in ("last.ckpt", "weights.safetensors")]
-    return any(there) or not planned.config.budget.steps
+def _has_begun(folder: Path) -> bool:
+    """Whether the run goes on from steps that it did before; what was logged of one that starts afresh is void."""
+    return any((folder / name).is_file() for name in ("last.ckpt", "weights.safetensors"))
 
 
 def _numbers(record: dict[str, Any]) -> dict[str, float]:
@@ -333,8 +194,4 @@ def _numbers(record: dict[str, Any]) -> dict[str, float]:
 def _reason(error: Exception, logger: str) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == logger:
         return f"{logger} is not installed; get it with: pip install 'srbench[{logger}]'"
-    return f"{type(error).__name__}: {_in_one_line(error)}"
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return f"{type(error).__name__}: {in_one_line(error)}"

@@ -16,7 +16,7 @@ def finish(study_dir: Path, reports_dir: Path, folders: list[str]) -> None:
     print(summary(study))
     print(f"report: {report}")
     for line in conclude_study(study.plan["study"], study_dir, report, folders):
-        console.print(line)
+        console.print(line, markup=False)
     undone = [name for name in folders if (results.read_record(study_dir / name) or {}).get("status") != "done"]
     if undone:
         console.print(f"{len(undone)} of {len(folders)} runs did not end well; the same command tries them again")
