@@ -90,18 +90,19 @@ class Span:
 
 
 def spans(length: int, tile: int, overlap: int) -> list[Span]:
-    """The tiles of one axis, as few as possible; none is longer than `tile`.
+    """The tiles of one axis, as few as possible and about equally long; none is longer than `tile`.
 
     They start at multiples of 48 and overlap by `overlap`, which must be a multiple of 16; the last one ends with the
-    axis and is at most 47 shorter than `tile`. ValueError where tiles are needed and are not 48 longer than `overlap`.
+    axis and is longer than `overlap`. ValueError where tiles are needed and are not 48 longer than `overlap`.
     """
     if length <= tile:
         return [Span(0, length, 0, length)]
     steps = (tile - overlap) // GRID
     if steps < 1:
         raise ValueError(f"Tiles of {tile} that overlap by {overlap} are too small: they must be {GRID} larger.")
-    last = _up(length - tile, GRID)
-    joints = -(-last // (steps * GRID))
+    joints = -(-(length - tile) // GRID // steps)
+    equal = overlap + _up(-(-(length - overlap) // (joints + 1)), GRID)
+    last = _up(length - min(tile, equal), GRID)
     starts = [_up(-(-i * last // joints), GRID) for i in range(joints + 1)]
     stops = [start + overlap for start in starts[1:]] + [length]
     cuts = [0, *(start + overlap // 2 for start in starts[1:]), length]
