@@ -57,6 +57,8 @@ def pick_precision(name: str | int, device: str) -> str:
     import torch
 
     known = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    if str(name) == "16" and device == "cpu":
+        raise UserError("precision=16: half precision trains on a GPU only; use precision=bf16 or 32")
     if str(name) in known:
         return known[str(name)]
     if name != "auto":

@@ -39,6 +39,7 @@ from tests.cli.conftest import TINY
         (["checkpoint=nothing.pth"], "checkpoint=nothing.pth: no such file (looked in "),
         (["budget=none"], "budget=none: model=carn needs weights to evaluate; give checkpoint=FILE"),
         (["precision=8"], "precision=8: no such precision"),
+        (["precision=16", "device=cpu"], "precision=16: half precision trains on a GPU only"),
         (["device=tpu"], "device=tpu: no such device"),
         (["threads=0"], "threads=0: auto, or a number from 1 on"),
         (["-m", "jobs=0"], "jobs=0: auto, or a number from 1 on"),
