@@ -67,7 +67,9 @@ def _luma(image: np.ndarray, rounded: bool) -> Tensor:
     exactly .5, would be rounded down by an error in the last bit; which ones depends on the order of the sum.
     """
     weights = np.array([[65481, 128553, 24966, 16 * 255000]], np.float64)
-    luma = cv2.transform(image.astype(np.float64), weights)
+    luma = np.empty(image.shape[:2])
+    for top in range(0, len(image), STRIP):
+        luma[top : top + STRIP] = cv2.transform(image[top : top + STRIP].astype(np.float64), weights)
     if rounded:
         return torch.from_numpy(np.floor((luma + 127500) / 255000) / 255)
     return torch.from_numpy(luma / (255000 * 255))

@@ -1,11 +1,13 @@
 """LPIPS: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018.
 
 Version 0.1. Its authors recommend AlexNet for comparing, VGG16 as a loss. Nets and linear layers are the `lpips`
-package's; the backbones' weights are read from a folder, because the package would download them.
+package's; the backbones' weights are read from a folder, because the package would download them. Small images are
+compared in batches, large ones in pieces, so that memory is bounded.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,7 +23,18 @@ BACKBONES: dict[Net, str] = {
     "vgg": "vgg16_features.safetensors",
     "squeeze": "squeezenet_features.safetensors",
 }
+STRIDES: dict[Net, list[int]] = {  # of the features that count, in pixels
+    "alex": [4, 8, 16, 16, 16],
+    "vgg": [1, 2, 4, 8, 16],
+    "squeeze": [2, 4, 8, 16, 16, 16, 16],
+}
 SMALLEST: dict[Net, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels: below, the last pooling has nothing left
+
+# Pixels. Batches above the first are no faster on a CPU; whole images above the second would take gigabytes.
+BATCH = 2**17
+WHOLE = 2048**2
+PIECE = 1280  # the side of what a piece counts, a multiple of all strides
+MARGIN = 128  # what it sees beyond: more than any feature of the three nets reaches
 
 
 class MetricUnavailable(Exception):  # noqa: N818  a state of the machine, not a mistake
@@ -39,17 +52,31 @@ class LPIPS:
     def __init__(self, weights_dirs: Sequence[Path], net: Net = "alex") -> None:
         if net not in BACKBONES:
             raise ValueError(f"LPIPS has no net {net}: choose from {', '.join(get_args(Net))}.")
-        self._smallest = SMALLEST[net]
+        self._smallest, self._strides = SMALLEST[net], STRIDES[net]
         fix = f"get it with: python -m srbench data get {BACKBONES[net].partition('_')[0]}"
         backbone = find_weights(weights_dirs, BACKBONES[net], "LPIPS", fix)
         self._net = _load(net, backbone).to(memory_format=torch.channels_last)  # 1.3 times as fast
 
-    @torch.inference_mode()
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
-        """The distance of two whole images. One pair at a time: on a CPU, a batch of images is no faster.
+        """The distance of one pair. Raises as `distances` does."""
+        return self.distances([(sr, hr)])[0]
+
+    @torch.inference_mode()
+    def distances(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+        """The distances of pairs (sr, hr); small ones that follow each other in one shape share a batch.
 
         Raises ValueError for images of different shapes, or below 31×31 pixels (VGG16 16×16, SqueezeNet 17×17).
         """
+        for sr, hr in pairs:
+            self._check(sr, hr)
+        found: list[float] = []
+        for shape, group in groupby(pairs, key=lambda pair: pair[0].shape):
+            alike, size = list(group), max(1, BATCH // (shape[0] * shape[1]))
+            for first in range(0, len(alike), size):
+                found += self._of_batch(*map(np.stack, zip(*alike[first : first + size], strict=True)))
+        return found
+
+    def _check(self, sr: np.ndarray, hr: np.ndarray) -> None:
         if sr.shape != hr.shape:
             raise ValueError(f"LPIPS compares images of one shape, not {sr.shape} and {hr.shape}.")
         if min(sr.shape[:2]) < self._smallest:
@@ -57,7 +84,47 @@ class LPIPS:
                 f"LPIPS takes images of {self._smallest}×{self._smallest} pixels or more, "
                 f"not {sr.shape[0]}×{sr.shape[1]}."
             )
-        return self._net(_to_tensor(sr), _to_tensor(hr)).item()
+
+    def _of_batch(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
+        """uint8 (N, H, W, 3), twice → N distances: the sum over the layers of the mean over their pixels."""
+        height, width = sr.shape[1:3]
+        whole = height * width <= WHOLE
+        sums = torch.zeros(len(self._strides), len(sr), dtype=torch.float64)
+        pixels = [0] * len(self._strides)
+        for rows in _spans(height, whole):
+            for columns in _spans(width, whole):
+                seen = (slice(None), slice(*rows[:2]), slice(*columns[:2]))
+                for layer, errors in enumerate(self._errors(sr[seen], hr[seen])):
+                    stride = self._strides[layer]
+                    counted = errors[:, _counted(rows, stride), _counted(columns, stride)]
+                    sums[layer] += counted.sum((1, 2), dtype=torch.float64)
+                    pixels[layer] += counted[0].numel()
+        return (sums / torch.tensor(pixels)[:, None]).sum(0).tolist()
+
+    def _errors(self, sr: np.ndarray, hr: np.ndarray) -> Iterator[Tensor]:
+        """The weighted squared difference at each pixel of each layer, (N, h, w): equation 1 before its means."""
+        from lpips import normalize_tensor
+
+        ours, theirs = (self._net.net(self._net.scaling_layer(_to_tensor(images))) for images in (sr, hr))
+        for linear, x, y in zip(self._net.lins, ours, theirs, strict=True):
+            yield linear((normalize_tensor(x) - normalize_tensor(y)).square_())[:, 0]
+
+
+def _spans(length: int, whole: bool) -> list[tuple[int, int, int, int]]:
+    """The pieces of a side: what each sees, from and to, and what of it counts, from and to."""
+    if whole:
+        return [(0, length, 0, length)]
+    begins = range(0, length, PIECE)
+    ends = [min(begin + PIECE, length) for begin in begins]
+    return [
+        (max(0, begin - MARGIN), min(end + MARGIN, length), begin, end) for begin, end in zip(begins, ends, strict=True)
+    ]
+
+
+def _counted(span: tuple[int, int, int, int], stride: int) -> slice:
+    """Where in a piece's features those lie that count. The last piece of a side counts all up to its end."""
+    seen_from, seen_to, begin, end = span
+    return slice((begin - seen_from) // stride, None if end == seen_to else (end - seen_from) // stride)
 
 
 def find_weights(weights_dirs: Sequence[Path], name: str, metric: str, fix: str) -> Path:
@@ -91,6 +158,6 @@ def _to_slices(weights: dict[str, Tensor], sliced: nn.Module) -> dict[str, Tenso
     return {names.get(name, name): tensor for name, tensor in weights.items()}
 
 
-def _to_tensor(image: np.ndarray) -> Tensor:
-    """uint8 (H, W, 3) → (1, 3, H, W) in [−1, 1], in the memory order of the image, which is channels_last."""
-    return torch.tensor(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+def _to_tensor(images: np.ndarray) -> Tensor:
+    """uint8 (N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""
+    return torch.tensor(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

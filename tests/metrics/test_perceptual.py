@@ -13,6 +13,7 @@ import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 
+from srbench.metrics import perceptual
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable
 
 CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
@@ -89,12 +90,40 @@ def test_every_net_gives_what_the_paper_defines(net, tmp_path):
     assert LPIPS([tmp_path], net)(sr, hr) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.fixture
+def with_random_weights(tmp_path):
+    def make(net):
+        name, file, _ = BACKBONES[net]
+        weights = random_backbone(name).state_dict()
+        save_file({f"features.{key}": tensor for key, tensor in weights.items()}, tmp_path / file)
+        return LPIPS([tmp_path], net)
+
+    return make
+
+
+@pytest.mark.parametrize("net", BACKBONES)
+def test_pieces_of_a_large_image_give_the_distance_of_the_whole(net, with_random_weights, monkeypatch):
+    lpips = with_random_weights(net)
+    sr, hr = np.random.default_rng(0).integers(0, 256, (2, 289, 36, 3), np.uint8)
+    sr[:100] = hr[:100]  # no two pieces alike
+    pairs = [(sr, hr), (sr.transpose(1, 0, 2), hr.transpose(1, 0, 2))]
+    whole = lpips.distances(pairs)
+    monkeypatch.setattr(perceptual, "WHOLE", 289 * 36 - 1)
+    monkeypatch.setattr(perceptual, "PIECE", 96)
+    assert lpips.distances(pairs) == pytest.approx(whole, rel=2e-6)
+
+
+def test_a_batch_gives_the_distances_of_its_images(lpips):
+    rng = np.random.default_rng(0)
+    shapes = [(64, 48, 3)] * 60 + [(48, 64, 3)] + [(64, 48, 3)] * 2  # the first are more than a batch takes
+    pairs = [tuple(rng.integers(0, 256, (2, *shape), np.uint8)) for shape in shapes]
+    assert lpips.distances(pairs) == pytest.approx([lpips(*pair) for pair in pairs], rel=1e-5)
+    assert lpips.distances([]) == []
+
+
 @pytest.mark.parametrize(("net", "smallest"), [("alex", 31), ("vgg", 16), ("squeeze", 17)])
-def test_every_net_names_the_smallest_image_that_it_takes(net, smallest, tmp_path):
-    name, file, _ = BACKBONES[net]
-    features = random_backbone(name)
-    save_file({f"features.{key}": tensor for key, tensor in features.state_dict().items()}, tmp_path / file)
-    lpips = LPIPS([tmp_path], net)
+def test_every_net_names_the_smallest_image_that_it_takes(net, smallest, with_random_weights):
+    lpips = with_random_weights(net)
     sr, hr = np.random.default_rng(0).integers(0, 256, (2, smallest, smallest, 3), np.uint8)
     assert lpips(sr, hr) > 0
     with pytest.raises(ValueError, match=f"{smallest}×{smallest} pixels or more, not {smallest - 1}×{smallest}"):
