@@ -2,10 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +32,10 @@ INFERENCE = Inference()
 LUMA = Protocol("y", "luma")
 COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
+GROUP = 2**17  # pixels: images are scored together until they have as many
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Keep = Callable[[str, int, str, np.ndarray], None]
 
 
@@ -46,6 +52,18 @@ class Row:
     tile: int | None = None
 
 
+@dataclass(frozen=True)
+class Output:
+    """What the network made of one image, uint8 (H, W, 3), with the HR that it is scored against."""
+
+    dataset: str
+    index: int
+    pair: ImagePair
+    sr: np.ndarray
+    hr: np.ndarray
+    tile: int | None
+
+
 def evaluate(
     model: nn.Module,
     datasets: dict[str, list[ImagePair]],
@@ -58,40 +76,71 @@ def evaluate(
     """One row an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
 
     The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
-    given the thumbnail of the next one of its data set. Raises UserError for an image that cannot be read, and for one
-    that is too small for the model.
+    given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
+    the last ones are kept and scored by another. Raises UserError for an image that cannot be read, and for one that is
+    too small for the model.
     """
     model = model.eval().to(device).to(memory_format=torch.channels_last)
-    resolver = SuperResolver(model, device, inference)
     total = sum(len(pairs) for pairs in datasets.values())
     rows: list[Row] = []
-    for dataset, pairs in datasets.items():
-        for index, pair in enumerate(pairs):
-            lr, hr = pair.read()
-            check_size(model, lr, pair.lr_file or pair.hr_file)
-            if getattr(model, "scales", None):  # a training on several scales leaves the last batch's
-                model.scale = pair.scale  # type: ignore[assignment]
-            thumbnail = None
-            if getattr(model, "shuffle_thumbnails", False):
-                thumbnail = _of_another(pairs, index, model)
-            sr = resolver(lr, thumbnail)
-            keep(dataset, index, pair.name, sr)
-            scores = scorer(sr, hr, pair.scale)
-            tile = resolver.tile(*lr.shape[:2])
-            rows.append(Row(dataset, pair.name, scores, scorer.protocol.name, pair.resizer, tile))
-            tell(f"evaluates {dataset}", len(rows), total)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as judge:
+        outputs = _outputs(model, datasets, SuperResolver(model, device, inference), reader)
+        for found in _overlapped(judge, partial(_judge, scorer, keep), _groups(outputs)):
+            rows += found
+            tell(f"evaluates {found[-1].dataset}", len(rows), total)
     return rows
 
 
-def super_resolve(
-    model: nn.Module,
-    lr: np.ndarray,
-    device: str,
-    thumbnail: Tensor | None = None,
-    inference: Inference = INFERENCE,
-) -> np.ndarray:
-    """uint8 (h, w, 3) → uint8 (sh, sw, 3): the model's output clipped to [0, 1] and rounded."""
-    return SuperResolver(model, device, inference)(lr, thumbnail)
+def _overlapped(executor: Executor, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in order, while the caller works on the result before or makes the item after."""
+    before: Future[Result] | None = None
+    for item in items:
+        coming = executor.submit(function, item)
+        if before:
+            yield before.result()
+        before = coming
+    if before:
+        yield before.result()
+
+
+def _outputs(
+    model: nn.Module, datasets: dict[str, list[ImagePair]], resolver: SuperResolver, reader: Executor
+) -> Iterator[Output]:
+    places = [(dataset, index) for dataset, pairs in datasets.items() for index in range(len(pairs))]
+    images = _overlapped(reader, ImagePair.read, [datasets[dataset][index] for dataset, index in places])
+    for (dataset, index), (lr, hr) in zip(places, images, strict=True):
+        pair = datasets[dataset][index]
+        check_size(model, lr, pair.lr_file or pair.hr_file)
+        if getattr(model, "scales", None):  # a training on several scales leaves the last batch's
+            model.scale = pair.scale  # type: ignore[assignment]
+        thumbnail = None
+        if getattr(model, "shuffle_thumbnails", False):
+            thumbnail = _of_another(datasets[dataset], index, model)
+        sr = resolver(lr, thumbnail)
+        yield Output(dataset, index, pair, sr, hr, resolver.tile(*lr.shape[:2]))
+
+
+def _groups(outputs: Iterable[Output]) -> Iterator[list[Output]]:
+    """Those that follow each other, until they have GROUP pixels: a large image alone, small ones together."""
+    group: list[Output] = []
+    for output in outputs:
+        group.append(output)
+        if sum(one.sr[..., 0].size for one in group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _judge(scorer: Scorer, keep: Keep, group: list[Output]) -> list[Row]:
+    for output in group:
+        keep(output.dataset, output.index, output.pair.name, output.sr)
+    scores = scorer.of_images([(output.sr, output.hr, output.pair.scale) for output in group])
+    name = scorer.protocol.name
+    return [
+        Row(output.dataset, output.pair.name, found, name, output.pair.resizer, output.tile)
+        for output, found in zip(group, scores, strict=True)
+    ]
 
 
 def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

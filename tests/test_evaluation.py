@@ -6,11 +6,13 @@ from torch import nn
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation import benchmark, evaluate, mean_scores, super_resolve
+from srbench.errors import UserError
+from srbench.evaluation import benchmark, evaluate, mean_scores
 from srbench.metrics.fidelity import Protocol
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
 from srbench.scoring import make_scorer
+from srbench.tiling import Inference, SuperResolver
 from srbench.weights import load_weights
 
 Y, Y_UINT8 = Protocol("y", "luma"), Protocol("y_uint8", "luma_rounded")
@@ -89,7 +91,7 @@ def test_sr_is_clipped_and_rounded():
             return nn.functional.interpolate(lr, scale_factor=2) * 2 - 0.5 + 0.3 / 255
 
     lr = np.array([[[0, 100, 250]]], np.uint8)
-    sr = super_resolve(Shifted(), lr, "cpu")
+    sr = SuperResolver(Shifted(), "cpu", Inference())(lr)
     np.testing.assert_array_equal(sr, np.broadcast_to([0, round(200 - 127.5 + 0.3), 255], (2, 2, 3)))
 
 
@@ -148,3 +150,58 @@ def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
     assert ours["latency_ms"] > 0
     assert table["set5.lpips"].isna().all()
     assert "alexnet_features.safetensors" in table.attrs["missing"]["Elsewhere"]["lpips"]
+
+
+def written(folder, sizes):
+    """Images of noise with sides `sizes`, and their pairs."""
+    rng = np.random.default_rng(0)
+    for number, size in enumerate(sizes):
+        write_image(folder / f"{number}.png", rng.integers(0, 256, (size, size, 3), np.uint8))
+    return [ImagePair(str(number), folder / f"{number}.png", None, 2) for number in range(len(sizes))]
+
+
+def test_small_images_that_are_scored_together_get_the_scores_of_each_alone(tmp_path, shared):
+    sizes = [48, 48, 48, 64, 520, 48, 400, 400]  # the fifth is scored at once, the sixth waits for the seventh
+    sets = {"x": written(tmp_path, sizes), "empty": [], "y": written(tmp_path, sizes)[:2]}
+    scorer = make_scorer(["psnr", "lpips"], Y, [shared / "weights"])
+    kept, told = [], []
+    rows = evaluate(
+        Bicubic(2), sets, scorer, "cpu", lambda *news: told.append(news), lambda d, i, name, sr: kept.append((d, name))
+    )
+    places = [(dataset, pair.name) for dataset, pairs in sets.items() for pair in pairs]
+    assert [(row.dataset, row.image) for row in rows] == kept == places
+    for row in rows:
+        lr, hr = sets[row.dataset][int(row.image)].read()
+        alone = scorer(SuperResolver(Bicubic(2), "cpu", Inference())(lr), hr, 2)
+        assert row.scores == pytest.approx(alone, rel=1e-5)
+    assert told == [("evaluates x", 5, 10), ("evaluates x", 7, 10), ("evaluates x", 8, 10), ("evaluates y", 10, 10)]
+
+
+def test_images_are_read_one_ahead_and_no_more(tmp_path, monkeypatch):
+    events = []
+    read = ImagePair.read
+    monkeypatch.setattr(ImagePair, "read", lambda pair: (events.append("reads"), read(pair))[1])
+
+    class Counts(Bicubic):
+        def forward(self, lr):
+            events.append("computes")
+            return super().forward(lr)
+
+    evaluate(Counts(2), {"x": written(tmp_path, [32] * 6)}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+    computed = [position for position, event in enumerate(events) if event == "computes"]
+    assert all(position - number <= number + 2 for number, position in enumerate(computed))
+    assert events.count("reads") == len(computed) == 6
+
+
+@pytest.mark.parametrize("stage", ["read", "keep"])
+def test_what_goes_wrong_beside_the_network_reaches_the_caller(stage, tmp_path):
+    pairs = written(tmp_path, [400] * 4)
+    if stage == "read":
+        pairs[2].hr_file.write_bytes(b"no image")
+
+    def keep(dataset, index, name, sr):
+        if stage == "keep" and index == 2:
+            raise UserError("2.png: no space left")
+
+    with pytest.raises(UserError, match=r"2\.png"):
+        evaluate(Bicubic(2), {"x": pairs}, make_scorer(["psnr"], Y, []), "cpu", silent, keep)

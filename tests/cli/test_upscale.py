@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.errors import UserError
-from srbench.evaluation import super_resolve
 from srbench.models.carn import CARN
 from srbench.models.mdrn import MDRN
+from srbench.tiling import Inference, SuperResolver
 from srbench.upscaling import upscale
 
 CARN_8 = ["model=carn", "model.width=8", "checkpoint=carn.safetensors", "threads=1"]
@@ -42,7 +42,7 @@ def test_the_command_line_upscales_a_folder_and_names_what_it_leaves_out(srbench
     assert done.stderr == ""
     assert sorted(path.name for path in (srbench.folder / "out").iterdir()) == ["0.png", "1.png", "2.png", "3.png"]
     for number in range(4):
-        expected = super_resolve(carn, read_image(srbench.folder / f"hr/{number}.png"), "cpu")
+        expected = SuperResolver(carn, "cpu", Inference())(read_image(srbench.folder / f"hr/{number}.png"))
         np.testing.assert_array_equal(read_image(srbench.folder / f"out/{number}.png"), expected)
 
 
@@ -63,7 +63,7 @@ def test_grey_alpha_and_16_bits_are_read_as_everywhere(carn, tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), noise(9, 12, 3, np.uint16))
     for name in ("grey", "alpha", "deep"):
         upscale([f"{name}.png", f"{name}_x2.png", *CARN_8])
-        expected = super_resolve(carn, read_image(tmp_path / f"{name}.png"), "cpu")
+        expected = SuperResolver(carn, "cpu", Inference())(read_image(tmp_path / f"{name}.png"))
         np.testing.assert_array_equal(read_image(tmp_path / f"{name}_x2.png"), expected)
 
 

@@ -13,12 +13,12 @@ from srbench.data.chains import parse_degradation
 from srbench.data.degradations import Blur, Jpeg, Noise
 from srbench.data.folders import benchmark
 from srbench.data.pairs import ImagePair
-from srbench.evaluation import evaluate, mean_scores, super_resolve
+from srbench.evaluation import evaluate, mean_scores
 from srbench.metrics.fidelity import Protocol
 from srbench.models.bicubic import Bicubic
 from srbench.models.safmn import SAFMN
 from srbench.scoring import make_scorer
-from srbench.tiling import Inference
+from srbench.tiling import Inference, SuperResolver
 
 
 class Given:
@@ -157,6 +157,6 @@ def test_bicubic_has_the_scores_of_the_control(shared):
 
 def test_a_degraded_image_comes_out_of_tiles_as_it_does_whole():
     lr = Noise()(np.full((130, 150, 3), 128, np.uint8), 2, np.random.default_rng(0))
-    whole = super_resolve(TorchBicubic(), lr.copy(), "cpu")
-    tiles = super_resolve(TorchBicubic(), lr, "cpu", inference=Inference(tile=112))
+    whole = SuperResolver(TorchBicubic(), "cpu", Inference())(lr.copy())
+    tiles = SuperResolver(TorchBicubic(), "cpu", Inference(tile=112))(lr)
     np.testing.assert_array_equal(tiles, whole)
