@@ -12,7 +12,7 @@ import yaml
 from srbench.errors import UserError
 from srbench.locations import conf_folder
 from srbench.suggest import did_you_mean
-from srbench.weights import digest, load_weights, read_weights, sha256
+from srbench.weights import digest, put_weights, read_weights, sha256
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,9 +97,15 @@ def fetch(checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> Pa
 def load(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
     """Copies the weights at `path` into `model`. UserError if they are not what the catalogue says, or do not fit."""
     entry = named(checkpoint, scale)
-    if entry and digest(read_weights(path, entry.key)) != entry.digest:
+    weights = read_weights(path, entry.key if entry else None)
+    if entry and digest(weights) != entry.digest:
         raise UserError(f"checkpoint={checkpoint}: {path} does not hold the published weights; move it away")
-    load_weights(model, path, entry.key if entry else None)
+    put_weights(model, weights, path)
+
+
+def bring(model: "nn.Module", checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> None:
+    """Copies what `checkpoint` names into `model`, downloaded if need be. UserError as `fetch` and `load`."""
+    load(model, checkpoint, fetch(checkpoint, weights_dir, scale, tell), scale)
 
 
 def weights_folders(weights_dir: str) -> list[Path]:

@@ -1,7 +1,6 @@
 """model × data sets × protocol → one row an image."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
+from srbench.locations import default_places
 from srbench.machine import pick_device
 from srbench.metrics import cost
 from srbench.metrics.fidelity import Protocol
@@ -179,9 +179,10 @@ def benchmark(
 
     from srbench.models.bicubic import Bicubic
 
-    root = data_root or Path(os.environ.get("SRBENCH_DATA", "data"))
+    places = default_places()
+    root = data_root or Path(places["data_root"])
     pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
-    folders = weights_folders(weights_dir or os.environ.get("SRBENCH_WEIGHTS", "~/.cache/srbench/weights"))
+    folders = weights_folders(weights_dir or places["weights_dir"])
     scorer = make_scorer(metrics, protocol, folders)
     networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
     rows, missing = [], {}

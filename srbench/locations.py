@@ -11,6 +11,14 @@ def conf_folder() -> Path:
     return _shipped("conf")
 
 
+def default_places() -> dict[str, str]:
+    """`data_root` and `weights_dir` unless the command says otherwise: as in a run, by conf/config.yaml."""
+    from omegaconf import OmegaConf  # here and not above, so that --help is quick
+
+    config = OmegaConf.load(conf_folder() / "config.yaml")
+    return {key: str(OmegaConf.select(config, key)) for key in ("data_root", "weights_dir")}
+
+
 def sweep_folders() -> list[Path]:
     """Where saved sweeps are looked for: ./sweeps, then the project's."""
     return [Path("sweeps"), _shipped("sweeps")]

@@ -27,7 +27,7 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
         raise UserError(f"eval.save_images={config.eval.save_images}: all, or a number of images")
     if config.jobs != "auto" and not (isinstance(config.jobs, int) and config.jobs > 0):
         raise UserError(f"jobs={config.jobs}: auto, or a number from 1 on")
-    _check_inference(planned, model)
+    inference(planned, model)
     run_threads(config.threads)
     machine.pick_precision(config.precision, machine.pick_device(config.device))
     found = datasets(planned) | ({"val": validation_pairs(planned)} if config.budget.steps else {})
@@ -44,13 +44,6 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     if config.budget.steps:
         build_data(planned).train()
         _check_recipe(planned, model)
-
-
-def _check_inference(planned: PlannedRun, model: nn.Module) -> None:
-    try:
-        overlap_for(model, inference(planned))
-    except ValueError as error:
-        raise UserError(f"eval.{error}") from error
 
 
 def _check_checkpoint(planned: PlannedRun, model: nn.Module) -> None:
@@ -85,13 +78,17 @@ def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     return any(metric not in record["scores"].get(name, {}) for name in _names(planned) for metric in wanted)
 
 
-def inference(planned: PlannedRun) -> Inference:
-    """How the run's images go through its network. Raises UserError, naming the key, for values that make no sense."""
+def inference(planned: PlannedRun, model: nn.Module | None = None, before: str = "eval.") -> Inference:
+    """How the run's images go through its network. Raises UserError, `before` and the key first, for values that make
+    no sense and, where there is a `model`, for tiles that are too small for it."""
     settings = planned.config.eval
     try:
-        return Inference(settings.tile, settings.overlap, settings.self_ensemble, settings.memory_gb)
+        asked = Inference(settings.tile, settings.overlap, settings.self_ensemble, settings.memory_gb)
+        if model is not None:
+            overlap_for(model, asked)
     except ValueError as error:
-        raise UserError(f"eval.{error}") from error
+        raise UserError(f"{before}{error}") from error
+    return asked
 
 
 def same_inference(planned: PlannedRun, record: dict[str, Any]) -> bool:

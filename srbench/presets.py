@@ -29,8 +29,7 @@ def ready_model(run: PlannedRun, tell: Listener) -> nn.Module:
     config = run.config
     model: nn.Module = build(config.model, f"model={run.name}")
     if config.checkpoint:
-        path = checkpoints.fetch(config.checkpoint, config.weights_dir, config.scale, tell)
-        checkpoints.load(model, config.checkpoint, path, config.scale)
+        checkpoints.bring(model, config.checkpoint, config.weights_dir, config.scale, tell)
     elif any(True for _ in model.parameters()):
         raise UserError(f"model={run.name}: has no trained weights without checkpoint=FILE")
     return model.eval()

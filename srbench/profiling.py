@@ -1,6 +1,5 @@
 """The verb `profile`: what models cost, side by side, without data, training or weights."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -8,19 +7,16 @@ from typing import Any, NamedTuple, get_args
 
 import pandas as pd
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.plugins import Plugins
 from pandas import DataFrame
 from torch import nn
 
 from srbench import machine, progress, results
 from srbench.errors import UserError
-from srbench.locations import PLUGINS, conf_folder
 from srbench.metrics import cost
 from srbench.metrics.flops import Convention
-from srbench.plan import PlannedRun, build, build_on_meta, override_key, planned, scales_that_build
+from srbench.plan import PlannedRun, build, build_on_meta, override_key, scales_that_build
 from srbench.preflight import run_threads
-from srbench.search_path import UserConf
+from srbench.presets import compose_run
 from srbench.suggest import did_you_mean
 
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
@@ -136,14 +132,9 @@ def compose_models(asked: Request) -> list[Candidate]:
 
     A model that lacks the scale asked for is skipped with a line. Raises UserError where this leaves none.
     """
-    if str(PLUGINS) not in sys.path:
-        sys.path.insert(0, str(PLUGINS))
-    Plugins.instance().register(UserConf)
     words = [*asked.overrides, *([f"scale={asked.scale}"] if asked.scale else [])]
-    with initialize_config_dir(str(conf_folder()), job_name="srbench", version_base="1.3"):
-        configs = [compose("config", [f"model={name}", *words], return_hydra_config=True) for name in asked.models]
     found, skipped = [], []
-    for run in (planned(config, config.hydra) for config in configs):
+    for run in [compose_run([f"model={name}", *words]) for name in asked.models]:
         try:
             found.append(Candidate(run, _built(run, asked.scale)))
         except UserError as error:

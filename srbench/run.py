@@ -21,6 +21,7 @@ from srbench import checkpoints, machine, results
 from srbench.checkpoints import weights_folders
 from srbench.data.degraded_patches import DegradedPatches
 from srbench.data.images import write_image
+from srbench.data.pairs import checksums
 from srbench.data.patches import FixedPatches, Patches
 from srbench.evaluation import Row, evaluate, mean_scores
 from srbench.loggers import Logger
@@ -88,8 +89,7 @@ def _trained_model(
         with safe_open(weights, "pt") as file:
             return model, json.loads((file.metadata() or {}).get("train", "{}"))
     if config.checkpoint:
-        path = checkpoints.fetch(config.checkpoint, config.weights_dir, config.scale, tell)
-        checkpoints.load(model, config.checkpoint, path, config.scale)
+        checkpoints.bring(model, config.checkpoint, config.weights_dir, config.scale, tell)
     if not config.budget.steps:
         return model, {}
     model, train = _train(planned, model, device, tell, logger)
@@ -149,7 +149,8 @@ def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
 def _scores(
     planned: PlannedRun, model: nn.Module, device: str, before: dict[str, Any], tell: Listener
 ) -> dict[str, Any]:
-    """The record's `scores`, `missing` and `inference`; earlier scores of the same protocol and inference stay.
+    """The record's `scores`, `missing`, `inference` and `checksums`; earlier scores of the same protocol and inference
+    stay.
 
     `inference`: what `eval` says of it, and `tiled`, the data sets in which an image was run in tiles.
     """
@@ -167,7 +168,8 @@ def _scores(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_image(path, sr)
 
-    rows = evaluate(model, datasets(planned), scorer, device, tell, keep, inference(planned))
+    sets = datasets(planned)
+    rows = evaluate(model, sets, scorer, device, tell, keep, inference(planned))
     means = mean_scores(rows)
     tiled = {row.dataset for row in rows if row.tile}
     tiled |= {name for name in before.get("inference", {}).get("tiled", []) if name in old and name not in means}
@@ -179,6 +181,8 @@ def _scores(
         "scores": {name: scores for name, scores in old.items() if name not in means} | means,
         "missing": reasons | scorer.missing,
         "inference": asdict(inference(planned)) | {"tiled": sorted(tiled)},
+        "checksums": {name: sums for name, sums in before.get("checksums", {}).items() if name in kept}
+        | {name: checksums(pairs) for name, pairs in sets.items()},
     }
 
 

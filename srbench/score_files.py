@@ -9,6 +9,7 @@ from pandas import DataFrame
 from srbench import progress
 from srbench.checkpoints import weights_folders
 from srbench.data.images import image_files, read_image
+from srbench.data.pairs import sizes_fit
 from srbench.errors import UserError
 from srbench.locations import conf_folder
 from srbench.metrics.fidelity import Protocol
@@ -79,6 +80,6 @@ def _of(hr_file: Path, sr_files: list[Path], hr_files: list[Path]) -> Path:
 def _fitting(sr_file: Path, hr_file: Path, scale: int) -> tuple[np.ndarray, np.ndarray]:
     sr, hr = read_image(sr_file), read_image(hr_file)
     height, width = sr.shape[:2]
-    if not (0 <= hr.shape[0] - height < scale and 0 <= hr.shape[1] - width < scale):
+    if not sizes_fit(hr.shape, sr.shape, scale):
         raise UserError(f"score: {sr_file} is {width}×{height}, {hr_file} {hr.shape[1]}×{hr.shape[0]} (scale={scale})")
     return sr, np.ascontiguousarray(hr[:height, :width])

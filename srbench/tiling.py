@@ -144,11 +144,11 @@ def _turned(network: Callable[..., Tensor], images: Sequence[Tensor], turns: int
 
 
 class SuperResolver:
-    """Callable: LR uint8 (h, w, 3) → SR uint8 (sh, sw, 3), the network's output clipped to [0, 1] and rounded.
+    """Callable: LR (h, w, 3) on 0–255 → SR uint8 (sh, sw, 3), the network's output clipped to [0, 1] and rounded.
 
     `model` is in eval mode on `device`; it computes in float32 (TF32 off). Beside a pass over one tile it takes memory
-    for LR and SR in uint8 only. A model with `thumbnail` is given that of the whole LR image with every tile. A model
-    without weights, bicubic say, is no ensemble: it is what others are compared with.
+    for LR, as it is, and for SR in uint8 only. A model with `thumbnail` is given that of the whole LR image with every
+    tile. A model without weights, bicubic say, is no ensemble: it is what others are compared with.
     """
 
     def __init__(self, model: nn.Module, device: str, inference: Inference) -> None:
@@ -158,11 +158,21 @@ class SuperResolver:
         self.costs: dict[int | None, tuple[float, float]] = {}
         self.told = False
 
-    @torch.inference_mode()
     def __call__(
         self, lr: np.ndarray, thumbnail: Tensor | None = None, tell: Tell = lambda done, total: None
     ) -> np.ndarray:
         """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done."""
+        return self._run(lr, lambda sr: sr.round_().byte(), thumbnail, tell)
+
+    def unrounded(self, lr: np.ndarray) -> np.ndarray:
+        """The same SR before it is rounded: float32 on 0–255."""
+        return self._run(lr, lambda sr: sr, None, lambda done, total: None)
+
+    @torch.inference_mode()
+    def _run(
+        self, lr: np.ndarray, finish: Callable[[Tensor], Tensor], thumbnail: Tensor | None, tell: Tell
+    ) -> np.ndarray:
+        """`finish` is given each tile of SR, clipped, on 0–255."""
         image, tile = torch.from_numpy(lr).permute(2, 0, 1)[None], self.tile(*lr.shape[:2])
         if tile:
             self._tell_once(lr.shape[0], lr.shape[1], tile)
@@ -170,7 +180,9 @@ class SuperResolver:
                 thumbnail = self.model.make_thumbnail(image.float() / 255)  # type: ignore[operator]
         others = [] if thumbnail is None else [thumbnail.to(self.device)]
         with exact_float32():
-            sr = tiled(partial(self._pixels, others), image, tile or max(lr.shape), self.overlap, tell)
+            sr = tiled(
+                lambda part: finish(self._pixels(part, others)), image, tile or max(lr.shape), self.overlap, tell
+            )
         pixels: np.ndarray = sr[0].permute(1, 2, 0).numpy()
         return pixels
 
@@ -191,11 +203,11 @@ class SuperResolver:
             raise UserError(f"memory_gb={self.inference.memory_gb}: {name} takes {needed:.2g} for tiles of {least}")
         return side
 
-    def _pixels(self, others: list[Tensor], lr: Tensor) -> Tensor:
+    def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
         image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
         network = partial(on_multiples, self.model)
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
-        return sr.clamp(0, 1).mul_(255).round_().byte()
+        return sr.clamp(0, 1).mul_(255)
 
     def _bytes(self, height: int, width: int) -> float:
         fixed, each = self._cost()

@@ -4,20 +4,18 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import torch
 
 from srbench import machine
-from srbench.data.images import image_files, read_image, write_image
+from srbench.data.images import image_files, read_image, replace_image
 from srbench.errors import UserError
-from srbench.plan import PlannedRun
-from srbench.preflight import run_threads
+from srbench.preflight import inference, run_threads
 from srbench.presets import compose_run, ready_model
 from srbench.progress import bar, console
 from srbench.suggest import did_you_mean
-from srbench.tiling import Inference, SuperResolver, check_size
+from srbench.tiling import SuperResolver, check_size
 
 OF_THE_CONFIG = ("model", "checkpoint", "scale", "device", "threads", "weights_dir")
 OF_EVAL = ("tile", "overlap", "memory_gb", "self_ensemble")
@@ -35,10 +33,7 @@ def upscale(words: list[str]) -> None:
     torch.set_num_threads(run_threads(run.config.threads))
     with bar("upscale") as tell:
         model = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
-        try:
-            resolver = SuperResolver(model, device, _inference(run))
-        except ValueError as error:
-            raise UserError(f"upscale: {error}") from error
+        resolver = SuperResolver(model, device, inference(run, model, "upscale: "))
         for number, (file, out) in enumerate(jobs, 1):
             lr = read_image(file)
             check_size(model, lr, file)
@@ -100,19 +95,9 @@ def pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(file, out) for out, file in outs.items()]
 
 
-def _inference(run: PlannedRun) -> Inference:
-    settings = run.config.eval
-    return Inference(settings.tile, settings.overlap, settings.self_ensemble, settings.memory_gb)
-
-
 def _write(out: Path, sr: np.ndarray) -> None:
-    partial = out.with_name(f".{uuid4().hex}.png")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_image(partial, sr)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_image(out, sr)
     except OSError as error:
         raise UserError(f"upscale: cannot write {out}: {error.strerror or error}") from error

@@ -1,11 +1,11 @@
 """The commands beside training: python -m srbench report | status | verify | explain | resize | profile and so on."""
 
-import os
 import re
 from fractions import Fraction
 from pathlib import Path
 
 from srbench.errors import UserError
+from srbench.words import parsed
 
 
 def report(words: list[str]) -> None:
@@ -14,7 +14,7 @@ def report(words: list[str]) -> None:
     from srbench.results import read_study
 
     usage = "report runs/STUDY [reports_dir=reports] [ntire=MODEL]"
-    (study,), options = _parsed(usage, words, 1, {"reports_dir": "reports", "ntire": ""})
+    (study,), options = parsed(usage, words, 1, {"reports_dir": "reports", "ntire": ""})
     folder = write_report(Path(study), Path(options["reports_dir"]), options["ntire"] or None)
     print(summary(read_study(Path(study)), options["ntire"] or None))
     print(f"report: {folder}")
@@ -24,7 +24,7 @@ def status(words: list[str]) -> None:
     """`status runs/STUDY`: one line a planned run: done, failed with its reason, or missing."""
     from srbench.results import read_study
 
-    (study,), _ = _parsed("status runs/STUDY", words, 1, {})
+    (study,), _ = parsed("status runs/STUDY", words, 1, {})
     runs = read_study(Path(study)).runs
     for row in runs.itertuples():
         print(f"{row.status!s:8} {row.run}  {row.error}".rstrip())
@@ -37,7 +37,7 @@ def resize(words: list[str]) -> None:
     from srbench.data.resize import imresize
 
     usage = "resize IN OUT scale=1/3 [edge=symmetric|replicate]"
-    (source, target), options = _parsed(usage, words, 2, {"scale": "", "edge": "symmetric"})
+    (source, target), options = parsed(usage, words, 2, {"scale": "", "edge": "symmetric"})
     try:
         scale = float(Fraction(options["scale"]))
     except (ValueError, ZeroDivisionError):
@@ -74,12 +74,13 @@ def score(words: list[str]) -> None:
     """`score SR_DIR HR_DIR scale=2`: the scores of images that are there, and their means."""
     import pandas as pd
 
+    from srbench.locations import default_places
     from srbench.score_files import score as score_files
 
     usage = "score SR HR scale=2 [metrics=psnr,ssim,lpips] [protocol=y] [weights_dir=DIR] [out=FILE.csv]"
-    weights = os.environ.get("SRBENCH_WEIGHTS", "~/.cache/srbench/weights")
+    weights = default_places()["weights_dir"]
     options = {"scale": "", "metrics": "psnr,ssim,lpips", "protocol": "y", "weights_dir": weights, "out": ""}
-    (sr, hr), given = _parsed(usage, words, 2, options)
+    (sr, hr), given = parsed(usage, words, 2, options)
     if not (given["scale"].isdecimal() and int(given["scale"])):
         raise UserError(f"score: scale={given['scale']}: a number, by which the protocol crops the border: {usage}")
     metrics = given["metrics"].strip("[]").split(",")
@@ -100,7 +101,7 @@ def export(words: list[str]) -> None:
 
     usage = "export OUT.safetensors|.pt2|.onnx model=NAME checkpoint=FILE [scale=2] [size=PIXELS] [model.KEY=VALUE ...]"
     config = [word for word in words if "=" in word and not word.startswith("size=")]
-    (out,), options = _parsed(usage, [word for word in words if word not in config], 1, {"size": ""})
+    (out,), options = parsed(usage, [word for word in words if word not in config], 1, {"size": ""})
     if options["size"] and not (options["size"].isdecimal() and int(options["size"])):
         raise UserError(f"export: size={options['size']}: a number of pixels")
     print(write(Path(out), config, int(options["size"]) if options["size"] else None))
@@ -122,12 +123,14 @@ def verify(words: list[str]) -> None:
     """`verify runs/STUDY [sample=3]`: whether the scores are those of the stored images. SystemExit(1) where not."""
     from srbench import progress, verifying
 
-    (study,), options = _parsed("verify runs/STUDY [sample=3|all]", words, 1, {"sample": "3"})
+    usage = "verify runs/STUDY [sample=3|all] [data_root=DIR]"
+    (study,), options = parsed(usage, words, 1, {"sample": "3", "data_root": ""})
     if options["sample"] != "all" and not (options["sample"].isdecimal() and int(options["sample"])):
         raise UserError(f"verify: sample={options['sample']}: all, or the number of images per data set and run")
     sample = None if options["sample"] == "all" else int(options["sample"])
+    data_root = Path(options["data_root"]).expanduser() if options["data_root"] else None
     with progress.bar("verify") as tell:
-        findings = verifying.verify(Path(study), sample, tell)
+        findings = verifying.verify(Path(study), sample, tell, data_root)
     for finding in findings:
         print(finding)
     print(verifying.summary(findings, sample))
@@ -137,9 +140,9 @@ def verify(words: list[str]) -> None:
 
 def explain(words: list[str]) -> None:
     """`explain runs/STUDY [mine=33.9]`: the scores of the stored images under every convention that people use."""
-    usage = "explain runs/STUDY [run=NAME] [dataset=NAME] [mine=PSNR] [reports_dir=reports]"
-    options = {"run": "", "dataset": "", "mine": "", "reports_dir": "reports"}
-    (study,), given = _parsed(usage, words, 1, options)
+    usage = "explain runs/STUDY [run=NAME] [dataset=NAME] [mine=PSNR] [reports_dir=reports] [data_root=DIR]"
+    options = {"run": "", "dataset": "", "mine": "", "reports_dir": "reports", "data_root": ""}
+    (study,), given = parsed(usage, words, 1, options)
     if given["mine"] and not re.fullmatch(r"\d+(\.\d+)?", given["mine"]):
         raise UserError(f"explain: mine={given['mine']}: a PSNR in dB is needed: {usage}")
     import torch
@@ -147,8 +150,9 @@ def explain(words: list[str]) -> None:
     from srbench import explaining, machine, progress
 
     torch.set_num_threads(machine.cores())
+    data_root = Path(given["data_root"]).expanduser() if given["data_root"] else None
     with progress.bar("explain") as tell:
-        explained = explaining.explain(Path(study), given["run"], given["dataset"], tell)
+        explained = explaining.explain(Path(study), given["run"], given["dataset"], tell, data_root)
     folder = explaining.write(explained, Path(given["reports_dir"]))
     print(explaining.as_text(explained, float(given["mine"]) if given["mine"] else None))
     print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
@@ -159,17 +163,3 @@ def data(words: list[str]) -> None:
     from srbench.data.verbs import data as run
 
     run(words)
-
-
-def _parsed(usage: str, words: list[str], number: int, options: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Positional words and key=value words. Raises UserError, with the usage, for too few, too many or unknown ones."""
-    if "--help" in words or "-h" in words:
-        print(f"usage: python -m srbench {usage}")
-        raise SystemExit(0)
-    given = dict(word.split("=", 1) for word in words if "=" in word and word.split("=", 1)[0].isidentifier())
-    places = [word for word in words if "=" not in word or not word.split("=", 1)[0].isidentifier()]
-    unknown = [key for key in given if key not in options]
-    if len(places) != number or unknown:
-        wrong = f"{unknown[0]}=: no such option" if unknown else f"{number} places are needed, not {len(places)}"
-        raise UserError(f"{wrong}; usage: python -m srbench {usage}")
-    return places, options | given

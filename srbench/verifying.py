@@ -4,7 +4,6 @@ Of every run it looks at the means in result.json, the config's hash, the weight
 sample of the scores, which are computed again from the stored SR and HR under the protocol on record.
 """
 
-import csv
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -16,21 +15,16 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
-from PIL import Image
-from yaml import YAMLError
 
 from srbench import checkpoints, results
-from srbench.data.images import read_image
+from srbench.data.images import image_size, read_image
+from srbench.data.pairs import ImagePair, sizes_fit
 from srbench.errors import UserError
-from srbench.plan import PlannedRun, build_on_meta
+from srbench.plan import build_on_meta
 from srbench.progress import Listener
-from srbench.weights import load_weights
+from srbench.stored_runs import Row, load, open_run, pairs_of, read_rows, sr_file, weights_file
 
 if TYPE_CHECKING:  # torch is imported when there is something to compute
-    from torch import nn
-
-    from srbench.data.pairs import ImagePair
     from srbench.metrics.fidelity import Protocol
     from srbench.scoring import Scorer
 
@@ -38,8 +32,6 @@ SEED = 0  # of the choice of images
 TOLERANCE = 1e-6  # scores.csv has nine digits
 OF_NETWORKS = 1e-4  # LPIPS and PI: networks in float32, whose last digits depend on threads and processor
 MOST_NAMED = 5
-
-Row = dict[str, str]  # of scores.csv, without its empty cells
 
 
 @dataclass
@@ -65,8 +57,9 @@ class Finding:
         return "\n".join([head, *(f"         {line}" for line in lines)])
 
 
-def verify(study_dir: Path, sample: int | None, tell: Listener) -> list[Finding]:
+def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path | None = None) -> list[Finding]:
     """What comes out for each run of the study, in its order, with up to `sample` images per data set (None: all).
+    `data_root`: where the data lie now, None: where the runs found them.
 
     Raises UserError where `study_dir` is no study.
     """
@@ -78,7 +71,7 @@ def verify(study_dir: Path, sample: int | None, tell: Listener) -> list[Finding]
             finding.unknown.append(f"{status}: {error}")
             continue
         try:
-            jobs.append(_Job(finding, study_dir / finding.run, sample))
+            jobs.append(_Job(finding, study_dir / finding.run, sample, data_root))
         except UserError as reason:
             finding.unknown.append(str(reason))
     total, done = sum(len(job.chosen) for job in jobs), 0
@@ -105,8 +98,8 @@ def summary(findings: list[Finding], sample: int | None) -> str:
 class _Job:
     """What there is to look at of one done run; adds to its `finding`. UserError where a file of it is missing."""
 
-    def __init__(self, finding: Finding, folder: Path, sample: int | None) -> None:
-        self.finding, self.folder = finding, folder
+    def __init__(self, finding: Finding, folder: Path, sample: int | None, data_root: Path | None) -> None:
+        self.finding, self.folder, self.data_root = finding, folder, data_root
         self.planned, self.record = open_run(folder)
         self.rows = read_rows(folder)
         self.kept = self._kept()
@@ -122,7 +115,7 @@ class _Job:
         for dataset, images in self.kept.items():
             reasons = defaultdict[str, list[str]](list)
             try:
-                pairs = pairs_of(self.planned, dataset)
+                pairs = pairs_of(self.planned, dataset, self.data_root)
             except UserError as reason:
                 reasons[str(reason)], pairs = list(images), None
             for image, row in images.items():
@@ -179,21 +172,21 @@ class _Job:
         except UserError as reason:
             self.finding.differs.append(f"weights: {reason}")
 
-    def _check_image(self, row: Row, pairs: "dict[str, ImagePair]") -> None:
+    def _check_image(self, row: Row, pairs: dict[str, ImagePair]) -> None:
         """Raises UserError for an image that cannot be verified."""
         if not sr_file(self.folder, row).is_file():
             raise UserError("the SR image is missing")
         if row["image"] not in pairs:
             raise UserError("the HR image is missing")
         pair = pairs[row["image"]]
-        sr, hr = _size(sr_file(self.folder, row)), _size(pair.hr_file)
-        if not (0 <= hr[0] - sr[0] < pair.scale and 0 <= hr[1] - sr[1] < pair.scale):
-            sizes = f"SR is {sr[0]}×{sr[1]}, HR {hr[0]}×{hr[1]} ({pair.hr_file})"
+        sr, hr = image_size(sr_file(self.folder, row)), image_size(pair.hr_file)
+        if not sizes_fit(hr, sr, pair.scale):
+            sizes = f"SR is {sr[1]}×{sr[0]}, HR {hr[1]}×{hr[0]} ({pair.hr_file})"
             self.finding.differs.append(f"{row['dataset']} {row['image']}: {sizes}")
         elif (row["dataset"], row["image"]) in self.chosen:
             self._recompute(row, pair)
 
-    def _recompute(self, row: Row, pair: "ImagePair") -> None:
+    def _recompute(self, row: Row, pair: ImagePair) -> None:
         from srbench.metrics.fidelity import Protocol
 
         stored = _numbers(row)
@@ -209,74 +202,6 @@ class _Job:
         ]
         self.finding.scores += len(found)
         self.finding.images += bool(found)
-
-
-def open_run(folder: Path) -> tuple[PlannedRun, dict[str, Any]]:
-    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read."""
-    record = results.read_record(folder)
-    if record is None:
-        raise UserError(f"{folder / 'result.json'}: cannot be read")
-    try:
-        config = OmegaConf.load(folder / "config.yaml")
-    except (OSError, YAMLError) as error:
-        raise UserError(f"{folder / 'config.yaml'}: cannot be read: {str(error).splitlines()[0]}") from error
-    assert isinstance(config, DictConfig)
-    return PlannedRun(record["model"], record["overrides"], config, record["memberships"]), record
-
-
-def read_rows(folder: Path) -> list[Row]:
-    """scores.csv, in its order. Raises UserError where there is none, or none with a data set and an image a line."""
-    path = folder / "scores.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{key: text for key, text in row.items() if key and text} for row in csv.DictReader(file)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    if not all({"dataset", "image", "protocol"} <= set(row) for row in rows):
-        raise UserError(f"{path}: cannot be read: a line lacks its data set, image or protocol")
-    return rows
-
-
-def sr_file(folder: Path, row: Row) -> Path:
-    """Where a run keeps the SR image of a row of its scores.csv."""
-    return folder / "images" / row["dataset"] / f"{row['image']}.png"
-
-
-def pairs_of(planned: PlannedRun, dataset: str) -> "dict[str, ImagePair]":
-    """The pairs of one of the run's data sets, by the image's name. Raises UserError where the set is not there."""
-    from srbench.preflight import datasets
-
-    config = planned.config.copy()
-    config.eval.datasets = [dataset]
-    found = datasets(PlannedRun(planned.name, planned.overrides, config))
-    return {pair.name: pair for pair in found[dataset]}
-
-
-def weights_file(planned: PlannedRun, folder: Path) -> Path | None:
-    """What holds a run's weights: its own file, or else its checkpoint. None: it has neither, and was not trained.
-
-    Raises UserError where the file is gone; nothing is downloaded.
-    """
-    own, config = folder / "weights.safetensors", planned.config
-    if own.is_file():
-        return own
-    if config.budget.steps:
-        raise UserError(f"{own}: no such file")
-    if not config.checkpoint:
-        return None
-    path = checkpoints.at_hand(config.checkpoint, config.weights_dir, config.scale)
-    if path is None:
-        raise UserError(f"checkpoint={config.checkpoint}: not downloaded")
-    return path
-
-
-def load(planned: PlannedRun, folder: Path, model: "nn.Module", path: Path) -> None:
-    """Copies the weights in `path` (of `weights_file`) into the run's model; only asks whether they fit where that is
-    on the meta device. Raises UserError for other weights."""
-    if path.parent == folder:
-        load_weights(model, path)
-    else:
-        checkpoints.load(model, planned.config.checkpoint, path, planned.config.scale)
 
 
 @cache
@@ -324,12 +249,3 @@ def _number(text: str) -> float:
 def _agree(metric: str, stored: float, found: float) -> bool:
     tolerance = OF_NETWORKS if metric.startswith(("lpips", "pi")) else TOLERANCE
     return abs(stored - found) <= tolerance if inf not in (stored, found) else stored == found
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height, without a look at the pixels. Raises UserError for a file that is no image."""
-    try:
-        with Image.open(path) as file:
-            return file.size
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path}: cannot be read as an image") from error

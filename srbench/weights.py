@@ -19,16 +19,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_weights(model: "nn.Module", path: Path, key: str | None = None) -> None:
-    """Copies the weights of a file into `model`, strictly: under our names, or under the authors' as the model's
-    `from_published` maps them. `key`: as in `read_weights`.
+def load_weights(model: "nn.Module", path: Path) -> None:
+    """Copies the weights of a file into `model`, as `put_weights`. UserError for one that `read_weights` refuses."""
+    put_weights(model, read_weights(path), path)
 
-    Raises UserError for a file that `read_weights` refuses, for weights that are not finite, and for those of another
-    network: the line names the missing, the unexpected and the wrongly shaped keys.
+
+def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path) -> None:
+    """Copies `weights` into `model`, strictly: under our names, or under the authors' as the model's `from_published`
+    maps them.
+
+    Raises UserError, naming `path`, for weights that are not finite, and for those of another network: the line names
+    the missing, the unexpected and the wrongly shaped keys.
     """
-    weights, own = read_weights(path, key), model.state_dict()
+    own = model.state_dict()
     if weights.keys() != own.keys() and hasattr(model, "from_published"):
-        weights = _mapped(model, weights, path)
+        weights = _mapped(model, weights)
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shapes = [
         f"{key} is {_shape(weights[key])}, not {_shape(own[key])}"
@@ -104,7 +109,7 @@ def digest(weights: "Mapping[str, Tensor]") -> str:
     return content.hexdigest()
 
 
-def _mapped(model: "nn.Module", weights: "dict[str, Tensor]", path: Path) -> "dict[str, Tensor]":
+def _mapped(model: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
     try:
         mapped: dict[str, Tensor] = model.from_published(weights)  # type: ignore[operator]
     except (KeyError, ValueError):

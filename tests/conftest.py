@@ -1,4 +1,4 @@
-"""Where the reference data lie, and how a parity file is read."""
+"""Where the reference data lie, how a parity file is read, and a run from the words of its command."""
 
 import json
 import os
@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+
+from srbench.plan import PlannedRun
+from srbench.presets import compose_run
 
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -58,6 +61,12 @@ def parity(shared: Path) -> Callable[[str], Parity]:
 def assert_matches(output: Tensor, reference: Tensor) -> None:
     """Max abs error ≤ 1e-5 × max|reference|, the tolerance of the parity files."""
     torch.testing.assert_close(output, reference, rtol=0, atol=1e-5 * reference.abs().max().item())
+
+
+@pytest.fixture
+def plan() -> Callable[..., PlannedRun]:
+    """plan("model=carn", "scale=4"): the run that these words of a command line describe."""
+    return lambda *words: compose_run([*words])
 
 
 @pytest.fixture(autouse=True)

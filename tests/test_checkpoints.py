@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from srbench import checkpoints
-from srbench.checkpoints import at_hand, catalogue, fetch, identity, load, named, weights_folders
+from srbench.checkpoints import at_hand, bring, catalogue, fetch, identity, load, named, weights_folders
 from srbench.errors import UserError
 from srbench.weights import digest, read_weights
 from tests.http_server import Page, serve
@@ -75,10 +75,10 @@ def test_published_weights_are_downloaded_once_and_checked(tmp_path, published):
     model, server = published
     other = nn.Conv2d(3, 3, 1)
     assert at_hand("tiny", str(tmp_path / "w"), 2) is None
-    path = fetch("tiny", str(tmp_path / "w"), 2, lambda *_: None)
-    load(other, "tiny", path, 2)
+    bring(other, "tiny", str(tmp_path / "w"), 2, lambda *_: None)
     assert torch.equal(other.weight, model.weight)
     asked = len(server.log)
+    path = at_hand("tiny", str(tmp_path / "w"), 2)
     assert fetch("tiny", str(tmp_path / "w"), 2, lambda *_: None) == path
     assert len(server.log) == asked
 

@@ -98,10 +98,12 @@ def test_a_file_that_is_there_costs_no_connection(server, tmp_path, digest):
     assert names(tmp_path) == ["a"]
 
 
-def test_a_file_that_is_there_waits_for_nobody(tmp_path):
+def test_a_file_that_is_there_waits_for_nobody(server, tmp_path):
     (tmp_path / "a").write_bytes(BODY)
-    with FileLock(tmp_path / "a.lock"):
-        download("http://localhost/a", tmp_path / "a", DIGEST, Heard().stop_at(0))
+    with FileLock(tmp_path / "a.lock"):  # whoever waits for it tells so
+        download(server.address("/a"), tmp_path / "a", DIGEST, lambda *heard: pytest.fail(f"tells {heard}"))
+    assert server.log == []
+    assert (tmp_path / "a").read_bytes() == BODY
 
 
 def test_a_wrong_file_that_is_there_stays_and_is_named(server, tmp_path):

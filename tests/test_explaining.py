@@ -11,27 +11,19 @@ from omegaconf import OmegaConf
 from skimage.metrics import structural_similarity
 from torch import nn
 
+from srbench.comparing import Comparison, compare, planes
+from srbench.conventions import CONVENTIONS, LR_BY
 from srbench.data.chains import parse_degradation
 from srbench.data.folders import benchmark
 from srbench.data.images import read_image, write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.resizers import CANDIDATES
 from srbench.errors import UserError
-from srbench.explaining import (
-    CONVENTIONS,
-    LR_BY,
-    MARK,
-    Comparison,
-    Network,
-    as_markdown,
-    as_text,
-    compare,
-    explain,
-    planes,
-    write,
-)
+from srbench.explaining import as_text, explain, write
 from srbench.metrics.fidelity import Protocol
 from srbench.models.carn import CARN
+from srbench.reports.explained import MARK, as_markdown
+from srbench.reports.page import write_report
 from srbench.scoring import make_scorer
 from srbench.tiling import Inference, SuperResolver
 from srbench.weights import load_weights
@@ -117,7 +109,7 @@ def test_bicubic_on_set5_gives_every_number_that_is_quoted(shared, tmp_path):
 def test_carn_m_on_set5_gives_its_measured_columns(shared):
     model = CARN(scale=4, scales=[2, 3, 4], unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
     load_weights(model, shared / "reference/checkpoints/carn_m.safetensors")
-    network = Network(model, "cpu", Inference())
+    network = SuperResolver(model.eval(), "cpu", Inference()).unrounded
     columns = {
         "the run's protocol": (31.8847, 0.8910),
         "rounded luma, border = scale": (31.87, 0.8899),
@@ -156,12 +148,13 @@ def test_a_network_is_run_as_it_was(inference):
     model = Enlarged()
     model.register_parameter("weight", nn.Parameter(torch.zeros(1)))
     lr = np.random.default_rng(0).integers(0, 256, (120, 130, 3), np.uint8)
-    raw = Network(model, "cpu", inference)(lr)
-    np.testing.assert_array_equal(np.rint(raw), SuperResolver(model, "cpu", inference)(lr))
+    resolver = SuperResolver(model, "cpu", inference)
+    raw = resolver.unrounded(lr)
+    np.testing.assert_array_equal(np.rint(raw), resolver(lr))
     assert raw.max() == 255
     assert (raw % 1 > 0.1).any()
     degraded = lr.astype(np.float32)
-    np.testing.assert_array_equal(Network(model, "cpu", inference)(degraded), raw)
+    np.testing.assert_array_equal(resolver.unrounded(degraded), raw)
     np.testing.assert_array_equal(degraded, lr)
 
 
@@ -317,7 +310,7 @@ def test_a_readers_number_is_found_or_its_nearest_named(study):
         "  RGB, mean error: 16.532 (off val)",
     ]
     assert "no convention comes within 0.02 dB of 50; the nearest:" in as_text(explained, 50)
-    assert MARK not in as_markdown(explained)
+    assert MARK not in as_markdown("study", explained.table, explained.notes, "srbench")
 
 
 def test_the_report_folder_gets_both_files(study, tmp_path):
@@ -337,3 +330,25 @@ def test_what_is_not_there_is_named(study):
         explain(study, "of", "", silent)
     with pytest.raises(UserError, match=r"dataset=set5: no SR images in .*; there are those of val"):
         explain(study, "", "set5", silent)
+
+
+def test_a_report_that_is_there_shows_it_at_once_and_none_is_made(study, tmp_path):
+    explained = explain(study, "", "", silent)
+    folder = write(explained, tmp_path / "reports")
+    assert sorted(path.name for path in folder.iterdir()) == ["explain.csv", "explain.md"]
+    assert "- made by: python 3." in (folder / "explain.md").read_text()
+    (folder / "explain.csv").unlink()
+    write_report(study, tmp_path / "reports")
+    write(explained, tmp_path / "reports")
+    assert "| the run's protocol, mean error | 16.532 |" in (folder / "table.md").read_text()
+
+
+def test_data_that_moved_are_found_where_they_are_said_to_be(study, tmp_path):
+    config = OmegaConf.load(study / "off/config.yaml")
+    config.data_root = str(tmp_path / "hr")
+    OmegaConf.save(config, study / "off/config.yaml")
+    before = explain(study, "", "", silent).table
+    (tmp_path / "hr").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="no such folder; data_root=DIR says where data have moved to"):
+        explain(study, "", "", silent)
+    assert explain(study, "", "", silent, tmp_path / "moved").table.equals(before)

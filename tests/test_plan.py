@@ -1,26 +1,11 @@
 """Identity: what changes the hash of a run, and what does not."""
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from srbench.errors import UserError
-from srbench.locations import PLUGINS, conf_folder
+from srbench.locations import default_places
 from srbench.mistakes import explain
-from srbench.plan import build_on_meta, planned, reference_overrides, scales_that_build
-
-
-@pytest.fixture
-def plan(monkeypatch):
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-
-        def make(*overrides):
-            config = compose("config", [*overrides], return_hydra_config=True)
-            return planned(config, config.hydra)
-
-        yield make
-    GlobalHydra.instance().clear()
+from srbench.plan import build_on_meta, reference_overrides, scales_that_build
 
 
 @pytest.mark.parametrize(
@@ -136,3 +121,14 @@ def test_a_constructor_that_says_what_is_wrong_is_told_once(plan):
 def test_a_protocol_is_more_than_its_name(plan):
     assert plan("protocol=y").protocol == {"name": "y", "channels": "luma", "border": "scale"}
     assert plan("protocol=y", "protocol.border=0").protocol["border"] == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "weights"), [(None, None), ("~/data", "/a:/b")], ids=["by default", "by the environment"]
+)
+def test_data_and_weights_of_the_verbs_lie_where_those_of_a_run_do(data, weights, plan, monkeypatch):
+    for name, value in (("SRBENCH_DATA", data), ("SRBENCH_WEIGHTS", weights)):
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    places = {"data_root": data or "data", "weights_dir": weights or "~/.cache/srbench/weights"}
+    config = plan().config
+    assert default_places() == places == {key: config[key] for key in places}

@@ -21,7 +21,9 @@ RECORD = {
     "overrides": ["model=carn"],
     "memberships": [],
     "protocol": {"name": "y", "channels": "luma", "border": 4},
-    "versions": {"srbench": "0.1.0"},
+    "versions": {"python": "3.11.7", "srbench": "0.1.0", "torch": "2.8.0"},
+    "git": "0a1b2c3d4e5f+changes",
+    "checksums": {"set5": {"hr": "5eeecb039e98", "lr": "4355cdb7bcc0"}},
     "train": {"steps": 3000, "final_loss": 0.02},
     "cost": {"params": 412000, "params_dead": 96, "flops_720p": 223_100_000_000},
     "latency": [
@@ -142,6 +144,8 @@ def test_a_record_becomes_flat_columns(tmp_path):
     assert (row.protocol, row.srbench, row.resizer) == ("y (luma, border 4)", "0.1.0", "file, matlab-symmetric")
     assert row.evaluated_on == {"set5": "2 images (LR: file)", "b100": "1 images (LR: matlab-symmetric)"}
     assert row.missing == {"lpips": "no backbone"}
+    assert (row.versions, row.git) == ("python 3.11.7, torch 2.8.0", "0a1b2c3d4e5f+changes")
+    assert row.checksums == RECORD["checksums"]
     assert pd.isna(row.flops_256)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from srbench.data.images import SUFFIXES, read_image
 from srbench.errors import UserError
-from srbench.locations import conf_folder
+from srbench.locations import conf_folder, default_places
 from srbench.suggest import did_you_mean
 
 
@@ -125,7 +125,8 @@ def get_command(name: str, data_root: Path) -> str:
     """`; get it with: …`, which a message about a missing set ends with; empty where the catalogue has no such set."""
     if name.lower() not in catalogue():
         return ""
-    elsewhere = "" if data_root == Path(os.environ.get("SRBENCH_DATA", "data")) else f" data_root={data_root}"
+    usual = Path(default_places()["data_root"]).expanduser()
+    elsewhere = "" if data_root == usual else f" data_root={data_root}"
     return f"; get it with: python -m srbench data get {name.lower()}{elsewhere}"
 
 

@@ -1,6 +1,5 @@
 """The verb `data check`: what is there of a data set, what is wrong with it, and which resizer made its LR images."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from srbench.data.layouts import ImageSet, locate
 from srbench.data.resizers import Verdict, distances, recognise
 from srbench.data.workers import each_in_threads
 from srbench.errors import UserError
+from srbench.locations import default_places
 
 USAGE = "usage: python -m srbench data check NAME|FOLDER ... [data_root=data]"
 
@@ -71,7 +71,7 @@ def _parsed(words: list[str]) -> tuple[list[str], Path]:
     unknown = [word for word in options if not word.startswith("data_root=")]
     if unknown or not names:
         raise UserError(f"data check: {f'{unknown[0]}: no such option' if unknown else 'which set?'} {USAGE}")
-    data_root = options[-1].partition("=")[2] if options else os.environ.get("SRBENCH_DATA", "data")
+    data_root = options[-1].partition("=")[2] if options else default_places()["data_root"]
     return names, Path(data_root).expanduser()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from srbench.data.catalog import Folder, catalogue, pixel_digest
 from srbench.data.layouts import ImageSet
-from srbench.data.pairs import RESIZER
+from srbench.data.pairs import RESIZER, sizes_fit
 from srbench.data.resizers import CANDIDATES, MEANING, Distance, Distances, Verdict, recognise
 
 MOST_NAMED = 5
@@ -35,7 +35,7 @@ def fits(look: Look, scale: int | None) -> bool:
     """Whether HR exceeds LR × scale by less than the scale; also where one of them is missing."""
     if look.hr is None or look.lr is None or scale is None:
         return True
-    return all(0 <= long - short * scale < scale for long, short in zip(look.hr, look.lr, strict=True))
+    return sizes_fit(look.hr, (look.lr[0] * scale, look.lr[1] * scale), scale)
 
 
 def summary(images: ImageSet, seen: Looks, verdict: Verdict | None) -> str:

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 
+from srbench.data.catalog import pixel_digest
 from srbench.data.chains import Degradation
-from srbench.data.images import read_image, write_image
+from srbench.data.images import read_image, replace_image
 from srbench.data.resize import imresize
 from srbench.errors import UserError
 
@@ -58,12 +60,30 @@ class ImagePair:
             return shrink(hr, self.scale), hr
         lr = read_image(self.lr_file)
         height, width = lr.shape[0] * self.scale, lr.shape[1] * self.scale
-        if not (0 <= hr.shape[0] - height < self.scale and 0 <= hr.shape[1] - width < self.scale):
+        if not sizes_fit(hr.shape, (height, width), self.scale):
             raise UserError(
                 f"{self.lr_file}: {lr.shape[1]}×{lr.shape[0]} is not 1/{self.scale} of "
                 f"{self.hr_file.name}, {hr.shape[1]}×{hr.shape[0]}"
             )
         return lr, np.ascontiguousarray(hr[:height, :width])
+
+
+def checksums(pairs: Sequence[ImagePair]) -> dict[str, str]:
+    """The `pixel_digest` of a data set's HR files, as `hr`, and as `lr` of the LR files that are used, if any.
+
+    UserError for a file that cannot be read.
+    """
+    lr_files = [pair.lr_file for pair in pairs if not (pair.degradation and pair.degradation.shrinks)]
+    files = {"hr": [pair.hr_file for pair in pairs], "lr": [file for file in lr_files if file]}
+    return {part: pixel_digest(found) for part, found in files.items() if found}
+
+
+def sizes_fit(hr: tuple[int, ...], sr: tuple[int, ...], scale: int) -> bool:
+    """Whether HR is as large as SR, `scale` times its LR, or exceeds it in height and width by less than `scale`.
+
+    Both begin with height and width, as an image's shape does.
+    """
+    return all(0 <= long - short < scale for long, short in zip(hr[:2], sr[:2], strict=True))
 
 
 def crop_to_multiple(hr: np.ndarray, scale: int, file: Path) -> np.ndarray:
@@ -92,10 +112,6 @@ def _cache() -> Path:
 
 
 def _keep(path: Path, image: np.ndarray) -> None:
-    partial = path.with_name(f".{uuid4().hex}.png")
-    try:
+    with suppress(OSError):  # the cache only saves time: a full or read-only disk must not stop an evaluation
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(partial, image)
-        partial.replace(path)
-    except OSError:  # the cache only saves time: a full or read-only disk must not stop an evaluation
-        partial.unlink(missing_ok=True)
+        replace_image(path, image)

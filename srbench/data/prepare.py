@@ -1,6 +1,5 @@
 """The verb `data prepare`: what takes long to make from HR images, made once, by many processes."""
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from srbench.data.making import Group, Request, make_cache, make_classsr, make_l
 from srbench.data.resize import Edge
 from srbench.data.sub_images import Grid
 from srbench.errors import UserError
+from srbench.locations import default_places
 from srbench.progress import Listener
 
 USAGE = """usage: python -m srbench data prepare NAME|FOLDER [scale=2,3,4] [edge=symmetric|replicate] [out=DIR]
@@ -52,7 +52,7 @@ def prepare(words: list[str]) -> None:
     name, given, model = _parsed(words)
     make = _maker(given, model)
     given = OPTIONS | given
-    data_root = Path(given["data_root"] or os.environ.get("SRBENCH_DATA", "data")).expanduser()
+    data_root = Path(given["data_root"] or default_places()["data_root"]).expanduser()
     groups: dict[tuple[Path, str], Group] = {}
     for images in locate(name, data_root):
         groups.setdefault((images.folder, images.name), []).append(images)

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from srbench.errors import UserError
-from srbench.locations import conf_folder
+from srbench.locations import default_places
 from srbench.suggest import did_you_mean
-from srbench.verbs import _parsed
+from srbench.words import parsed
 
 USAGE = """usage: python -m srbench data list [--markdown] [data_root=DIR] [weights_dir=DIR]
        python -m srbench data get NAME [data_root=DIR] [weights_dir=DIR]
@@ -32,14 +30,14 @@ def _list(words: list[str]) -> None:
     if words == ["--markdown"]:
         print(markdown(), end="")
         return
-    _, options = _parsed("data list [--markdown] [data_root=DIR] [weights_dir=DIR]", words, 0, _places())
+    _, options = parsed("data list [--markdown] [data_root=DIR] [weights_dir=DIR]", words, 0, default_places())
     print(table(Path(options["data_root"]).expanduser(), options["weights_dir"]))
 
 
 def _get(words: list[str]) -> None:
     from srbench.data.fetching import get
 
-    (name,), options = _parsed("data get NAME [data_root=DIR] [weights_dir=DIR]", words, 1, _places())
+    (name,), options = parsed("data get NAME [data_root=DIR] [weights_dir=DIR]", words, 1, default_places())
     get(name, Path(options["data_root"]).expanduser(), options["weights_dir"])
 
 
@@ -53,9 +51,3 @@ def _prepare(words: list[str]) -> None:
     from srbench.data.prepare import prepare
 
     prepare(words)
-
-
-def _places() -> dict[str, str]:
-    """Where data and weights lie unless the command says otherwise: as in a run, by conf/config.yaml."""
-    config = OmegaConf.load(conf_folder() / "config.yaml")
-    return {key: str(OmegaConf.select(config, key)) for key in ("data_root", "weights_dir")}

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -105,8 +105,9 @@ class LPIPS:
         """The weighted squared difference at each pixel of each layer, (N, h, w): equation 1 before its means."""
         from lpips import normalize_tensor
 
-        ours, theirs = (self._net.net(self._net.scaling_layer(_to_tensor(images))) for images in (sr, hr))
-        for linear, x, y in zip(self._net.lins, ours, theirs, strict=True):
+        net: Any = self._net
+        ours, theirs = (net.net(net.scaling_layer(_to_tensor(images))) for images in (sr, hr))
+        for linear, x, y in zip(net.lins, ours, theirs, strict=True):
             yield linear((normalize_tensor(x) - normalize_tensor(y)).square_())[:, 0]
 
 

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
-
-
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class ResidualBlock(nn.Module):

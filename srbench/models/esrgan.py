@@ -9,7 +9,8 @@ PyTorch's default.
 
 from torch import nn
 
-from srbench.models.layers.residual_dense import ResidualDenseGenerator, conv3x3
+from srbench.models.layers.conv3x3 import conv3x3
+from srbench.models.layers.residual_dense import ResidualDenseGenerator
 
 
 class ESRGAN(ResidualDenseGenerator):

@@ -8,13 +8,10 @@ count among the 15,592,379 parameters at ×4. Initialisation: as `start_small`, 
 from torch import Tensor, nn
 
 from srbench.models.layers.classsr_names import from_classsr
+from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
-
-
-def conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class ChannelAttention(nn.Module):
@@ -71,16 +68,16 @@ class RCAN(nn.Module):
         self.scale, self.rgb_range = scale, rgb_range
 
         def block() -> Residual:
-            first, second = conv(width, width), conv(width, width)
+            first, second = conv3x3(width, width), conv3x3(width, width)
             return Residual(first, nn.ReLU(inplace=True), second, ChannelAttention(width, reduction))
 
         def group() -> Residual:
-            return Residual(*(block() for _ in range(blocks)), conv(width, width))
+            return Residual(*(block() for _ in range(blocks)), conv3x3(width, width))
 
         self.sub_mean = MeanShift(-1, rgb_range, trainable=True)
-        self.head = nn.Sequential(conv(3, width))
-        self.body = nn.Sequential(*(group() for _ in range(groups)), conv(width, width))
-        self.tail = nn.Sequential(upsampler(width, scale), conv(width, 3))
+        self.head = nn.Sequential(conv3x3(3, width))
+        self.body = nn.Sequential(*(group() for _ in range(groups)), conv3x3(width, width))
+        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
         self.add_mean = MeanShift(1, rgb_range, trainable=True)
         start_small(self.head, self.body, self.tail)
 

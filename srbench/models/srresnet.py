@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.models.layers.checks import check_choice
+from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
 
 
@@ -19,8 +20,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = conv3x3(width, width)
+        self.conv2 = conv3x3(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(F.relu(self.conv1(x), inplace=True)).add_(x)
@@ -36,12 +37,12 @@ class SRResNet(nn.Module):
             raise ValueError(f"width and blocks must be 1 or more; they are {width} and {blocks}.")
         self.scale = scale
         self.factor = 3 if scale == 3 else 2  # of each pixel shuffle
-        self.conv_first = nn.Conv2d(3, width, 3, padding=1)
+        self.conv_first = conv3x3(3, width)
         self.recon_trunk = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.upconv1 = nn.Conv2d(width, self.factor**2 * width, 3, padding=1)
-        self.upconv2 = nn.Conv2d(width, 4 * width, 3, padding=1) if scale == 4 else None
-        self.HRconv = nn.Conv2d(width, width, 3, padding=1)
-        self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
+        self.upconv1 = conv3x3(width, self.factor**2 * width)
+        self.upconv2 = conv3x3(width, 4 * width) if scale == 4 else None
+        self.HRconv = conv3x3(width, width)
+        self.conv_last = conv3x3(width, 3)
         start_small(self)
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pandas import DataFrame
 
 from srbench.reports import published
-from srbench.reports.tables import Cell, Section, header, sections
+from srbench.reports.provenance import header
+from srbench.reports.tables import Cell, Section, sections
 from srbench.results import Study
 
 WORDS = ("model", "variant", "network", "dataset", "verdict")  # columns of words stand to the left

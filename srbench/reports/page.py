@@ -1,5 +1,6 @@
 """A study's report, computed from its runs and written to `<reports_dir>/<study>/`; and its summary for a terminal."""
 
+import csv
 from io import BytesIO
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from srbench.reports import published
+from srbench.reports import explained, published
 from srbench.reports.comparison import METRICS, PARTS, comparison, memberships, refusals
 from srbench.reports.curves import figure
 from srbench.reports.markup import WORDS, to_latex, to_markdown
@@ -16,14 +17,15 @@ from srbench.results import Study, read_losses, read_study, write_file
 
 
 def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:
-    """The folder of the report, with table.csv, .md and .tex, and where losses were logged curves.png and .svg.
+    """The folder of the report, with table.csv, .md and .tex, and where losses were logged curves.png and .svg. What
+    `explain` has left there is shown in table.md.
 
     `ntire`: the model to compare with in a column of NTIRE's ranking score. Equal runs give equal bytes. UserError
     where `study_dir` is no study, or `ntire` none of its models.
     """
     study = read_study(study_dir)
-    files = _files(study, ntire)
     folder = reports_dir / study.plan["study"]
+    files = _files(study, ntire, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         if content is None:
@@ -33,9 +35,17 @@ def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -
     return folder
 
 
-def _files(study: Study, ntire: str | None) -> dict[str, bytes | None]:
+def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
+    """Writes a report that is there once more, with the same `ntire`. Raises UserError as `write_report`."""
+    with (reports_dir / read_study(study_dir).plan["study"] / "table.csv").open(newline="", encoding="utf-8") as file:
+        first = next(csv.DictReader(file), {})
+    write_report(study_dir, reports_dir, first.get("ntire_baseline"))
+
+
+def _files(study: Study, ntire: str | None, folder: Path) -> dict[str, bytes | None]:
     table, losses = comparison(study, ntire), read_losses(study)
-    texts = {"csv": table.to_csv(index=False), "md": to_markdown(table, study), "tex": to_latex(table, study)}
+    markdown = to_markdown(table, study) + explained.section(study, folder / "explain.csv")
+    texts = {"csv": table.to_csv(index=False), "md": markdown, "tex": to_latex(table, study)}
     tables: dict[str, bytes | None] = {f"table.{form}": text.encode() for form, text in texts.items()}
     beside = published.published(study)
     tables["published.csv"] = None if beside.empty else beside.to_csv(index=False).encode()

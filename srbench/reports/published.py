@@ -11,6 +11,8 @@ from srbench.results import Study
 
 LIMITS = (0.01, 0.05)  # dB
 NOTHING = "nothing published"
+INCOMPARABLE = "not comparable"
+RESIZERS = {"file", "matlab-symmetric"}  # what conf/published.yaml holds was measured on
 TITLES = {
     "network": "Network",
     "scale": "Scale",
@@ -29,7 +31,7 @@ def published(study: Study) -> DataFrame:
     """One row a published score with its measured one, and one where nothing is published; empty for other studies.
 
     `difference`: measured minus published PSNR in dB. `verdict`: within 0.01 dB, within 0.05 dB, beyond, or that
-    nothing is published.
+    nothing is published, or that the run has another protocol, or LR made otherwise, than what is published.
     """
     rows = []
     for run in study.runs[study.runs.status == "done"].to_dict("records"):
@@ -56,9 +58,11 @@ def _rows(run: dict[Hashable, Any], entry: dict[str, Any]) -> list[dict[str, Any
 
 def _row(run: dict[Hashable, Any], entry: dict[str, Any], dataset: str, scores: dict[str, float]) -> dict[str, Any]:
     measured, theirs = run[f"{dataset}.psnr"], scores.get("psnr")
-    difference = None if theirs is None else round(measured - theirs, 4)
-    verdict = NOTHING if difference is None else _verdict(abs(difference))
+    differs = theirs is not None and _other_conditions(run)
+    difference = None if theirs is None or differs else round(measured - theirs, 4)
+    verdict = INCOMPARABLE if differs else NOTHING if difference is None else _verdict(abs(difference))
     known = entry.get("reason", {})
+    known = known.get(dataset, known.get("any", "")) if difference and abs(difference) > LIMITS[0] else ""
     return {
         "network": entry["network"],
         "scale": run["scale"],
@@ -69,11 +73,19 @@ def _row(run: dict[Hashable, Any], entry: dict[str, Any], dataset: str, scores: 
         "measured_ssim": run.get(f"{dataset}.ssim"),
         "difference": difference,
         "verdict": verdict,
-        "reason": known.get(dataset, known.get("any", "")) if difference and abs(difference) > LIMITS[0] else "",
+        "reason": differs or known,
         "source": entry["source"],
         "protocol": run["protocol"],
         "resizer": run["resizer"],
     }
+
+
+def _other_conditions(run: dict[Hashable, Any]) -> str:
+    """Why the run's scores are no measurement of what was published; "" where they are."""
+    if "luma" not in run["protocol"]:
+        return f"published under luma, measured under {run['protocol']}"
+    degraded = [] if pd.isna(run["resizer"]) else sorted(set(run["resizer"].split(", ")) - RESIZERS)
+    return f"published for LR by MATLAB's bicubic, measured on {degraded[0]}" if degraded else ""
 
 
 def _verdict(difference: float) -> str:

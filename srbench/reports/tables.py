@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from srbench.reports.comparison import PARTS, differing, memberships, refusals, score_columns
-from srbench.reports.ranking import FORMULA, WEIGHTS, ntire_gaps
+from srbench.reports.ranking import WEIGHTS, ntire_gaps
 from srbench.reports.significance import LEVEL, certainty, pairs, remarks
 from srbench.results import Study
 
@@ -241,31 +241,3 @@ def _aliases(column: str) -> list[str]:
     """
     whole = column.rpartition("_")[0]
     return [column, column.rpartition(".")[2], whole, *["flops"] * (whole == "activations")]
-
-
-def header(table: DataFrame, study: Study) -> list[tuple[str, str]]:
-    """What the numbers of all tables rest on, as name and value: commands, protocol, machine, conventions."""
-    done = study.runs[study.runs.status == "done"]
-    facts = [("command", command) for command in study.plan.get("commands", [])]
-    facts += [
-        (name, _values(done[name])) for name in ("protocol", "resizer", "device", "threads", "precision", "srbench")
-    ]
-    facts.append(
-        ("params, FLOPs, activations", "trainable; one multiply-add as one; input for a 1280×720 output, or 256×256")
-    )
-    if done.latency_ms.notna().any():
-        seen = done[done.latency_ms.notna()]
-        inputs = seen[["latency_height", "latency_width"]].astype("Int64").astype(str).agg("×".join, axis=1)
-        where = f"{_values(seen.latency_device)}, threads {_values(seen.latency_threads)}"
-        facts.append(("latency", f"median, batch 1, input {_values(inputs)} (height × width), {where}"))
-    if "ntire_baseline" in table and len(table):
-        facts.append(("NTIRE score", FORMULA.format(table.ntire_baseline.iloc[0])))
-    return facts
-
-
-def _values(column: Series) -> str:
-    """The one value; several, each with the number of runs that have it; or that none is recorded."""
-    counts = column.dropna().map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)).value_counts()
-    if len(counts) < 2:
-        return next(iter(counts.index), "not recorded")
-    return ", ".join(f"{value} ({count} runs)" for value, count in sorted(counts.items()))

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from srbench import verbs
+from srbench.conventions import CONVENTIONS
 from srbench.errors import UserError
-from srbench.explaining import CONVENTIONS
 from tests.cli.conftest import TINY
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +24,12 @@ def study(srbench, monkeypatch):
     return srbench.folder / "runs/single"
 
 
-def look(study, sample=3):
+def look(study, sample=3, data_root=None):
     """What comes out for CARN's run, after a look at both."""
     steps = []
     found = {
-        finding.run.partition("-")[0]: finding for finding in verify(study, sample, lambda *step: steps.append(step))
+        finding.run.partition("-")[0]: finding
+        for finding in verify(study, sample, lambda *step: steps.append(step), data_root)
     }
     assert steps[-1][1] <= steps[-1][2]
     return found["carn"]
@@ -109,6 +111,10 @@ def test_scores_are_verified_and_what_disagrees_is_named(srbench, study, capsys)
     assert lost.unknown[-1].startswith("tiny 0, 1, 2, 3: eval.datasets=[tiny]")
     (hr.parent / "gone").rename(hr)
     (hr / "other.png").rename(hr / "3.png")
+    (srbench.folder / "data").rename(srbench.folder / "moved")
+    assert look(study, None).unknown[-1].endswith("; data_root=DIR says where data have moved to")
+    assert look(study, None, Path("moved")) == agreed
+    (srbench.folder / "moved").rename(srbench.folder / "data")
 
     change(run / "result.json", '"seed": 0', '"seed": 0, "x": 1')
     assert look(study).verdict == "agrees"

@@ -169,6 +169,8 @@ def test_the_command_that_gets_a_set_names_where_it_goes(monkeypatch):
     assert get_command("mine", Path("data")) == ""
     monkeypatch.setenv("SRBENCH_DATA", "/big")
     assert get_command("Set5", Path("/big")).endswith("data get set5")
+    monkeypatch.setenv("SRBENCH_DATA", "~/big")
+    assert get_command("Set5", Path.home() / "big").endswith("data get set5")
 
 
 def test_a_set_is_put_into_its_place_once(world, capsys):

@@ -5,15 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from srbench.data.chains import parse_degradation
 from srbench.data.images import write_image
 from srbench.data.shrinking import RESIZERS, as_uint8
 from srbench.errors import UserError
-from srbench.locations import PLUGINS, conf_folder
-from srbench.plan import PlannedRun, build_data, build_on_meta, planned, reference_overrides
+from srbench.plan import PlannedRun, build_data, build_on_meta, reference_overrides
 from srbench.preflight import check, datasets, validation_pairs
 
 HR = np.random.default_rng(0).integers(0, 256, (24, 28, 3), np.uint8)
@@ -134,19 +131,6 @@ def test_neither_order_nor_workers_change_an_image():
         many = list(pool.map(lambda name: hashlib.sha256(degraded(given, name).tobytes()).digest(), names[::-1]))
     assert many[::-1] == alone
     assert len(set(alone)) == len(names)
-
-
-@pytest.fixture
-def plan(monkeypatch):
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-
-        def make(*overrides):
-            config = compose("config", [*overrides], return_hydra_config=True)
-            return planned(config, config.hydra)
-
-        yield make
-    GlobalHydra.instance().clear()
 
 
 CHAIN = "data.degradation=[{blur: {sigma: 2}}, pil-bicubic, {noise: {sigma: 25/255}}, {jpeg: {quality: 40}}]"

@@ -12,19 +12,6 @@ from srbench.data.shrinking import RESIZERS
 from srbench.recipes.supervised import as_images
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def files(tmp_path):
-    random = np.random.default_rng(0)
-    for i in range(3):
-        write_image(tmp_path / f"{i}.png", random.integers(0, 256, (48 + i, 60, 3), np.uint8))
-    return sorted(tmp_path.glob("*.png"))
-
-
 def patches(files, given, seed=7, scales=(2,)):
     return DegradedPatches(files, scales, 4, 24, seed, parse_degradation(given))
 

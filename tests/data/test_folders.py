@@ -14,11 +14,6 @@ def make_images(folder, names, height=16, width=20):
         write_image(folder / name, random.integers(0, 256, (height, width, 3), np.uint8))
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 def test_every_tenth_file_validates(tmp_path):
     make_images(tmp_path / "hr", [f"{i:02}.png" for i in range(21)])
     folder = Folder(str(tmp_path / "hr"))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.data.images import image_files, read_image
+from srbench.data.images import image_files, read_image, replace_image
 from srbench.errors import UserError
 
 
@@ -82,3 +82,13 @@ def test_a_folder_without_images_is_named(tmp_path):
         image_files(tmp_path)
     with pytest.raises(UserError, match="no such folder"):
         image_files(tmp_path / "none")
+
+
+def test_an_image_is_replaced_whole_or_not_at_all(tmp_path, pixels):
+    replace_image(tmp_path / "a.png", pixels)
+    replace_image(tmp_path / "a.png", pixels[::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels[::-1])
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(OSError, match=r"b\.png"):
+        replace_image(tmp_path / "b.png", pixels)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from srbench.data.catalog import catalogue
 from srbench.data.chains import parse_degradation
+from srbench.data.folders import benchmark
 from srbench.data.images import write_image
-from srbench.data.pairs import ImagePair
+from srbench.data.pairs import ImagePair, checksums, shrink, sizes_fit
 from srbench.data.resize import imresize
 from srbench.data.shrinking import RESIZERS
 from srbench.errors import UserError
@@ -13,11 +15,6 @@ from srbench.errors import UserError
 RANDOM = np.random.default_rng(0)
 HR = RANDOM.integers(0, 256, (17, 21, 3), np.uint8)
 LR = RANDOM.integers(0, 256, (8, 10, 3), np.uint8)  # nobody's LR of that HR: what is read shows
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -80,3 +77,26 @@ def test_a_pair_without_degradation_is_as_it_was(pair):
 def test_an_image_smaller_than_the_scale_is_named(pair):
     with pytest.raises(UserError, match=r"a\.png: 21×17 is smaller than scale=18"):
         pair("pil-bicubic", scale=18).read()
+
+
+@pytest.mark.parametrize(
+    ("hr", "fits"),
+    [((16, 20), True), ((17, 21, 3), True), ((18, 20), False), ((16, 22), False), ((15, 20), False), ((16, 19), False)],
+)
+def test_hr_may_exceed_sr_by_less_than_the_scale(hr, fits):
+    assert sizes_fit(hr, (16, 20, 3), 2) == fits
+
+
+def test_checksums_are_the_catalogues_and_of_what_is_used(shared, pair):
+    known = {folder.path: folder.digest for folder in catalogue()["set5"].folders}
+    found = checksums(benchmark(shared / "data", "Set5", 3))
+    assert found == {"hr": known["benchmark/Set5/HR"], "lr": known["benchmark/Set5/LR_bicubic/X3"]}
+    assert list(checksums([pair(None, file=False)])) == ["hr"]
+    assert list(checksums([pair("pil-bicubic")])) == ["hr"]  # makes LR from HR: the file is not read
+    assert list(checksums([pair("blur")])) == ["hr", "lr"]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    np.testing.assert_array_equal(shrink(HR[:16, :20], 2), imresize(HR[:16, :20], 1 / 2))

@@ -7,23 +7,9 @@ from hypothesis import given, settings
 from hypothesis.strategies import integers
 
 from srbench.data.degradations import ShrinkAndJpeg
-from srbench.data.images import write_image
 from srbench.data.patches import FixedPatches, Patches, Stream, turned
 from srbench.data.resize import imresize
 from srbench.errors import UserError
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def files(tmp_path):
-    random = np.random.default_rng(0)
-    for i in range(3):
-        write_image(tmp_path / f"{i}.png", random.integers(0, 256, (40 + i, 50, 3), np.uint8))
-    return sorted(tmp_path.glob("*.png"))
 
 
 def test_a_batch_depends_on_seed_and_step_alone(files):

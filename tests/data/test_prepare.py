@@ -21,11 +21,6 @@ from srbench.errors import UserError
 from srbench.metrics.fidelity import Protocol, psnr
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture(scope="module")
 def photographs():
     """Parts of three: 74×97, 75×98 and 76×99, multiples of nothing."""

@@ -1,7 +1,5 @@
 """PSNR, SSIM, RMSE and the protocols against golden scores, a reference implementation, scikit-image and arithmetic."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -9,33 +7,13 @@ from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis.strategies import integers
 from omegaconf import OmegaConf
-from PIL import Image
 from skimage.metrics import structural_similarity
 
 from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
+from tests.metrics.conftest import CASES
 
 Y = Protocol("y", "luma")
 RGB = Protocol("rgb", "rgb")
-CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
-
-
-def read(path):
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-@pytest.fixture(scope="module")
-def golden(shared):
-    """golden("baby", 2): SR, HR cropped to a multiple of the scale, and the scores of the one against the other."""
-    folder = shared / "reference" / "metrics"
-    rows = json.loads((folder / "set5_bicubic.json").read_text())
-    scores = {(row["image"], row["scale"]): row for row in rows}
-
-    def case(image, scale):
-        sr = read(folder / f"{image}_bicubic_x{scale}.png")
-        hr = read(shared / "data" / "benchmark" / "Set5" / "HR" / f"{image}.png")
-        return sr, hr[: sr.shape[0], : sr.shape[1]], scores[image, scale]
-
-    return case
 
 
 @pytest.mark.parametrize(("image", "scale"), CASES)

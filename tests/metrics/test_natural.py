@@ -1,32 +1,16 @@
 """NIQE against golden scores, its plain form and closed forms; the perceptual index against arithmetic."""
 
-import json
 import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.stats import laplace, norm
 
 from benchmarks.metrics import niqe_block_by_block
 from srbench.data.resize import imresize
 from srbench.metrics.natural import PI, _distance, _fit, _halve, _luma, _model, niqe, perceptual_index
 from srbench.metrics.perceptual import MetricUnavailable
-
-CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
-
-
-def read(path):
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-@pytest.fixture(scope="module")
-def golden(shared):
-    """golden("baby", 2): bicubic SR and the scores of reference implementations."""
-    folder = shared / "reference" / "metrics"
-    rows = json.loads((folder / "set5_bicubic.json").read_text())
-    scores = {(row["image"], row["scale"]): row for row in rows}
-    return lambda image, scale: (read(folder / f"{image}_bicubic_x{scale}.png"), scores[image, scale])
+from tests.metrics.conftest import CASES, read
 
 
 @pytest.fixture
@@ -36,14 +20,14 @@ def photo(shared):
 
 @pytest.mark.parametrize(("image", "scale"), CASES)
 def test_set5_scores_of_basicsr(image, scale, golden):
-    sr, scores = golden(image, scale)
+    sr, _, scores = golden(image, scale)
     assert niqe(sr, scale) == pytest.approx(scores["niqe_basicsr"], abs=5e-4)
 
 
 @pytest.mark.parametrize("image", ["baby", "butterfly", "woman"])
 def test_pyiqa_differs_by_the_range_of_luma_and_the_border(image, golden):
     """On images without flat parts, where the precision of the half-size image counts for little."""
-    sr, scores = golden(image, 2)
+    sr, _, scores = golden(image, 2)
     luma = np.rint(sr @ np.array([0.299, 0.587, 0.114]))
     assert _distance(luma) == pytest.approx(scores["niqe_pyiqa"], abs=0.01)
     assert niqe(sr, 2) != pytest.approx(scores["niqe_pyiqa"], abs=0.01)

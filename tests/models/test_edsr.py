@@ -1,15 +1,11 @@
 """EDSR with what it shares (upsampler, mean shift), and nearest-neighbour interpolation."""
 
-import inspect
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from srbench.metrics.cost import complexity, dead_parameters, parameters
@@ -18,7 +14,6 @@ from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
 from srbench.models.nearest import Nearest
 
-CONF = Path(__file__).parents[2] / "conf"
 MEAN = torch.tensor([0.4488, 0.4371, 0.4040])[:, None, None]
 
 
@@ -145,12 +140,3 @@ def test_nearest_repeats_each_pixel(scale):
 def test_a_wrong_argument_is_named_with_the_right_ones(network, factors, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         network(**factors)
-
-
-@pytest.mark.parametrize("network", [EDSR, Nearest])
-def test_the_preset_repeats_the_constructor_s_defaults(network):
-    name = network.__name__
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = OmegaConf.to_container(compose(overrides=[f"+model={name.lower()}", "+scale=2"]).model, resolve=True)
-    assert config.pop("_target_") == f"srbench.models.{name.lower()}.{name}"
-    assert config == {key: parameter.default for key, parameter in inspect.signature(network).parameters.items()}

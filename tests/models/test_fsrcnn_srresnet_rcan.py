@@ -1,20 +1,16 @@
 """Costs, sizes, gradients and errors of FSRCNN, SRResNet and RCAN. Their published sizes: test_classsr.py."""
 
-import inspect
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from srbench.metrics.cost import complexity, dead_parameters
 from srbench.models.fsrcnn import FSRCNN
 from srbench.models.rcan import RCAN
 from srbench.models.srresnet import SRResNet
 
-CONFIGS = Path(__file__).parents[2] / "conf" / "model"
 SMALL = {
     FSRCNN: {"d": 3, "s": 2, "m": 2},
     SRResNet: {"width": 2, "blocks": 2},
@@ -132,12 +128,3 @@ def test_rcan_s_attention_sees_the_whole_image():
 def test_a_wrong_argument_is_named_with_the_right_ones(make, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"), torch.device("meta"):
         make()
-
-
-@pytest.mark.parametrize("network", SMALL)
-def test_the_presets_repeat_the_constructors_defaults(network):
-    name = network.__name__.lower()
-    defaults = {name: p.default for name, p in inspect.signature(network).parameters.items()}
-    config = OmegaConf.merge({"scale": 4, "model": OmegaConf.load(CONFIGS / f"{name}.yaml")})
-    model = OmegaConf.to_container(config.model, resolve=True)
-    assert model == {"_target_": f"srbench.models.{name}.{network.__name__}", **defaults}

@@ -1,14 +1,10 @@
 """Counts, costs, colours and errors of SRGAN, ESRGAN and MESRGAN as NeonSky/computer-vision-MESRGAN builds them; the
 numbers are those of its code, built and counted. Its outputs: tests/parity/test_gan_parity.py."""
 
-import inspect
 import re
-from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import nn
 
 from srbench.metrics.cost import complexity, dead_parameters, parameters
@@ -17,15 +13,10 @@ from srbench.models.layers.discriminator import Discriminator
 from srbench.models.layers.normalize import Normalize
 from srbench.models.mesrgan import MESRGAN
 from srbench.models.srgan import SRGAN
+from tests.models.on_meta import on_meta
 
-CONF = Path(__file__).parents[2] / "conf"
 MEAN = torch.tensor([0.4439, 0.4517, 0.4054])[:, None, None]
 STD = torch.tensor([0.2738, 0.2607, 0.2856])[:, None, None]
-
-
-def on_meta(network, **factors) -> nn.Module:
-    with torch.device("meta"):
-        return network(**factors)
 
 
 def count(module: nn.Module) -> int:
@@ -159,12 +150,3 @@ def test_a_wrong_argument_is_named_with_the_right_ones(network, factors, sentenc
 def test_a_patch_of_another_size_is_refused(narrow):
     with pytest.raises(ValueError, match=r"^The discriminator is made for patches of 61×61, not 61×64\.$"):
         narrow(torch.rand(1, 3, 61, 64))
-
-
-@pytest.mark.parametrize("network", [SRGAN, ESRGAN, MESRGAN])
-def test_the_preset_repeats_the_constructor_s_defaults(network):
-    name = network.__name__
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = OmegaConf.to_container(compose(overrides=[f"+model={name.lower()}", "+scale=4"]).model, resolve=True)
-    assert config.pop("_target_") == f"srbench.models.{name.lower()}.{name}"
-    assert config == {key: parameter.default for key, parameter in inspect.signature(network).parameters.items()}

@@ -1,42 +1,18 @@
 """MDRN's counts, costs, layers and limits. Sources of the counts: the published weights; NTIRE's counter run on the
 published code, which gives MDRN-s the 0.095 M, 5.58 G and 220.88 M of the NTIRE 2023 report."""
 
-import inspect
 import re
-from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import nn
 
 from srbench.metrics.cost import dead_parameters, parameters
 from srbench.models.layers.bsconv import BSConv
 from srbench.models.mdrn import CCA, MDRN, window_variance
+from tests.models.on_meta import convolution_cost, on_meta
 
-ROOT = Path(__file__).parents[2]
 S = {"width": 28, "scale": 4}
-
-
-def on_meta(**arguments) -> MDRN:
-    with torch.device("meta"):
-        return MDRN(**arguments)
-
-
-def convolution_cost(model: nn.Module, height: int, width: int) -> tuple[int, int, int]:
-    """Multiply-adds, output elements and number of the convolutions, as NTIRE's counter takes them."""
-    calls = []
-
-    def count(conv, inputs, output):
-        calls.append((output.numel() * conv.weight[0].numel(), output.numel()))
-
-    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, nn.Conv2d)]
-    with torch.inference_mode():
-        model(torch.empty(1, 3, height, width, device="meta"))
-    for hook in hooks:
-        hook.remove()
-    return sum(flops for flops, _ in calls), sum(outputs for _, outputs in calls), len(calls)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +26,7 @@ def convolution_cost(model: nn.Module, height: int, width: int) -> tuple[int, in
     ],
 )
 def test_mdrn_has_the_published_number_of_parameters(arguments, count):
-    assert parameters(on_meta(**arguments)).trainable == count
+    assert parameters(on_meta(MDRN, **arguments)).trainable == count
 
 
 @pytest.mark.parametrize(
@@ -58,14 +34,14 @@ def test_mdrn_has_the_published_number_of_parameters(arguments, count):
     [({"scale": 2}, 18.1502, 436.258), (S, 5.5807, 220.881)],
 )
 def test_mdrn_has_the_published_multiply_adds_and_activations_at_256(arguments, giga, mega):
-    flops, activations, convolutions = convolution_cost(on_meta(**arguments), 256, 256)
+    flops, activations, convolutions = convolution_cost(on_meta(MDRN, **arguments), 256, 256)
     assert flops / 1e9 == pytest.approx(giga, abs=5e-5)
     assert activations / 1e6 == pytest.approx(mega, abs=5e-4)
     assert convolutions == 8 * 39 + 5
 
 
 def test_no_parameter_is_dead():
-    assert dead_parameters(on_meta(blocks=2)) == {}
+    assert dead_parameters(on_meta(MDRN, blocks=2)) == {}
 
 
 def test_every_parameter_gets_a_finite_gradient():
@@ -162,12 +138,4 @@ def test_a_blueprint_convolution_is_a_dense_one_on_a_reflected_image():
 )
 def test_a_wrong_argument_is_named(arguments, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        on_meta(**arguments)
-
-
-@pytest.mark.parametrize(("name", "factors"), [("mdrn", {}), ("mdrn_s", {"width": 28})])
-def test_the_presets_repeat_the_constructor_s_defaults(name, factors):
-    defaults = {name: p.default for name, p in inspect.signature(MDRN).parameters.items()}
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        config = OmegaConf.to_container(compose(overrides=[f"+model={name}", "+scale=2"]).model, resolve=True)
-    assert config == {"_target_": "srbench.models.mdrn.MDRN", **defaults, **factors}
+        on_meta(MDRN, **arguments)

@@ -1,15 +1,11 @@
 """Counts, costs, layers and limits of SAFMN, GFMN and team 15's SAFMN. Sources of the counts: the published weights;
 the table of SAFMN's paper; NTIRE's counter run on the published code, which gives GFMN its 6.56 G and 199.35 M."""
 
-import inspect
 import re
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import nn
 
 from srbench.metrics.cost import dead_parameters, parameters
@@ -18,29 +14,9 @@ from srbench.models.layers.layer_norm import LayerNorm
 from srbench.models.layers.safm import SAFM
 from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import GRN, SAFMNForNTIRE
+from tests.models.on_meta import convolution_cost, on_meta
 
-ROOT = Path(__file__).parents[2]
 NETWORKS = [SAFMN, GFMN, SAFMNForNTIRE]
-
-
-def on_meta(network: type[nn.Module], **arguments) -> nn.Module:
-    with torch.device("meta"):
-        return network(**arguments)
-
-
-def convolution_cost(model: nn.Module, height: int, width: int) -> tuple[int, int, int]:
-    """Multiply-adds, output elements and number of the convolutions, as NTIRE's counter takes them."""
-    calls = []
-
-    def count(conv, inputs, output):
-        calls.append((output.numel() * conv.weight[0].numel(), output.numel()))
-
-    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, nn.Conv2d)]
-    with torch.inference_mode():
-        model(torch.empty(1, 3, height, width, device="meta"))
-    for hook in hooks:
-        hook.remove()
-    return sum(flops for flops, _ in calls), sum(outputs for _, outputs in calls), len(calls)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +178,3 @@ def test_an_untrained_response_normalisation_passes_its_input_on():
 def test_a_wrong_argument_is_named(network, arguments, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence.format(network.__name__))}$"):
         on_meta(network, **arguments)
-
-
-@pytest.mark.parametrize(("name", "network"), [("safmn", SAFMN), ("gfmn", GFMN), ("safmn_ntire", SAFMNForNTIRE)])
-def test_the_presets_repeat_the_constructor_s_defaults(name, network):
-    defaults = {name: p.default for name, p in inspect.signature(network).parameters.items()}
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        overrides = [f"+model={name}", f"+scale={defaults['scale']}"]
-        config = OmegaConf.to_container(compose(overrides=overrides).model, resolve=True)
-    assert config == {"_target_": f"srbench.models.{name}.{network.__name__}", **defaults}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from srbench.published import entries
@@ -42,6 +44,21 @@ def test_a_silent_source_says_nothing_where_another_speaks(build, scored):
     build.run("mdrn", hashed="0", overrides=["checkpoint=mdrn"], record=scored(38.01))
     add_to_plan(build.folder, {"study": "study", "published": {"mdrn": [silent, ENTRY]}, "runs": {}})
     assert list(published(build.study()).source) == ["slides"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"protocol": "rgb (rgb, border scale)"}, "published under luma, measured under rgb (rgb, border scale)"),
+        ({"resizer": "file, file + noise"}, "published for LR by MATLAB's bicubic, measured on file + noise"),
+    ],
+)
+def test_a_run_under_other_conditions_is_not_compared(change, reason, study):
+    runs = study.runs.assign(**change)
+    table = published(replace(study, runs=runs)).set_index(["scale", "dataset"])
+    assert table.loc[2].difference.isna().all()
+    assert list(table.loc[2].verdict) == ["not comparable"] * 3 + ["nothing published"]
+    assert set(table.loc[2].reason) == {reason, ""}
 
 
 def test_the_table_is_in_the_reports(study):

@@ -9,15 +9,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.normalize import Normalize
 
 RESIDUAL_SCALE = 0.2  # β of Wang et al., "ESRGAN", ECCVW 2018, §3.1
 
 Convolution = Callable[[int, int], nn.Module]  # input and output channels → a layer that keeps height and width
-
-
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class ResidualDenseBlock(nn.Module):

@@ -5,6 +5,7 @@ Initialisation: PyTorch's default.
 from torch import nn
 
 from srbench.models.layers.checks import check_choice
+from srbench.models.layers.conv3x3 import conv3x3
 
 STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each pixel shuffle
 
@@ -15,5 +16,5 @@ def upsampler(width: int, scale: int) -> nn.Sequential:
     ValueError for a scale other than 2, 3, 4 and 8.
     """
     check_choice("scale", scale, *STAGES)
-    stages = [(nn.Conv2d(width, s * s * width, 3, padding=1), nn.PixelShuffle(s)) for s in STAGES[scale]]
+    stages = [(conv3x3(width, s * s * width), nn.PixelShuffle(s)) for s in STAGES[scale]]
     return nn.Sequential(*(layer for stage in stages for layer in stage))

@@ -1,0 +1,98 @@
+"""A run as it lies on disk, opened again: its config and record, scores, images and weights."""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
+
+from srbench import checkpoints, results
+from srbench.data.pairs import ImagePair
+from srbench.errors import UserError
+from srbench.plan import PlannedRun
+from srbench.weights import load_weights
+
+if TYPE_CHECKING:  # torch is imported when there is something to compute
+    from torch import nn
+
+Row = dict[str, str]  # of scores.csv, without its empty cells
+
+
+def open_run(folder: Path) -> tuple[PlannedRun, dict[str, Any]]:
+    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read."""
+    record = results.read_record(folder)
+    if record is None:
+        raise UserError(f"{folder / 'result.json'}: cannot be read")
+    try:
+        config = OmegaConf.load(folder / "config.yaml")
+    except (OSError, YAMLError) as error:
+        raise UserError(f"{folder / 'config.yaml'}: cannot be read: {str(error).splitlines()[0]}") from error
+    assert isinstance(config, DictConfig)
+    return PlannedRun(record["model"], record["overrides"], config, record["memberships"]), record
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """scores.csv, in its order. Raises UserError where there is none, or none with a data set and an image a line."""
+    path = folder / "scores.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{key: text for key, text in row.items() if key and text} for row in csv.DictReader(file)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    if not all({"dataset", "image", "protocol"} <= set(row) for row in rows):
+        raise UserError(f"{path}: cannot be read: a line lacks its data set, image or protocol")
+    return rows
+
+
+def sr_file(folder: Path, row: Row) -> Path:
+    """Where a run keeps the SR image of a row of its scores.csv."""
+    return folder / "images" / row["dataset"] / f"{row['image']}.png"
+
+
+def pairs_of(planned: PlannedRun, dataset: str, data_root: Path | None) -> dict[str, ImagePair]:
+    """The pairs of one of the run's data sets, by the image's name; `data_root`: where the data lie now, None: where
+    the run found them. Raises UserError where the set is not there."""
+    from srbench.preflight import datasets
+
+    config = planned.config.copy()
+    config.eval.datasets = [dataset]
+    own = config.data.get("root")
+    follows = own and Path(own).is_relative_to(config.data_root)
+    if data_root:
+        if follows:
+            config.data.root = str(data_root / Path(own).relative_to(config.data_root))
+        config.data_root = str(data_root)
+    try:
+        found = datasets(PlannedRun(planned.name, planned.overrides, config))
+    except UserError as reason:
+        movable = dataset != "val" or follows
+        raise UserError(f"{reason}; data_root=DIR says where data have moved to" if movable else str(reason)) from None
+    return {pair.name: pair for pair in found[dataset]}
+
+
+def weights_file(planned: PlannedRun, folder: Path) -> Path | None:
+    """What holds a run's weights: its own file, or else its checkpoint. None: it has neither, and was not trained.
+
+    Raises UserError where the file is gone; nothing is downloaded.
+    """
+    own, config = folder / "weights.safetensors", planned.config
+    if own.is_file():
+        return own
+    if config.budget.steps:
+        raise UserError(f"{own}: no such file")
+    if not config.checkpoint:
+        return None
+    path = checkpoints.at_hand(config.checkpoint, config.weights_dir, config.scale)
+    if path is None:
+        raise UserError(f"checkpoint={config.checkpoint}: not downloaded")
+    return path
+
+
+def load(planned: PlannedRun, folder: Path, model: "nn.Module", path: Path) -> None:
+    """Copies the weights in `path` (of `weights_file`) into the run's model; only asks whether they fit where that is
+    on the meta device. Raises UserError for other weights."""
+    if path.parent == folder:
+        load_weights(model, path)
+    else:
+        checkpoints.load(model, planned.config.checkpoint, path, planned.config.scale)

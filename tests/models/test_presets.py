@@ -1,0 +1,49 @@
+"""A preset repeats its constructor's defaults, at the scale that is the default, but for the factors that it is made
+for. Those of CARN, ClassSR and MossNet say more: their own tests."""
+
+import inspect
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from srbench.locations import conf_folder
+from srbench.models.edsr import EDSR
+from srbench.models.esrgan import ESRGAN
+from srbench.models.fsrcnn import FSRCNN
+from srbench.models.gfmn import GFMN
+from srbench.models.mdrn import MDRN
+from srbench.models.mesrgan import MESRGAN
+from srbench.models.nearest import Nearest
+from srbench.models.rcan import RCAN
+from srbench.models.safmn import SAFMN
+from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.models.srgan import SRGAN
+from srbench.models.srresnet import SRResNet
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "factors"),
+    [
+        ("edsr", EDSR, {}),
+        ("esrgan", ESRGAN, {}),
+        ("fsrcnn", FSRCNN, {}),
+        ("gfmn", GFMN, {}),
+        ("mdrn", MDRN, {}),
+        ("mdrn_s", MDRN, {"width": 28}),
+        ("mesrgan", MESRGAN, {}),
+        ("mesrgan_t1", MESRGAN, {"expansion": 1}),
+        ("nearest", Nearest, {}),
+        ("rcan", RCAN, {}),
+        ("safmn", SAFMN, {}),
+        ("safmn_ntire", SAFMNForNTIRE, {}),
+        ("srgan", SRGAN, {}),
+        ("srresnet", SRResNet, {}),
+    ],
+)
+def test_a_preset_repeats_the_constructor_s_defaults(name, network, factors):
+    defaults = {key: parameter.default for key, parameter in inspect.signature(network).parameters.items()}
+    with initialize_config_dir(str(conf_folder()), version_base=None):
+        config = compose(overrides=[f"+model={name}", f"+scale={defaults['scale']}"])
+    target = f"{network.__module__}.{network.__name__}"
+    assert OmegaConf.to_container(config.model, resolve=True) == {"_target_": target, **defaults, **factors}
