@@ -1,9 +1,9 @@
 """model × data sets × protocol → one row an image."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
+from srbench.errors import UserError
 from srbench.locations import default_places
 from srbench.machine import pick_device
 from srbench.metrics import cost
 from srbench.metrics.fidelity import Protocol
 from srbench.progress import Listener, bar
-from srbench.scoring import Scorer, make_scorer
+from srbench.scoring import METRICS, Scorer, make_scorer
+from srbench.suggest import did_you_mean
 from srbench.tiling import Inference, SuperResolver, check_size
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ Keep = Callable[[str, int, str, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one image under one protocol; `resizer`: what made its LR; `tile`: the largest side, in pixels of
-    LR, of the tiles that it was run in, None where it was run whole."""
+    """The scores of one image under one protocol, and `missing`, why a metric has none; `resizer`: what made its LR;
+    `tile`: the largest side, in pixels of LR, of the tiles that it was run in, None where it was run whole."""
 
     dataset: str
     image: str
@@ -50,6 +52,7 @@ class Row:
     protocol: str
     resizer: str
     tile: int | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ def evaluate(
 
     The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
     given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
-    the last ones are kept and scored by another. Raises UserError for an image that cannot be read, and for one that is
-    too small for the model.
+    the last ones are kept and scored by another. Raises UserError for an image that cannot be read, for one that is too
+    small for the model, and for SR of another size than HR; FailedRunError for SR that is not finite.
     """
     model = model.eval().to(device).to(memory_format=torch.channels_last)
     total = sum(len(pairs) for pairs in datasets.values())
@@ -117,6 +120,12 @@ def _outputs(
         if getattr(model, "shuffle_thumbnails", False):
             thumbnail = _of_another(datasets[dataset], index, model)
         sr = resolver(lr, thumbnail)
+        if sr.shape != hr.shape:
+            sizes = [f"{image.shape[1]}×{image.shape[0]}" for image in (lr, sr, hr)]
+            raise UserError(
+                f"{pair.hr_file}: {type(model).__name__} makes {sizes[1]} of {sizes[0]}, but HR is {sizes[2]}: is its "
+                f"scale {pair.scale}?"
+            )
         yield Output(dataset, index, pair, sr, hr, resolver.tile(*lr.shape[:2]))
 
 
@@ -136,9 +145,9 @@ def _judge(scorer: Scorer, keep: Keep, group: list[Output]) -> list[Row]:
     for output in group:
         keep(output.dataset, output.index, output.pair.name, output.sr)
     scores = scorer.of_images([(output.sr, output.hr, output.pair.scale) for output in group])
-    name = scorer.protocol.name
+    label = scorer.protocol.label
     return [
-        Row(output.dataset, output.pair.name, found, name, output.pair.resizer, output.tile)
+        Row(output.dataset, output.pair.name, found.numbers, label, output.pair.resizer, output.tile, found.reasons)
         for output, found in zip(group, scores, strict=True)
     ]
 
@@ -151,6 +160,15 @@ def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
         common = [metric for metric in scores[0] if all(metric in one for one in scores)]
         means[dataset] = {metric: float(np.mean([one[metric] for one in scores])) for metric in common}
     return means
+
+
+def reasons(rows: Sequence[Row]) -> dict[str, str]:
+    """Why a data set lacks the mean of a metric, as `<dataset>.<metric>`: the first image that has no score."""
+    found: dict[str, str] = {}
+    for row in rows:
+        for metric, reason in row.missing.items():
+            found.setdefault(f"{row.dataset}.{metric}", f"{row.image}: {reason}")
+    return found
 
 
 def _of_another(pairs: list[ImagePair], index: int, model: nn.Module) -> Tensor:
@@ -173,7 +191,8 @@ def benchmark(
     """One row for bicubic interpolation and one for `model`, any module from LR to SR, with the columns of table.csv.
 
     `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). Reasons for what is missing are in the
-    frame's `attrs["missing"]`. Raises UserError for a data set that is not there or cannot be read.
+    frame's `attrs["missing"]`, what the scores rest on in `attrs["protocol"]` and `attrs["resizer"]`. Raises UserError
+    for a metric that does not exist, and for a data set that is not there or cannot be read.
     """
     from pandas import DataFrame
 
@@ -183,18 +202,23 @@ def benchmark(
     root = data_root or Path(places["data_root"])
     pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
     folders = weights_folders(weights_dir or places["weights_dir"])
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"metrics=[{metric}]: no such metric{did_you_mean(metric, METRICS)}")
     scorer = make_scorer(metrics, protocol, folders)
     networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
     rows, missing = [], {}
     for name, network in networks.items():
         with bar(name) as tell:
-            means = mean_scores(evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None))
+            found_rows = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None)
+        means = mean_scores(found_rows)
         counted, uncounted = cost.summary(network, scale)
         time = cost.latency(network, cost.LATENCY_INPUT, cost.LATENCY_INPUT).median_ms
         scores = {f"{dataset}.{metric}": value for dataset, found in means.items() for metric, value in found.items()}
         rows.append({"model": name, "scale": scale, **counted, "latency_ms": time, **scores})
-        missing[name] = uncounted | scorer.missing
+        missing[name] = uncounted | scorer.missing | reasons(found_rows)
     scored = [f"{name}.{metric}" for name in pairs for metric in metrics]
     table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored])
-    table.attrs["missing"] = missing
+    resizers = dict.fromkeys(pair.resizer for found in pairs.values() for pair in found)
+    table.attrs |= {"missing": missing, "protocol": protocol.label, "resizer": ", ".join(resizers)}
     return table

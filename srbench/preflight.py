@@ -9,7 +9,7 @@ from torch import nn
 from srbench import checkpoints, machine, progress, results
 from srbench.checkpoints import weights_folders
 from srbench.data.folders import benchmark, benchmark_names
-from srbench.data.pairs import ImagePair
+from srbench.data.pairs import ImagePair, checksums
 from srbench.errors import UserError
 from srbench.plan import PlannedRun, build, build_data
 from srbench.scoring import METRICS, make_scorer
@@ -67,15 +67,22 @@ def unfinished(planned: PlannedRun) -> bool:
 def unscored(planned: PlannedRun, record: dict[str, Any]) -> bool:
     """Whether a done run lacks scores that are asked for now and can be had."""
     config = planned.config
-    if record["protocol"] != planned.protocol or not same_inference(planned, record):
+    if record["protocol"] != planned.protocol or not same_inference(planned, record) or _other_images(planned, record):
         return True
     folders = weights_folders(config.weights_dir)
     missing = [metric for metric in config.eval.metrics if metric in record["missing"]]
     lacked = [metric for metric in missing if " needs " in record["missing"][metric]]  # weights, or a package
     if make_scorer(lacked, build(config.protocol, "protocol"), folders).scores:
         return True
-    wanted = [metric for metric in config.eval.metrics if metric not in missing]
-    return any(metric not in record["scores"].get(name, {}) for name in _names(planned) for metric in wanted)
+    wanted = [f"{name}.{metric}" for name in _names(planned) for metric in config.eval.metrics if metric not in missing]
+    had = {f"{name}.{metric}" for name, scores in record["scores"].items() for metric in scores}
+    return any(score not in had and score not in record["missing"] for score in wanted)
+
+
+def _other_images(planned: PlannedRun, record: dict[str, Any]) -> bool:
+    """Whether a set that is asked for holds other pixels than when it was scored: another data_root, say."""
+    before = record.get("checksums", {})
+    return any(before[name] != checksums(pairs) for name, pairs in datasets(planned).items() if name in before)
 
 
 def inference(planned: PlannedRun, model: nn.Module | None = None, before: str = "eval.") -> Inference:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # What is left of a run that is not trained again: the results, and what the training ran on.
 LASTING = (
-    *("train", "cost", "latency", "scores", "checksums", "missing", "seconds"),
+    *("train", "cost", "latency", "scores", "checksums", "lr_made_by", "missing", "seconds"),
     *("device", "threads", "precision", "versions", "git", "started"),
 )
 

@@ -21,9 +21,9 @@ from srbench import checkpoints, machine, results
 from srbench.checkpoints import weights_folders
 from srbench.data.degraded_patches import DegradedPatches
 from srbench.data.images import write_image
-from srbench.data.pairs import checksums
+from srbench.data.pairs import checksums, lr_makers
 from srbench.data.patches import FixedPatches, Patches
-from srbench.evaluation import Row, evaluate, mean_scores
+from srbench.evaluation import Row, evaluate, mean_scores, reasons
 from srbench.loggers import Logger
 from srbench.metrics import cost
 from srbench.plan import PlannedRun, build, build_data
@@ -149,8 +149,8 @@ def _patches(planned: PlannedRun, model: Any) -> Patches | FixedPatches:
 def _scores(
     planned: PlannedRun, model: nn.Module, device: str, before: dict[str, Any], tell: Listener
 ) -> dict[str, Any]:
-    """The record's `scores`, `missing`, `inference` and `checksums`; earlier scores of the same protocol and inference
-    stay.
+    """The record's `scores`, `missing`, `inference`, `checksums` and `lr_made_by`; earlier scores of the same protocol
+    and inference stay.
 
     `inference`: what `eval` says of it, and `tiled`, the data sets in which an image was run in tiles.
     """
@@ -158,7 +158,8 @@ def _scores(
     done = before.get("status") == "done"
     same = done and before["protocol"] == planned.protocol and same_inference(planned, before)
     old = before["scores"] if same else {}
-    metrics = dict.fromkeys([*config.eval.metrics, *(metric for means in old.values() for metric in means)])
+    earlier = (before["scores"] if done else {}).values()
+    metrics = dict.fromkeys([*config.eval.metrics, *(metric for means in earlier for metric in means)])
     scorer = make_scorer(list(metrics), build(config.protocol, "protocol"), weights_folders(config.weights_dir))
     most = config.eval.save_images
 
@@ -176,13 +177,26 @@ def _scores(
     kept = [name for name in old if name not in means]
     lines = [_as_dict(row) for row in rows] + (_kept_rows(folder / "scores.csv", kept) if kept else [])
     results.write_file(folder / "scores.csv", _as_csv(lines).encode())
-    reasons = {key: reason for key, reason in before.get("missing", {}).items() if key not in METRICS}
+    makers = {name: lr_makers(pairs) for name, pairs in sets.items()}
     return {
         "scores": {name: scores for name, scores in old.items() if name not in means} | means,
-        "missing": reasons | scorer.missing,
+        "missing": _kept_reasons(before, kept) | scorer.missing | reasons(rows),
         "inference": asdict(inference(planned)) | {"tiled": sorted(tiled)},
-        "checksums": {name: sums for name, sums in before.get("checksums", {}).items() if name in kept}
-        | {name: checksums(pairs) for name, pairs in sets.items()},
+        "checksums": _of_kept(before, "checksums", kept) | {name: checksums(pairs) for name, pairs in sets.items()},
+        "lr_made_by": _of_kept(before, "lr_made_by", kept) | {name: maker for name, maker in makers.items() if maker},
+    }
+
+
+def _of_kept(before: dict[str, Any], key: str, kept: list[str]) -> dict[str, Any]:
+    return {name: value for name, value in before.get(key, {}).items() if name in kept}
+
+
+def _kept_reasons(before: dict[str, Any], kept: list[str]) -> dict[str, str]:
+    """Of an earlier record: what concerns costs, and the scores of the sets that were not scored again."""
+    return {
+        key: reason
+        for key, reason in before.get("missing", {}).items()
+        if key not in METRICS and (key.rpartition(".")[2] not in METRICS or key.rpartition(".")[0] in kept)
     }
 
 

@@ -20,7 +20,7 @@ from srbench.suggest import did_you_mean
 def score(
     sr: Path, hr: Path, scale: int, metrics: list[str], protocol: str, weights_dir: str
 ) -> tuple[DataFrame, dict[str, str]]:
-    """One row an image, `image` and the metrics, and the reasons for those that are missing.
+    """One row an image, `image` and the metrics, NaN where an image has none, and the reasons for what is missing.
 
     `sr` and `hr`: two images, or two folders whose images pair by name; SR's may have a suffix (`babyx2`). HR may
     exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not pair or fit.
@@ -29,16 +29,14 @@ def score(
         if metric not in METRICS:
             raise UserError(f"score: metrics={metric}: no such metric{did_you_mean(metric, METRICS)}")
     scorer = make_scorer(metrics, _protocol(protocol), weights_folders(weights_dir))
-    pairs, rows = _pairs(sr, hr), []
+    pairs, rows, missing = _pairs(sr, hr), [], dict(scorer.missing)
     with progress.bar("score") as tell:
         for number, (name, sr_file, hr_file) in enumerate(pairs, 1):
-            images = _fitting(sr_file, hr_file, scale)
-            try:
-                rows.append({"image": name} | scorer(*images, scale))
-            except ValueError as error:
-                raise UserError(f"{sr_file}: {error}") from error
+            found = scorer.of_images([(*_fitting(sr_file, hr_file, scale), scale)])[0]
+            rows.append({"image": name} | found.numbers)
+            missing = {metric: f"{name}: {reason}" for metric, reason in found.reasons.items()} | missing
             tell("scores", number, len(pairs))
-    return DataFrame(rows, columns=["image", *(name for name in metrics if name not in scorer.missing)]), scorer.missing
+    return DataFrame(rows, columns=["image", *(name for name in metrics if any(name in row for row in rows))]), missing
 
 
 def _protocol(name: str) -> Protocol:

@@ -71,30 +71,47 @@ METRICS: dict[str, Maker] = {
 }
 
 
+@dataclass
+class Scores:
+    """Of one image, by metric: the numbers, and why there is none."""
+
+    numbers: dict[str, float]
+    reasons: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Scorer:
-    """Scores SR against HR, both uint8 (H, W, 3). `missing`: why a metric cannot be had, filled in as it turns out."""
+    """Scores SR against HR, both uint8 (H, W, 3). `missing`: why a metric cannot be had here at all."""
 
     protocol: Protocol
     scores: dict[str, Score]
     missing: dict[str, str]
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray, scale: int) -> dict[str, float]:
-        """One number a metric; those in `missing` are left out."""
-        return self.of_images([(sr, hr, scale)])[0]
+        """One number a metric; none for those that cannot be computed."""
+        return self.of_images([(sr, hr, scale)])[0].numbers
 
-    def of_images(self, images: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> list[dict[str, float]]:
+    def of_images(self, images: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> list[Scores]:
         """The scores of each (sr, hr, scale); LPIPS is faster on several small images than on each alone."""
         pairs = [Pair(*image, self.protocol) for image in images]
-        numbers: list[dict[str, float]] = [{} for _ in pairs]
+        found = [Scores({}, {}) for _ in pairs]
         for name, score in self.scores.items():
-            if name not in self.missing:
-                try:
-                    for of_image, number in zip(numbers, score(pairs), strict=True):
-                        of_image[name] = number
-                except ValueError as error:
-                    self.missing[name] = str(error)
-        return numbers
+            for of_image, number in zip(found, _scored(score, pairs), strict=True):
+                if isinstance(number, str):
+                    of_image.reasons[name] = number
+                else:
+                    of_image.numbers[name] = number
+        return found
+
+
+def _scored(score: Score, pairs: Sequence[Pair]) -> Sequence[float | str]:
+    """A number for each pair, or the reason why that pair has none."""
+    try:
+        return score(pairs)
+    except ValueError as error:
+        if len(pairs) == 1:
+            return [str(error)]
+        return [found for pair in pairs for found in _scored(score, [pair])]
 
 
 def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:

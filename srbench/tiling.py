@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srbench.errors import UserError
+from srbench.errors import FailedRunError, UserError
 from srbench.metrics.cost import exact_float32, peak_memory
 from srbench.metrics.memory import LiveBytes
 from srbench.models.layers.tiles import pad_to
@@ -200,13 +200,16 @@ class SuperResolver:
         side, least = isqrt(int(max(0.0, allowed - fixed) / each)), GRID + self.overlap
         if side < least:
             needed, name = self._bytes(least, least) / 1e9, type(self.model).__name__
-            raise UserError(f"memory_gb={self.inference.memory_gb}: {name} takes {needed:.2g} for tiles of {least}")
+            allowed = self.inference.memory_gb
+            raise UserError(f"memory_gb={allowed}: {name} takes {needed:.2g} for tiles of {least}; allow as much")
         return side
 
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
         image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
         network = partial(on_multiples, self.model)
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
+        if not sr.isfinite().all():
+            raise FailedRunError(f"{type(self.model).__name__} gives values that are not finite (NaN or inf)")
         return sr.clamp(0, 1).mul_(255)
 
     def _bytes(self, height: int, width: int) -> float:

@@ -148,7 +148,9 @@ class _Job:
         return chosen
 
     def _check_config(self) -> None:
-        name, recorded = self.record["protocol"]["name"], self.record["config_hash"]
+        from srbench.metrics.fidelity import Protocol
+
+        name, recorded = Protocol(**self.record["protocol"]).label, self.record["config_hash"]
         others = sorted({row["protocol"] for row in self.rows} - {name})
         if others:
             self.finding.differs.append(f"scores.csv has the protocol {', '.join(others)}, result.json {name}")
@@ -192,8 +194,10 @@ class _Job:
         stored = _numbers(row)
         scorer = _scorer(tuple(stored), Protocol(**self.record["protocol"]), self.planned.config.weights_dir)
         sr, hr = read_image(sr_file(self.folder, row)), read_image(pair.hr_file)
-        found = scorer(sr, np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]]), pair.scale)
-        lines = [f"{metric}: {reason}" for metric, reason in scorer.missing.items()]
+        cropped = np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]])
+        scores = scorer.of_images([(sr, cropped, pair.scale)])[0]
+        found = scores.numbers
+        lines = [f"{metric}: {reason}" for metric, reason in (scorer.missing | scores.reasons).items()]
         self.finding.unknown += [line for line in lines if line not in self.finding.unknown]
         self.finding.differs += [
             f"{row['dataset']} {row['image']} {metric}: stored {row[metric]}, recomputed {new:.9g}"

@@ -6,8 +6,8 @@ from torch import nn
 from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.errors import UserError
-from srbench.evaluation import benchmark, evaluate, mean_scores
+from srbench.errors import FailedRunError, UserError
+from srbench.evaluation import benchmark, evaluate, mean_scores, reasons
 from srbench.metrics.fidelity import Protocol
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
@@ -102,14 +102,36 @@ def test_a_metric_that_cannot_be_had_is_missing_with_its_reason(tmp_path):
     assert scorer(image, image, 2).keys() == {"psnr"}
 
 
-def test_an_image_too_small_for_lpips_leaves_the_set_without_it(tmp_path, shared):
-    for i, size in enumerate((40, 24)):
-        write_image(tmp_path / f"{i}.png", np.random.default_rng(i).integers(0, 256, (size, size, 3), np.uint8))
-    pairs = [ImagePair(str(i), tmp_path / f"{i}.png", None, 2) for i in range(2)]
+def test_an_image_too_small_for_lpips_leaves_its_set_without_it(tmp_path, shared):
+    sets = {"small": written(tmp_path, [40, 24, 40]), "large": written(tmp_path, [40])}
     scorer = make_scorer(["psnr", "lpips"], Y, [shared / "weights"])
-    rows = evaluate(Bicubic(2), {"x": pairs}, scorer, "cpu", silent, silent)
-    assert mean_scores(rows)["x"].keys() == {"psnr"}
-    assert "31×31" in scorer.missing["lpips"]
+    rows = evaluate(Bicubic(2), sets, scorer, "cpu", silent, silent)
+    assert mean_scores(rows)["small"].keys() == {"psnr"}
+    assert mean_scores(rows)["large"].keys() == {"psnr", "lpips"}
+    assert [row.scores.keys() for row in rows[:3]] == [{"psnr", "lpips"}, {"psnr"}, {"psnr", "lpips"}]
+    assert reasons(rows) == {"small.lpips": "1: LPIPS takes images of 31×31 pixels or more, not 24×24."}
+
+
+class Broken(nn.Module):
+    """Gives what no network should."""
+
+    def __init__(self, value, factor):
+        super().__init__()
+        self.value, self.factor = value, factor
+
+    def forward(self, lr):
+        return nn.functional.interpolate(lr, scale_factor=self.factor) + self.value
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_that_gives_no_numbers_gets_none(value, tmp_path):
+    with pytest.raises(FailedRunError, match=r"^Broken gives values that are not finite \(NaN or inf\)$"):
+        evaluate(Broken(value, 2), {"x": written(tmp_path, [32])}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+
+
+def test_a_network_of_another_scale_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"0\.png: Broken makes 64×64 of 16×16, but HR is 32×32: is its scale 2\?$"):
+        evaluate(Broken(0, 4), {"x": written(tmp_path, [32])}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
 
 
 def test_equal_images_have_infinite_psnr():
@@ -150,6 +172,12 @@ def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
     assert ours["latency_ms"] > 0
     assert table["set5.lpips"].isna().all()
     assert "alexnet_features.safetensors" in table.attrs["missing"]["Elsewhere"]["lpips"]
+    assert (table.attrs["protocol"], table.attrs["resizer"]) == ("y", "file")
+
+
+def test_a_metric_that_does_not_exist_is_told(shared):
+    with pytest.raises(UserError, match=r"metrics=\[psn\]: no such metric, did you mean psnr"):
+        benchmark(Elsewhere(), 2, ["Set5"], ["psn"], data_root=shared / "data")
 
 
 def written(folder, sizes):

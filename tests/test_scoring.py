@@ -40,13 +40,16 @@ def test_each_metric_has_its_own_protocol(pair):
     assert 0.9 < scores["ssim_global"] < 1
 
 
-def test_a_metric_that_fails_on_an_image_is_missing_and_stops_nothing():
-    small = np.zeros((9, 9, 3), np.uint8)
-    scorer = make_scorer(["psnr", "ssim", "niqe"], Y, [])
-    assert scorer(small, small, 2) == {"psnr": np.inf}
-    assert "11×11 pixels" in scorer.missing["ssim"]
-    assert "96" in scorer.missing["niqe"]
-    assert scorer(*[np.zeros((200, 200, 3), np.uint8)] * 2, 2) == {"psnr": np.inf}  # a mean of some images is none
+def test_a_metric_that_fails_on_one_image_is_there_for_the_others(shared):
+    small, large = (np.full((size, size, 3), 9, np.uint8) for size in (9, 200))
+    scorer = make_scorer(["psnr", "ssim", "lpips"], Y, [shared / "weights"])
+    first, second = scorer.of_images([(small, small, 2), (large, large, 2)])
+    assert first.numbers == {"psnr": np.inf}
+    assert "11×11 pixels" in first.reasons["ssim"]
+    assert "31×31 pixels" in first.reasons["lpips"]
+    assert second.numbers == {"psnr": np.inf, "ssim": 1, "lpips": 0}
+    assert not second.reasons
+    assert not scorer.missing
 
 
 def test_all_of_them_give_the_golden_scores(shared):

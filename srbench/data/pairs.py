@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from srbench.data.catalog import pixel_digest
 from srbench.data.chains import Degradation
 from srbench.data.images import read_image, replace_image
 from srbench.data.resize import imresize
+from srbench.data.resizers import distances, recognise
 from srbench.errors import UserError
 
 RESIZER = "matlab-symmetric"
+RECOGNISED = 10  # images of a set from which the resizer of its LR is told
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,21 @@ def checksums(pairs: Sequence[ImagePair]) -> dict[str, str]:
     lr_files = [pair.lr_file for pair in pairs if not (pair.degradation and pair.degradation.shrinks)]
     files = {"hr": [pair.hr_file for pair in pairs], "lr": [file for file in lr_files if file]}
     return {part: pixel_digest(found) for part, found in files.items() if found}
+
+
+def lr_makers(pairs: Sequence[ImagePair]) -> str | None:
+    """The resizer that made a data set's LR files ("matlab-replicate"), told from up to RECOGNISED of them.
+
+    Several with "or" where the images do not tell them apart, "unknown" where none fits; None where there are no files.
+    UserError for a file that cannot be read.
+    """
+    found = [p for p in pairs if p.lr_file and not (p.degradation and p.degradation.shrinks)]
+    if not found:
+        return None
+    drawn = [replace(pair, degradation=None).read() for pair in found[:: -(-len(found) // RECOGNISED)]]
+    verdict = recognise([distances(lr, hr, found[0].scale) for lr, hr in drawn])
+    mixed = " and others" if verdict.strangers else ""
+    return (" or ".join(verdict.names) or "unknown") + mixed
 
 
 def sizes_fit(hr: tuple[int, ...], sr: tuple[int, ...], scale: int) -> bool:

@@ -43,6 +43,12 @@ class Protocol:
         if self.border != "scale" and not (isinstance(self.border, int) and self.border >= 0):
             raise ValueError(f'A protocol\'s border is a number of pixels or "scale", not {self.border}.')
 
+    @property
+    def label(self) -> str:
+        """The name, with what it stands for where that is not what the project's protocol of that name is."""
+        usual = {"y": "luma", "y_uint8": "luma_rounded", "rgb": "rgb", "ntire": "rgb"}.get(self.name) == self.channels
+        return self.name if usual and self.border == "scale" else f"{self.name} ({self.channels}, border {self.border})"
+
     def prepare(self, image: np.ndarray, scale: int) -> Tensor:
         """The image cropped and converted once, for every metric: uint8 (H, W, 3) → float64 (1, C, H', W') in [0, 1].
 

@@ -202,3 +202,17 @@ def test_images_that_cannot_be_compared_are_refused(metric, sr, hr, message):
 def test_ssim_needs_one_whole_window():
     with pytest.raises(ValueError, match="10×11"):
         ssim(torch.zeros(1, 1, 10, 11), torch.zeros(1, 1, 10, 11))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "label"),
+    [
+        (Y, "y"),
+        (Protocol("ntire", "rgb"), "ntire"),
+        (Protocol("y", "luma", border=0), "y (luma, border 0)"),
+        (Protocol("y", "rgb"), "y (rgb, border scale)"),
+        (Protocol("mine", "luma"), "mine (luma, border scale)"),
+    ],
+)
+def test_a_label_says_what_the_name_alone_does_not(protocol, label):
+    assert protocol.label == label
