@@ -6,13 +6,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from srbench.errors import UserError
+from srbench.keys import check_keys, no_choice
 from srbench.plan import PlannedRun, planned
 
 
 class Composer:
     """Callable: overrides → the run that `config_loader.load_sweep_config` describes by them, in a tenth of the time.
 
-    Raises what Hydra raises for overrides that do not compose.
+    Raises what Hydra raises for overrides that do not compose, and UserError for a key that is not what it must be.
     """
 
     def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
@@ -30,6 +32,7 @@ class Composer:
         base = self.bases[groups]
         config = base.config.copy()
         ConfigLoaderImpl._apply_overrides_to_config([o for o in parsed if not self._chooses(o)], config)
+        check_keys(config)
         own_class = "model._target_" in (override.key_or_group for override in parsed)
         name = str(config.model._target_).rpartition(".")[2] if own_class else base.name
         return PlannedRun(name, overrides, config, OmegaConf.to_container(config.labels))  # type: ignore[arg-type]
@@ -42,4 +45,6 @@ class Composer:
     def _chooses(self, override: Override) -> bool:
         """Whether it is about the defaults list, by Hydra's own rule."""
         is_group = self.loader.repository.group_exists(override.key_or_group)  # type: ignore[attr-defined]
+        if is_group and override.value() is None and not override.is_delete():
+            raise UserError(no_choice(f"{override.key_or_group}=null"))
         return bool(is_group) and not isinstance(override.value(), dict)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,7 @@ from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
 from srbench.locations import default_places
-from srbench.machine import pick_device
+from srbench.machine import pick_device, return_freed_memory
 from srbench.metrics import cost
 from srbench.metrics.fidelity import Protocol
 from srbench.progress import Listener, bar
@@ -35,6 +36,7 @@ LUMA = Protocol("y", "luma")
 COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
 GROUP = 2**17  # pixels: images are scored together until they have as many
+LARGE = 2048**2  # pixels: an image of more is scored before the network goes on
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -88,7 +90,7 @@ def evaluate(
     rows: list[Row] = []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as judge:
         outputs = _outputs(model, datasets, SuperResolver(model, device, inference), reader)
-        for found in _overlapped(judge, partial(_judge, scorer, keep), _groups(outputs)):
+        for found in _judged(judge, partial(_judge, scorer, keep), _groups(outputs)):
             rows += found
             tell(f"evaluates {found[-1].dataset}", len(rows), total)
     return rows
@@ -106,6 +108,17 @@ def _overlapped(executor: Executor, function: Callable[[Item], Result], items: I
         yield before.result()
 
 
+def _judged(
+    executor: Executor, judge: Callable[[list[Output]], list[Row]], groups: Iterable[list[Output]]
+) -> Iterator[list[Row]]:
+    """Each group's rows, overlapped but for large images, whose network and scores would take memory at one time."""
+    for large, alike in groupby(groups, key=lambda group: group[-1].sr[..., 0].size > LARGE):
+        if large:
+            yield from map(judge, alike)
+        else:
+            yield from _overlapped(executor, judge, alike)
+
+
 def _outputs(
     model: nn.Module, datasets: dict[str, list[ImagePair]], resolver: SuperResolver, reader: Executor
 ) -> Iterator[Output]:
@@ -119,6 +132,8 @@ def _outputs(
         thumbnail = None
         if getattr(model, "shuffle_thumbnails", False):
             thumbnail = _of_another(datasets[dataset], index, model)
+        if hr[..., 0].size > LARGE:
+            return_freed_memory()
         sr = resolver(lr, thumbnail)
         if sr.shape != hr.shape:
             sizes = [f"{image.shape[1]}×{image.shape[0]}" for image in (lr, sr, hr)]

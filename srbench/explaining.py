@@ -54,15 +54,17 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     keeping = [name for name in study.runs.run[study.runs.status == "done"] if (study_dir / name / "images").is_dir()]
     if run and run not in keeping:
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")
-    chosen = [run] if run else keeping[:MOST_RUNS]
-    kept = [one for name in chosen for one in stored_sets(study_dir / name)]
+    kept, unread, more = _kept(study_dir, [run] if run else keeping)
     sets = [one for one in kept if dataset.lower() in ("", one.dataset)]
+    if not kept and unread:
+        raise UserError(f"explain: {unread[0]}")
     if not sets:
         there = ", ".join(dict.fromkeys(one.dataset for one in kept)) or "nothing (eval.save_images=0)"
         raise UserError(f"explain: dataset={dataset}: no SR images in {study_dir}; there are those of {there}")
-    rows, notes, numbers = list[dict[str, Any]](), list[str](), count(1)
-    if not run and len(keeping) > MOST_RUNS:
-        notes.append(f"{len(keeping) - MOST_RUNS} more runs keep images; choose one by run=NAME")
+    rows, numbers = list[dict[str, Any]](), count(1)
+    notes = [f"left out: {reason}" for reason in unread]
+    if more:
+        notes.append(f"{more} more {'runs keep' if more > 1 else 'run keeps'} images; choose one by run=NAME")
     total = sum(len(one.rows) for one in sets)
     for one in sets:
         scores, remarks = _measured(one, data_root, lambda stage: tell(stage, next(numbers), total))
@@ -71,6 +73,20 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     if not rows:
         raise UserError(f"explain: {notes[-1]}")
     return Explanation(study, DataFrame(rows), tuple(notes))
+
+
+def _kept(study_dir: Path, names: list[str]) -> tuple[list[StoredSet], list[str], int]:
+    """The image sets of the first MOST_RUNS that can be read, why others cannot, and how many are left over."""
+    kept, unread, read = list[StoredSet](), list[str](), 0
+    for tried, name in enumerate(names):
+        if read == MOST_RUNS:
+            return kept, unread, len(names) - tried
+        try:
+            kept += stored_sets(study_dir / name)
+            read += 1
+        except UserError as reason:
+            unread.append(str(reason))
+    return kept, unread, 0
 
 
 def _measured(one: StoredSet, data_root: Path | None, hear: Callable[[str], None]) -> tuple[list[Scores], list[str]]:

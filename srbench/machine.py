@@ -31,11 +31,21 @@ def keep_freed_memory() -> None:
 
     Measured by benchmarks/training.py; elsewhere than on glibc nothing happens.
     """
+    _set_allocator(trim_threshold=2**31 - 1, mmap_threshold=2**30)
+
+
+def return_freed_memory() -> None:
+    """Undoes `keep_freed_memory`: what is kept in pieces would nearly double the memory that a large image takes."""
+    _set_allocator(trim_threshold=2**17, mmap_threshold=2**25)
     if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold = -1, -3
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set_allocator(trim_threshold: int, mmap_threshold: int) -> None:
+    if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_threshold, 2**30)
+        libc.mallopt(-1, trim_threshold)  # M_TRIM_THRESHOLD
+        libc.mallopt(-3, mmap_threshold)  # M_MMAP_THRESHOLD
 
 
 def pick_device(name: str) -> str:

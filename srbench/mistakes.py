@@ -1,14 +1,20 @@
 """Which exceptions are the user's to fix, told in one line: which key or file, what is wrong, what there is."""
 
 import errno
+import sys
+from traceback import walk_tb
 
+import yaml
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from srbench.errors import UserError
+from srbench.keys import no_choice
+from srbench.locations import conf_folder
 from srbench.suggest import did_you_mean
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG)
+NO_CHOICE = "Config group override must be a string or a list"  # Hydra's of `data=null`, without the key
 
 
 def explain(error: BaseException) -> str | None:
@@ -18,8 +24,9 @@ def explain(error: BaseException) -> str | None:
     for cause in chain:
         if isinstance(cause, UserError):
             return str(cause)
-        if isinstance(cause, OSError) and cause.errno in DISK:
-            return f"cannot write {cause.filename or 'to the disk'}: {cause.strerror}; make room or set runs_dir=DIR"
+        if isinstance(cause, OSError) and (cause.errno in DISK or _makes_no_folder(cause)):
+            place = f"cannot write {cause.filename or 'to the disk'}: {cause.strerror}"
+            return f"{place}; make room or set runs_dir=DIR (of reports: reports_dir=DIR)"
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             return _no_such_option(cause.missing_cfg_file, list(cause.options or []))
         if isinstance(cause, MissingMandatoryValue):
@@ -28,9 +35,24 @@ def explain(error: BaseException) -> str | None:
             return _no_such_key(cause)
         if isinstance(cause, OverrideParseException):
             return f"{cause.override}: not of the form key=value: {_in_one_line(cause)}"
+        if isinstance(cause, ValueError) and str(cause).startswith(NO_CHOICE):
+            return _no_choice(sys.argv[1:])
     if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     return " ".join(_in_one_line(cause) for cause in chain)
+
+
+def _makes_no_folder(error: OSError) -> bool:
+    """Whether a folder could not be made in one that is there, as in /proc; what is not there to be read is no matter
+    of the disk."""
+    functions = [frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)]
+    return error.errno == errno.ENOENT and functions[-1:] == ["mkdir"]
+
+
+def _no_choice(words: list[str]) -> str:
+    groups = [word for word in words if "=" in word and (conf_folder() / word.lstrip("+").partition("=")[0]).is_dir()]
+    wrong = [word for word in groups if not isinstance(yaml.safe_load(word.partition("=")[2]), str | list)]
+    return "; ".join(map(no_choice, wrong)) or f"{' '.join(words)}: one of these is no choice of a config group"
 
 
 def _no_such_option(file: str, options: list[str]) -> str:

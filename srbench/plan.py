@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from srbench import checkpoints
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.errors import UserError
+from srbench.keys import check_keys
 
 FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
 
@@ -106,12 +107,16 @@ class PlannedRun:
 
 
 def planned(config: DictConfig, hydra: Any) -> PlannedRun:
-    """The run that a composed config describes; `hydra`: its `hydra` node, which says how it was composed."""
+    """The run that a composed config describes; `hydra`: its `hydra` node, which says how it was composed.
+
+    Raises UserError for a key that is not what it must be.
+    """
     overrides = list(hydra.overrides.task)
-    target = any(override_key(o) == "model._target_" for o in overrides)
-    name = str(config.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
     job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.set_struct(job, True)
+    check_keys(job)
+    target = any(override_key(o) == "model._target_" for o in overrides)
+    name = str(job.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
     return PlannedRun(name, overrides, job, OmegaConf.to_container(job.labels))  # type: ignore[arg-type]
 
 

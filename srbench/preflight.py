@@ -23,10 +23,7 @@ def check(planned: PlannedRun, model: nn.Module) -> None:
     for metric in config.eval.metrics:
         if metric not in METRICS:
             raise UserError(f"eval.metrics=[{metric}]: no such metric{did_you_mean(metric, METRICS)}")
-    if not (config.eval.save_images == "all" or isinstance(config.eval.save_images, int)):
-        raise UserError(f"eval.save_images={config.eval.save_images}: all, or a number of images")
-    if config.jobs != "auto" and not (isinstance(config.jobs, int) and config.jobs > 0):
-        raise UserError(f"jobs={config.jobs}: auto, or a number from 1 on")
+    build(config.protocol, "protocol")
     inference(planned, model)
     run_threads(config.threads)
     machine.pick_precision(config.precision, machine.pick_device(config.device))

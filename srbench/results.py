@@ -13,7 +13,9 @@
          "memberships": [{"ablation": "atrous", "variant": "1-2-1", "baseline": false}],    # [] in no ablation
          "params": 412000 or null}}}
 
-`result.json` is the run's own record: the keys that design.md lists, and `protocol` {name, channels, border}.
+`result.json` is the run's own record: the keys that design.md lists, and `protocol` {name, channels, border},
+`inference` {…, tiled: [data sets run in tiles]}, `checksums` {set: {hr, lr}} and `lr_made_by` {set: resizer}. `missing`
+may name a metric of one set: {"set5.niqe": reason}.
 """
 
 import json
@@ -128,10 +130,12 @@ class Study:
     `run` (the folder's name), `model`, `variant` ("default" for none), `scale`, `seed`, `config_hash`, `overrides` and
     `memberships` (lists), `status` (done, failed or missing), `error` (why not done, else ""); the record's cost and
     setting under their own names, with `resizer` (those of scores.csv: "file, matlab-symmetric"), `srbench` (the
-    version) and `versions` (of the rest: "python 3.12.3, torch 2.8.0"); by data set, `evaluated_on` ({"set5": "5 images
-    (LR: file)"}) and `checksums` ({"set5": {"hr": …, "lr": …}}); `train_…`; `latency_ms` (median at batch 1 and the
-    largest height) with `latency_height`, `latency_width`, `latency_threads`, `latency_device`; and a set's scores as
-    `<dataset>.<metric>`. NaN where absent.
+    version) and `versions` (of the rest: "python 3.12.3, torch 2.8.0"); `degradation` (of LR beyond the shrinking:
+    "noise σ=0.1", "" for none); by data set, `evaluated_on` ({"set5": "5 images (LR: file)"}), `lr` ({"set5": "file by
+    matlab-replicate"}), `lr_made_by` (the resizer recognised in LR files) and `checksums` ({"set5": {"hr": …, "lr":
+    …}}); `tiled` (the sets run in tiles); `train_…`; `latency_ms` (median at batch 1 and the largest height) with
+    `latency_height`, `latency_width`, `latency_threads`, `latency_device`; and a set's scores as `<dataset>.<metric>`.
+    NaN where absent.
     """
 
     folder: Path
@@ -150,7 +154,7 @@ def read_study(study_dir: Path) -> Study:
     if not path.is_file():
         raise UserError(_no_study(study_dir))
     plan = _read_plan(path)
-    columns = [*IDENTITY, *COST, *LATENCY, *TRAIN, *SETTING, "evaluated_on"]
+    columns = [*IDENTITY, *COST, *LATENCY, *TRAIN, *SETTING, "degradation", "evaluated_on", "lr"]
     rows = list(study_rows(study_dir, plan["runs"]))
     scores = dict.fromkeys(name for row in rows for name in row if "." in name)
     runs = DataFrame(rows, columns=[*columns, *scores])

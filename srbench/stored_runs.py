@@ -5,31 +5,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from srbench import checkpoints, results
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
+from srbench.keys import check_keys
 from srbench.plan import PlannedRun
 from srbench.weights import load_weights
 
 if TYPE_CHECKING:  # torch is imported when there is something to compute
     from torch import nn
 
+OF_CONFIG = (
+    *("model", "model._target_", "recipe", "data", "budget.steps", "scale", "seed", "checkpoint"),
+    *("precision", "eval.save_images", "data_root", "weights_dir"),
+)
+OF_RECORD = ("model", "overrides", "memberships", "protocol", "scale")
+
 Row = dict[str, str]  # of scores.csv, without its empty cells
 
 
 def open_run(folder: Path) -> tuple[PlannedRun, dict[str, Any]]:
-    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read."""
+    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read, or lacks what
+    a run needs to be looked at."""
     record = results.read_record(folder)
     if record is None:
         raise UserError(f"{folder / 'result.json'}: cannot be read")
+    if lacked := [key for key in OF_RECORD if key not in record]:
+        raise UserError(f"{folder / 'result.json'}: cannot be read: it lacks {lacked[0]}")
+    path = folder / "config.yaml"
     try:
-        config = OmegaConf.load(folder / "config.yaml")
-    except (OSError, YAMLError) as error:
-        raise UserError(f"{folder / 'config.yaml'}: cannot be read: {str(error).splitlines()[0]}") from error
-    assert isinstance(config, DictConfig)
+        config = OmegaConf.load(path)
+        if not isinstance(config, DictConfig):
+            raise UserError("it holds no keys")
+        if lacked := [key for key in OF_CONFIG if key.partition(".")[0] not in config]:
+            raise UserError(f"it lacks {lacked[0]}")
+        check_keys(config, OF_CONFIG)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, UserError) as error:
+        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     return PlannedRun(record["model"], record["overrides"], config, record["memberships"]), record
+
+
+def should_keep_images(folder: Path) -> bool:
+    """Whether a run is done and was told to keep SR images, or cannot be asked."""
+    if (results.read_record(folder) or {}).get("status") != "done":
+        return False
+    try:
+        planned, _ = open_run(folder)
+    except UserError:
+        return True
+    return planned.config.eval.save_images != 0 or (folder / "images").is_dir()
 
 
 def read_rows(folder: Path) -> list[Row]:

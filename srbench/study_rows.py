@@ -25,7 +25,9 @@ COST += ["peak_memory_mb"]
 LATENCY = ["latency_ms", "latency_height", "latency_width", "latency_threads", "latency_device"]
 TRAIN = ["train_steps", "train_steps_per_second", "train_data_wait", "train_final_loss"]
 SETTING = ["protocol", "resizer", "checksums", "device", "threads", "precision", "srbench", "git", "versions"]
-SETTING += ["seconds", "missing"]
+SETTING += ["seconds", "missing", "lr_made_by", "tiled"]
+
+WITHOUT_STEPS = ("file", "matlab-symmetric")  # what LR is where `data.degradation` says nothing
 
 
 def study_rows(study_dir: Path, planned: dict[str, dict]) -> Iterator[dict]:
@@ -36,20 +38,22 @@ def study_rows(study_dir: Path, planned: dict[str, dict]) -> Iterator[dict]:
         outcome = _outcome(study_dir / name)
         fixed = {key: plan[key] for key in IDENTITY if key in plan}
         row = {"params": plan.get("params"), **_from_name(name), **outcome, **fixed, "run": name}
-        yield row | {"variant": row.get("variant") or "default"}
+        yield row | {"variant": row.get("variant") or "default", "degradation": _degradation(row)}
 
 
 def _from_name(folder: str) -> dict:
     """What the folder's name tells about a run that neither the plan nor a readable record tells more about."""
     parts = re.fullmatch(r"(.+)-x(\d+)-s(\d+)-[0-9a-f]+", folder)
     known = {"model": parts[1], "scale": int(parts[2]), "seed": int(parts[3])} if parts else {"model": folder}
-    return {"overrides": [], "memberships": [], "missing": {}, "evaluated_on": {}, "checksums": {}} | known
+    by_set: dict[str, dict] = {key: {} for key in ("missing", "evaluated_on", "lr", "lr_made_by", "checksums")}
+    return {"overrides": [], "memberships": [], "tiled": []} | by_set | known
 
 
 def _outcome(folder: Path) -> dict:
     """The run's record as flat columns. Not written yet: `missing`; not readable: `failed`; each with the reason."""
     try:
-        return _flat(json.loads((folder / "result.json").read_bytes())) | _evaluated_on(folder / "scores.csv")
+        flat = _flat(json.loads((folder / "result.json").read_bytes()))
+        return flat | _evaluated_on(folder / "scores.csv", flat["lr_made_by"])
     except FileNotFoundError:
         return {"status": "missing", "error": "begun, not finished" if folder.is_dir() else "not run yet"}
     except (OSError, AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
@@ -83,17 +87,19 @@ def _identity(record: dict) -> dict:
 
 def _setting(record: dict) -> dict:
     setting = {key: record[key] for key in SETTING if key in record}
+    inference = record.get("inference") or {}
     if protocol := record.get("protocol"):
-        ensemble = ", self-ensemble ×8" if (record.get("inference") or {}).get("self_ensemble") else ""
+        ensemble = ", self-ensemble ×8" if inference.get("self_ensemble") else ""
         setting["protocol"] = f"{protocol['name']} ({protocol['channels']}, border {protocol['border']}){ensemble}"
     versions = dict(record.get("versions") or {})
     setting["srbench"] = versions.pop("srbench", None)
     setting["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items()) or None
-    return setting | {key: dict(record.get(key) or {}) for key in ("checksums", "missing")}
+    setting["tiled"] = list(inference.get("tiled") or [])
+    return setting | {key: dict(record.get(key) or {}) for key in ("checksums", "missing", "lr_made_by")}
 
 
-def _evaluated_on(scores: Path) -> dict:
-    """What a run was scored on: `resizer` and `evaluated_on`, as in Study; nothing without scores."""
+def _evaluated_on(scores: Path, made_by: dict[str, str]) -> dict:
+    """What a run was scored on: `resizer`, `evaluated_on` and `lr`, as in Study; nothing without scores."""
     if not scores.is_file():
         return {}
     with scores.open(newline="", encoding="utf-8", errors="replace") as file:
@@ -104,10 +110,30 @@ def _evaluated_on(scores: Path) -> dict:
         dataset, resizer = header.index("dataset"), header.index("resizer")
         counts = Counter((line[dataset], line[resizer]) for line in lines if len(line) == len(header))
     on: dict[str, list[str]] = {}
+    lr: dict[str, list[str]] = {}
     for (name, maker), count in counts.items():
         on.setdefault(name, []).append(f"{count} images (LR: {maker})")
+        recognised = f" by {made_by[name]}" if name in made_by and maker.startswith("file") else ""
+        lr.setdefault(name, []).append(f"file{recognised}{maker[4:]}" if recognised else maker)
     resizers = ", ".join(dict.fromkeys(maker for _, maker in counts))
-    return {"resizer": resizers or None, "evaluated_on": {name: " and ".join(parts) for name, parts in on.items()}}
+    told = {"evaluated_on": on, "lr": lr}
+    joined = {key: {name: " and ".join(parts) for name, parts in sets.items()} for key, sets in told.items()}
+    return {"resizer": resizers or None, **joined}
+
+
+def _degradation(row: dict) -> str:
+    """What was done to LR beyond the plain shrinking, "" for nothing: "noise σ=0.1", "pil-bicubic + jpeg q=40".
+
+    Of a run without scores it is what the overrides say: "noise".
+    """
+    words = (override.lstrip("+").partition("=")[::2] for override in row["overrides"])
+    given = dict(words).get("data.degradation", "")
+    asked = "" if given in ("null", "[]") else given
+    makers = str(row.get("resizer") or asked).split(", ") if row["status"] == "done" else [asked]
+    plain = () if asked else WITHOUT_STEPS  # whoever asks for a resizer means it, be it the usual one
+    steps = (maker for maker in makers if maker not in (*plain, "file"))
+    found = (re.sub(rf"^({'|'.join(WITHOUT_STEPS)}) \+ ", "", maker) for maker in steps)
+    return " and ".join(dict.fromkeys(found))
 
 
 def _latency(entries: list[dict]) -> dict:

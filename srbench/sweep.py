@@ -33,6 +33,7 @@ from srbench.progress import console
 from srbench.published import entries
 from srbench.study import finish
 from srbench.suggest import did_you_mean
+from srbench.words import check_place
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +66,13 @@ class Grid:
         if runs[0].config.dry_run:
             _print_plan(runs, params)
             return
-        study_dir = runs[0].study_dir
+        study_dir, reports_dir = runs[0].study_dir, Path(runs[0].config.reports_dir).expanduser()
+        check_place("reports_dir", reports_dir)
         results.add_to_plan(study_dir, _plan(request, runs, params))
         todo = [run for run in runs if unfinished(run)]
         console.print(f"{study_dir}: {len(runs)} runs, {len(runs) - len(todo)} done already, {len(todo)} to do")
         self._launch(todo)
-        finish(study_dir, Path(runs[0].config.reports_dir).expanduser(), [run.folder.name for run in runs])
+        finish(study_dir, reports_dir, [run.folder.name for run in runs])
 
     def _launch(self, runs: list[PlannedRun]) -> None:
         if not runs:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import pairwise, product
-from math import isqrt
+from math import ceil, isqrt
 from pathlib import Path
 from typing import Literal
 
@@ -200,8 +200,10 @@ class SuperResolver:
         side, least = isqrt(int(max(0.0, allowed - fixed) / each)), GRID + self.overlap
         if side < least:
             needed, name = self._bytes(least, least) / 1e9, type(self.model).__name__
-            allowed = self.inference.memory_gb
-            raise UserError(f"memory_gb={allowed}: {name} takes {needed:.2g} for tiles of {least}; allow as much")
+            enough = f"{ceil(100 * needed) / 100:g}"
+            raise UserError(
+                f"memory_gb={self.inference.memory_gb}: {name} takes more for the least tiles, of {least}; set {enough}"
+            )
         return side
 
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:

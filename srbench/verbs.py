@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from srbench.errors import UserError
-from srbench.words import parsed
+from srbench.words import check_place, parsed
 
 
 def report(words: list[str]) -> None:
@@ -15,6 +15,7 @@ def report(words: list[str]) -> None:
 
     usage = "report runs/STUDY [reports_dir=reports] [ntire=MODEL]"
     (study,), options = parsed(usage, words, 1, {"reports_dir": "reports", "ntire": ""})
+    check_place("reports_dir", Path(options["reports_dir"]))
     folder = write_report(Path(study), Path(options["reports_dir"]), options["ntire"] or None)
     print(summary(read_study(Path(study)), options["ntire"] or None))
     print(f"report: {folder}")
@@ -74,6 +75,7 @@ def score(words: list[str]) -> None:
     """`score SR_DIR HR_DIR scale=2`: the scores of images that are there, and their means."""
     import pandas as pd
 
+    from srbench import results
     from srbench.locations import default_places
     from srbench.score_files import score as score_files
 
@@ -83,16 +85,24 @@ def score(words: list[str]) -> None:
     (sr, hr), given = parsed(usage, words, 2, options)
     if not (given["scale"].isdecimal() and int(given["scale"])):
         raise UserError(f"score: scale={given['scale']}: a number, by which the protocol crops the border: {usage}")
+    out = Path(given["out"]) if given["out"] else None
+    if out and (out.is_dir() or not out.parent.is_dir()):
+        raise UserError(f"score: out={out}: {'is a folder' if out.is_dir() else f'no such folder: {out.parent}'}")
+    if out:
+        check_place("out", out.parent)
     metrics = given["metrics"].strip("[]").split(",")
     table, missing = score_files(
         Path(sr), Path(hr), int(given["scale"]), metrics, given["protocol"], given["weights_dir"]
     )
-    mean = table.drop(columns="image").mean().to_frame().T.assign(image="mean")
-    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format))
+    mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
+    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
     for metric, reason in missing.items():
         print(f"{metric}: – ({reason})")
-    if given["out"]:
-        table.to_csv(given["out"], index=False)
+    if out:
+        try:
+            results.write_file(out, table.to_csv(index=False).encode())
+        except OSError as error:
+            raise UserError(f"score: cannot write {out}: {error.strerror}") from error
 
 
 def export(words: list[str]) -> None:
@@ -120,8 +130,12 @@ def upscale(words: list[str]) -> None:
 
 
 def verify(words: list[str]) -> None:
-    """`verify runs/STUDY [sample=3]`: whether the scores are those of the stored images. SystemExit(1) where not."""
+    """`verify runs/STUDY [sample=3]`: whether the scores are those of the stored images.
+
+    SystemExit(1) where not, where images that should be there cannot be looked at, and where no score was verified.
+    """
     from srbench import progress, verifying
+    from srbench.stored_runs import should_keep_images
 
     usage = "verify runs/STUDY [sample=3|all] [data_root=DIR]"
     (study,), options = parsed(usage, words, 1, {"sample": "3", "data_root": ""})
@@ -134,7 +148,8 @@ def verify(words: list[str]) -> None:
     for finding in findings:
         print(finding)
     print(verifying.summary(findings, sample))
-    if any(finding.differs for finding in findings):
+    unseen = [one for one in findings if one.verdict == "unknown" and should_keep_images(Path(study) / one.run)]
+    if unseen or any(one.differs or one.unverified for one in findings) or not any(one.scores for one in findings):
         raise SystemExit(1)
 
 
@@ -149,6 +164,7 @@ def explain(words: list[str]) -> None:
 
     from srbench import explaining, machine, progress
 
+    check_place("reports_dir", Path(given["reports_dir"]))
     torch.set_num_threads(machine.cores())
     data_root = Path(given["data_root"]).expanduser() if given["data_root"] else None
     with progress.bar("explain") as tell:

@@ -1,5 +1,8 @@
 """What a verb is told: places, and options in the form key=value."""
 
+import os
+from pathlib import Path
+
 from srbench.errors import UserError
 
 
@@ -12,6 +15,19 @@ def parsed(usage: str, words: list[str], number: int, options: dict[str, str]) -
     places = [word for word in words if "=" not in word or not word.split("=", 1)[0].isidentifier()]
     unknown = [key for key in given if key not in options]
     if len(places) != number or unknown:
-        wrong = f"{unknown[0]}=: no such option" if unknown else f"{number} places are needed, not {len(places)}"
+        wrong = f"{unknown[0]}=: no such option" if unknown else f"{_places(number)} needed, not {len(places)}"
         raise UserError(f"{wrong}; usage: python -m srbench {usage}")
     return places, options | given
+
+
+def check_place(key: str, folder: Path) -> None:
+    """Raises UserError, naming `key`, for a folder that is not there and cannot be made, or cannot be written."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise UserError(f"{key}={folder}: {there} is no folder; set {key}=DIR")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{key}={folder}: {there} cannot be written; set {key}=DIR")
+
+
+def _places(number: int) -> str:
+    return "1 place is" if number == 1 else f"{number} places are"

@@ -6,6 +6,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from srbench.compose import Composer
+from srbench.errors import UserError
 from srbench.locations import PLUGINS, conf_folder
 from srbench.plan import planned
 
@@ -40,6 +41,19 @@ def test_composes_what_hydra_composes(loader, master, overrides):
     expected, found = planned(config, config.hydra), compose(overrides)
     assert found.config == expected.config
     assert (found.name, found.memberships, found.overrides) == (expected.name, expected.memberships, overrides)
+
+
+def test_refuses_keys_that_are_not_what_they_must_be(loader, master):
+    compose = Composer(loader, master)
+    for overrides, told in (
+        (["seed=null"], "seed=null: a whole number from 0 on"),
+        (["model=mossnet", "data=null"], "data=null: choose one of df2k, "),
+        (["recipe/optimizer=null"], "recipe/optimizer=null: choose one of adam, "),
+        (["~protocol"], "protocol: choose one of ntire, "),
+    ):
+        with pytest.raises(UserError, match=f"^{told}"):
+            compose(overrides)
+    assert compose(["study=2024"]).config.study == "2024"
 
 
 def test_refuses_what_hydra_refuses(loader, master):

@@ -1,6 +1,7 @@
 """The numbers that the conventions give: published ones, and those of errors that can be worked out by hand."""
 
 import json
+import re
 from math import inf, log10
 
 import numpy as np
@@ -25,6 +26,7 @@ from srbench.models.carn import CARN
 from srbench.reports.explained import MARK, as_markdown
 from srbench.reports.page import write_report
 from srbench.scoring import make_scorer
+from srbench.stored_runs import open_run
 from srbench.tiling import Inference, SuperResolver
 from srbench.weights import load_weights
 
@@ -50,6 +52,10 @@ def keep_run(study, name, images, config, protocol=RGB, dataset="val"):
         "checkpoint": None,
         "budget": {"steps": 0},
         "data_root": "data",
+        "weights_dir": "weights",
+        "recipe": {},
+        "seed": 0,
+        "precision": "auto",
     }
     OmegaConf.save(OmegaConf.create(defaults | config), folder / "config.yaml")
     record = {"status": "done", "model": "nearest", "overrides": [], "memberships": [], "scale": config["scale"]}
@@ -295,7 +301,7 @@ def test_the_first_runs_of_many_are_explained(study):
         keep_run(study, name, {"a": flat(100)}, OmegaConf.to_container(OmegaConf.load(study / "off/config.yaml")))
     explained = explain(study, "", "", silent)
     assert list(dict.fromkeys(explained.table.run)) == ["off", "b", "c", "d"]
-    assert explained.notes[0] == "1 more runs keep images; choose one by run=NAME"
+    assert explained.notes[0] == "1 more run keeps images; choose one by run=NAME"
     text = as_text(explained, None).splitlines()
     (line,) = [line for line in text if line.startswith("the run's protocol ")]
     assert line.split()[3:] == ["18.751", f"{explained.table.ssim[0]:.4f}", *["∞", "1.0000"] * 3]
@@ -323,6 +329,51 @@ def test_the_report_folder_gets_both_files(study, tmp_path):
     markdown = (folder / "explain.md").read_text()
     assert "| the run's protocol | 18.751 |" in markdown
     assert "[1] off: rgb (rgb, border scale), 2 images (LR: file)" in markdown
+
+
+def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(study):
+    for name in ("a", "b", "c", "d"):
+        keep_run(study, name, {"a": flat(100)}, OmegaConf.to_container(OmegaConf.load(study / "off/config.yaml")))
+    (study / "off/config.yaml").write_text("{}")
+    explained = explain(study, "", "", silent)
+    assert list(dict.fromkeys(explained.table.run)) == ["a", "b", "c", "d"]
+    assert explained.notes[0] == f"left out: {study}/off/config.yaml: cannot be read: it lacks model"
+    with pytest.raises(UserError, match=r"^explain: .*off/config\.yaml: cannot be read: it lacks model$"):
+        explain(study, "off", "", silent)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{}", "it lacks model"),
+        ("[1, 2]", "it holds no keys"),
+        ("a: [", "while parsing a flow node"),
+    ],
+)
+def test_a_config_that_is_none_is_named(study, content, reason):
+    (study / "off/config.yaml").write_text(content)
+    with pytest.raises(UserError, match=re.escape(f"{study}/off/config.yaml: cannot be read: {reason}")):
+        open_run(study / "off")
+
+
+def test_a_key_of_a_config_that_is_not_what_it_must_be_is_named(study):
+    config = OmegaConf.load(study / "off/config.yaml")
+    config.eval = {"save_images": None}
+    OmegaConf.save(config, study / "off/config.yaml")
+    with pytest.raises(UserError, match=r"off/config\.yaml: cannot be read: eval\.save_images=null: all, or a number"):
+        open_run(study / "off")
+
+
+def test_a_config_that_is_no_text_is_named(study):
+    (study / "off/config.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(UserError, match=r"off/config\.yaml: cannot be read"):
+        open_run(study / "off")
+
+
+def test_a_record_without_what_it_must_hold_is_named(study):
+    (study / "off/result.json").write_text('{"status": "done"}')
+    with pytest.raises(UserError, match=r"off/result\.json: cannot be read: it lacks model"):
+        open_run(study / "off")
 
 
 def test_what_is_not_there_is_named(study):

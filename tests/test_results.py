@@ -24,6 +24,8 @@ RECORD = {
     "versions": {"python": "3.11.7", "srbench": "0.1.0", "torch": "2.8.0"},
     "git": "0a1b2c3d4e5f+changes",
     "checksums": {"set5": {"hr": "5eeecb039e98", "lr": "4355cdb7bcc0"}},
+    "lr_made_by": {"set5": "matlab-replicate"},
+    "inference": {"tile": "auto", "tiled": ["b100"]},
     "train": {"steps": 3000, "final_loss": 0.02},
     "cost": {"params": 412000, "params_dead": 96, "flops_720p": 223_100_000_000},
     "latency": [
@@ -143,10 +145,34 @@ def test_a_record_becomes_flat_columns(tmp_path):
     assert (row.train_steps, row.train_final_loss) == (3000, 0.02)
     assert (row.protocol, row.srbench, row.resizer) == ("y (luma, border 4)", "0.1.0", "file, matlab-symmetric")
     assert row.evaluated_on == {"set5": "2 images (LR: file)", "b100": "1 images (LR: matlab-symmetric)"}
+    assert row.lr == {"set5": "file by matlab-replicate", "b100": "matlab-symmetric"}
+    assert (row.degradation, row.tiled) == ("", ["b100"])
     assert row.missing == {"lpips": "no backbone"}
     assert (row.versions, row.git) == ("python 3.11.7, torch 2.8.0", "0a1b2c3d4e5f+changes")
     assert row.checksums == RECORD["checksums"]
     assert pd.isna(row.flops_256)
+
+
+@pytest.mark.parametrize(
+    ("asked", "resizers", "degradation"),
+    [
+        (None, ["file", "matlab-symmetric"], ""),
+        ("null", ["file"], ""),
+        ("noise", ["file + noise σ=0.1", "matlab-symmetric + noise σ=0.1"], "noise σ=0.1"),
+        ("[pil-bicubic,jpeg]", ["pil-bicubic + jpeg q=75"], "pil-bicubic + jpeg q=75"),
+        ("matlab-symmetric", ["matlab-symmetric"], "matlab-symmetric"),
+        ("noise", [], "noise"),
+        ("[]", [], ""),
+    ],
+)
+def test_the_degradation_is_what_was_done_beyond_the_plain_shrinking(asked, resizers, degradation, tmp_path):
+    words = [f"data.degradation={asked}"] if asked else []
+    add_to_plan(tmp_path, plan(run=planned(overrides=words)))
+    (tmp_path / "run").mkdir()
+    write_record(tmp_path / "run" / "result.json", RECORD)
+    lines = [f"set{number},a,{resizer}\n" for number, resizer in enumerate(resizers)]
+    (tmp_path / "run" / "scores.csv").write_text("dataset,image,resizer\n" + "".join(lines))
+    assert read_study(tmp_path).runs.degradation.tolist() == [degradation]
 
 
 def test_a_record_cut_off_anywhere_is_a_failed_run(tmp_path):

@@ -146,7 +146,7 @@ def test_auto_takes_the_largest_tiles_that_fit_into_the_memory_and_none_where_th
     allowed = whole / 3
     tile = SuperResolver(model, "cpu", Inference(memory_gb=allowed)).tile(1000, 800)
     assert peak_memory(model, tile, tile).bytes <= 1e9 * allowed < peak_memory(model, tile + 2, tile + 2).bytes
-    with pytest.raises(UserError, match=r"memory_gb=0.001: CARN takes 0\.0\d+ for tiles of 112"):
+    with pytest.raises(UserError, match=r"memory_gb=0.001: CARN takes more for the least tiles, of 112; set 0\.0\d$"):
         SuperResolver(model, "cpu", Inference(memory_gb=0.001)).tile(1000, 800)
 
 

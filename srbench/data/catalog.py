@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Folder:
 @dataclass(frozen=True)
 class DataSet:
     """One entry. `parts`: the sets of which it is the union; `by_hand`: what to do where nothing can be downloaded
-    ({root} stands for data_root)."""
+    ({root} stands for data_root). `mean_size`: width and height of the HR images, on average."""
 
     name: str
     title: str
@@ -62,6 +62,7 @@ class DataSet:
     parts: tuple[str, ...] = ()
     about: str | None = None
     sizes: str | None = None
+    mean_size: tuple[int, int] | None = None
     terms: str | None = None
     by_hand: str | None = None
     note: str | None = None
@@ -144,12 +145,30 @@ def pixel_digest(files: Sequence[Path]) -> str:
 
     The order of `files` does not matter. UserError for one that cannot be read.
     """
+    return named_digest([(file.stem, file) for file in files])
+
+
+def named_digest(images: Iterable[tuple[str, Path]]) -> str:
+    """The `pixel_digest` that the files would have under these names."""
+    return _digest(tuple((name, file, *_stamp(file)) for name, file in sorted(images)))
+
+
+@lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
+def _digest(images: tuple[tuple[str, Path, int, int], ...]) -> str:
     content = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.stem):
+    for name, file, *_ in images:
         pixels = read_image(file)
-        content.update(f"{file.stem} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
+        content.update(f"{name} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
         content.update(pixels.tobytes())
     return content.hexdigest()
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for a file that is not there, which `read_image` tells."""
+    if not file.is_file():
+        return 0, 0
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _content() -> dict[str, Any]:
@@ -168,5 +187,6 @@ def _data_set(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archiv
         "folders": tuple(folders),
         "archives": tuple(archives[archive] for archive in entry.get("archives", [])),
         "parts": tuple(entry.get("parts", [])),
+        "mean_size": tuple(entry["mean_size"]) if "mean_size" in entry else None,
     }
     return DataSet(name=name, **{key: value for key, value in entry.items() if key != "digests"} | own)

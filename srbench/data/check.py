@@ -15,26 +15,27 @@ from srbench.data.findings import (
     Looks,
     Size,
     fits,
+    misnamed,
     missing_folders,
-    mixed,
     other_copies,
     other_hr,
+    other_sizes,
     summary,
     too_few,
     wrong_with,
 )
 from srbench.data.images import read_image
 from srbench.data.layouts import ImageSet, locate
+from srbench.data.mixtures import mixed, varying
 from srbench.data.resizers import Verdict, distances, recognise
+from srbench.data.usage import CHECK, usage
 from srbench.data.workers import each_in_threads
 from srbench.errors import UserError
 from srbench.locations import default_places
 
-USAGE = "usage: python -m srbench data check NAME|FOLDER ... [data_root=data]"
-
 
 def check(words: list[str]) -> None:
-    """Prints a line on each set and scale, one on each thing that is wrong, and a summary.
+    """Prints a line on each set and scale, one on each thing that is worth a note or wrong, and a summary.
 
     Every image is decoded; resizers are told from the corner of each. SystemExit with 1 where something is wrong;
     UserError for a set that is not there.
@@ -49,11 +50,11 @@ def check(words: list[str]) -> None:
         wrong += [f"{images.label}: {line}" for line in wrong_with(images, seen, verdict)]
     wrong += [reason for seen in looks for look in seen.values() for reason in look.unreadable]
     wrong += [line for name in names for line in missing_folders(name, data_root)]
-    wrong += [*too_few(sets), *other_hr(sets, looks), *mixed(sets, verdicts)]
+    wrong += [line for images in sets for line in misnamed(images)]
+    wrong += [*too_few(sets), *other_sizes(sets, looks), *other_hr(sets, looks), *mixed(sets, verdicts)]
     wrong = list(dict.fromkeys(wrong))  # what three scales share is wrong once
-    if not wrong:
-        for line in dict.fromkeys(other_copies(sets)):
-            print(f"note: {line}")
+    for line in [*varying(sets, verdicts), *(() if wrong else dict.fromkeys(other_copies(sets)))]:
+        print(f"note: {line}")
     for line in wrong:
         print(f"wrong: {line}")
     files = {file for images in sets for file in (*images.hr.values(), *images.lr.values())}
@@ -64,13 +65,14 @@ def check(words: list[str]) -> None:
 
 def _parsed(words: list[str]) -> tuple[list[str], Path]:
     if "--help" in words or "-h" in words:
-        print(USAGE)
+        print(usage(CHECK))
         raise SystemExit(0)
     options = [word for word in words if re.match("[a-z_]+=", word) and not Path(word).exists()]
     names = [word for word in words if word not in options]
     unknown = [word for word in options if not word.startswith("data_root=")]
     if unknown or not names:
-        raise UserError(f"data check: {f'{unknown[0]}: no such option' if unknown else 'which set?'} {USAGE}")
+        wrong = f"{unknown[0]}: no such option" if unknown else "which set?"
+        raise UserError(f"data check: {wrong}; {usage(CHECK)}")
     data_root = options[-1].partition("=")[2] if options else default_places()["data_root"]
     return names, Path(data_root).expanduser()
 

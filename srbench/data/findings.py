@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from srbench.data.catalog import Folder, catalogue, pixel_digest
+from srbench.data.catalog import Folder, catalogue, named_digest
+from srbench.data.images import image_files
 from srbench.data.layouts import ImageSet
-from srbench.data.pairs import RESIZER, sizes_fit
-from srbench.data.resizers import CANDIDATES, MEANING, Distance, Distances, Verdict, recognise
+from srbench.data.pairs import sizes_fit
+from srbench.data.resizers import MEANING, Distance, Distances, Verdict, recognise
 
 MOST_NAMED = 5
+CROPPED = 0.05  # of a mean length, at most; HR that is cropped to a multiple of 12 lacks 11 pixels
 
 Size = tuple[int, int]  # height and width
 
@@ -62,6 +64,8 @@ def _nearness(distance: Distance) -> str:
 
 def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterator[str]:
     """What is wrong with one set at one scale, but for files that cannot be read."""
+    if not images.hr and not images.lr:
+        yield "no images"
     missing = [name for name in images.hr if name not in images.lr]
     if missing and images.scale is not None:
         yield f"{len(missing)} of {len(images.hr)} LR images missing{_named(missing)}"
@@ -84,6 +88,25 @@ def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterat
         looked = [(name, look.distances) for name, look in seen.items() if look.distances is not None]
         others = [f"{name} by {_maker(found)}" for name, found in (looked[i] for i in verdict.strangers)]
         yield f"{len(others)} of {len(images.lr)} LR images made otherwise{_named(others)}"
+
+
+def misnamed(images: ImageSet) -> Iterator[str]:
+    """Names that evaluation refuses: of two files that differ in their suffix alone, and of LR without its scale."""
+    for folder in {file.parent: None for file in (*images.hr.values(), *images.lr.values())}:
+        files = defaultdict[str, list[str]](list)
+        for file in image_files(folder):
+            files[file.stem].append(file.name)
+        twice = [" and ".join(names) for names in files.values() if len(names) > 1]
+        if twice:
+            yield f"{folder}: images that share a name{_named(twice)}; move one of each two away"
+    due = {f"{name}x{images.scale}" for name in images.hr}
+    bare = [path for name, path in images.lr.items() if name == path.stem and name not in due]
+    if bare and images.layout in ("EDSR", "DIV2K"):
+        wanted = f"{bare[0].stem}x{images.scale}{bare[0].suffix}"
+        yield (
+            f"{images.label}: {len(bare)} of {len(images.lr)} LR images without x{images.scale} at the end of their "
+            f"names{_named([path.name for path in bare])}; rename {bare[0].name} to {wanted}"
+        )
 
 
 def too_few(sets: Sequence[ImageSet]) -> Iterator[str]:
@@ -155,25 +178,27 @@ def other_hr(sets: Sequence[ImageSet], looks: Sequence[Looks]) -> Iterator[str]:
             )
 
 
+def other_sizes(sets: Sequence[ImageSet], looks: Sequence[Looks]) -> Iterator[str]:
+    """Sets whose HR images have, on average, another size than the catalogue says: such a copy is whole in itself."""
+    for images, seen in zip(sets, looks, strict=True):
+        known = catalogue().get(images.name.lower())
+        sizes = [look.hr for look in seen.values() if look.hr]
+        if known and known.mean_size and len(sizes) == known.images:
+            height, width = (sum(lengths) / len(sizes) for lengths in zip(*sizes, strict=True))
+            wide, tall = known.mean_size
+            if max(abs(width / wide - 1), abs(height / tall - 1)) > CROPPED:
+                folder = next(iter(images.hr.values())).parent
+                yield (
+                    f"{folder}: HR images of {width:.0f}×{height:.0f} on average, not {wide}×{tall}: "
+                    "a known bad copy, or another set"
+                )
+
+
 def other_copies(sets: Sequence[ImageSet]) -> Iterator[str]:
-    """Sets in EDSR's layout whose pixels are not those of the copy that the catalogue knows."""
+    """Sets whose pixels are not those of the copy that the catalogue knows, whatever the names of their layout."""
     for images in sets:
         hr, lr = _catalogued(images, "hr"), _catalogued(images, f"lr_bicubic/x{images.scale}")
-        for folder, files in ((hr, list(images.hr.values())), (lr, list(images.lr.values()))):
-            if folder and folder.digest and len(files) == folder.images and pixel_digest(files) != folder.digest:
-                yield f"{files[0].parent}: not the copy that the catalogue knows: other pixels, or another crop"
-
-
-def mixed(sets: Sequence[ImageSet], verdicts: Sequence[Verdict | None]) -> Iterator[str]:
-    """Whether the images that a table is made from have different resizers; where LR is missing, srbench's own."""
-    makers = defaultdict[str, list[str]](list)
-    possible = set(CANDIDATES)
-    with_lr = {images.folder / images.name for images in sets if images.lr}
-    for images, verdict in zip(sets, verdicts, strict=True):
-        names = verdict.names if verdict else (RESIZER,) if images.folder / images.name not in with_lr else ()
-        if names and with_lr:
-            makers[" or ".join(names) + ("" if verdict else " (srbench's, as there is no LR)")].append(images.label)
-            possible &= set(names)
-    if not possible:
-        listed = "; ".join(f"{maker}: {', '.join(labels)}" for maker, labels in makers.items())
-        yield f"a table of these would mix resizers: {listed}"
+        named = [(f"{name}x{images.scale}", file) for name, file in images.lr.items()]
+        for folder, files in ((hr, list(images.hr.items())), (lr, named)):
+            if folder and folder.digest and len(files) == folder.images and named_digest(files) != folder.digest:
+                yield f"{files[0][1].parent}: not the copy that the catalogue knows: other pixels, or another crop"

@@ -1,11 +1,15 @@
 """Sets of images on disk: a user's folder of HR images, DIV2K, and benchmark sets in EDSR layout."""
 
+import logging
+from functools import cache
 from pathlib import Path
 
 from srbench.data.catalog import get_command
-from srbench.data.images import image_files
+from srbench.data.images import by_name, holds_images, image_files
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class Folder:
@@ -30,8 +34,8 @@ class Folder:
     def valid(self) -> list[Path]:
         """The files to validate on. Raises UserError if there are none."""
         if (self.root / "valid").is_dir():
-            return image_files(self.root / "valid")
-        return image_files(self.root)[::10]
+            return list(by_name(image_files(self.root / "valid")).values())
+        return list(by_name(image_files(self.root)[::10]).values())
 
 
 class DIV2K:
@@ -51,7 +55,7 @@ class DIV2K:
 
     def valid(self) -> list[Path]:
         """The files to validate on. Raises UserError, saying how to get them, if there are none."""
-        return self._files("DIV2K/DIV2K_valid_HR")
+        return list(by_name(self._files("DIV2K/DIV2K_valid_HR")).values())
 
     def _files(self, path: str) -> list[Path]:
         if not (self.root / path).is_dir():
@@ -73,24 +77,32 @@ def benchmark(data_root: Path, name: str, scale: int) -> list[ImagePair]:
     """The pairs of `data_root/benchmark/<name>` (case does not matter): HR, and LR_bicubic/X{scale} where it exists.
 
     `div2k`, unless there is a folder of that name, is DIV2K's validation part in its authors' layout.
-    Raises UserError for a set that is not there (naming those that are) and for LR files that do not fit the HR files.
+    Raises UserError for a set that is not there (naming those that are), for two images that share a name (their SR
+    images would too) and for LR files that do not fit the HR files.
     """
     hr_folder, lr_folders = _find(data_root, name)
-    hr_files = image_files(hr_folder)
+    hr_files = by_name(image_files(hr_folder))
     lr_folder = lr_folders / f"X{scale}"
     if not lr_folder.is_dir():
-        return [ImagePair(hr.stem, hr, None, scale) for hr in hr_files]
-    lr_files = {file.stem: file for file in image_files(lr_folder)}
-    missing = [hr.stem for hr in hr_files if f"{hr.stem}x{scale}" not in lr_files]
+        return [ImagePair(stem, hr, None, scale) for stem, hr in hr_files.items()]
+    lr_files = by_name(image_files(lr_folder))
+    missing = [stem for stem in hr_files if f"{stem}x{scale}" not in lr_files]
     if missing or len(lr_files) != len(hr_files):
         named = f"; {missing[0]}x{scale}.png is missing" if missing else ""
         raise UserError(f"{lr_folder}: {len(lr_files)} LR images for {len(hr_files)} HR images{named}")
-    return [ImagePair(hr.stem, hr, lr_files[f"{hr.stem}x{scale}"], scale) for hr in hr_files]
+    return [ImagePair(stem, hr, lr_files[f"{stem}x{scale}"], scale) for stem, hr in hr_files.items()]
 
 
 def benchmark_names(data_root: Path) -> list[str]:
-    """The sets below `data_root` that `benchmark` finds, in lower case; empty where there are none."""
-    return sorted(_there(data_root))
+    """The sets below `data_root` that `benchmark` finds, in lower case; empty where there are none.
+
+    A set without images is left out, which is logged once.
+    """
+    there = _there(data_root)
+    for hr, _ in there.values():
+        if not holds_images(hr):
+            _tell_empty(hr)
+    return sorted(name for name, (hr, _) in there.items() if holds_images(hr))
 
 
 def _find(data_root: Path, name: str) -> tuple[Path, Path]:
@@ -103,6 +115,11 @@ def _find(data_root: Path, name: str) -> tuple[Path, Path]:
         f"eval.datasets=[{name}]: no {data_root / 'benchmark' / name / 'HR'}; of the benchmark sets, {known}"
         f"{get_command(name, data_root)}"
     )
+
+
+@cache  # every run of a grid asks
+def _tell_empty(hr_folder: Path) -> None:
+    log.warning("%s holds no images: the set is left out", hr_folder)
 
 
 def _there(data_root: Path) -> dict[str, tuple[Path, Path]]:

@@ -1,6 +1,6 @@
 """Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -17,10 +17,24 @@ def image_files(folder: Path) -> list[Path]:
     """The images directly below `folder`, by name. Raises UserError if it does not exist or holds none."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of images")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    files = sorted(path for path in folder.iterdir() if _is_image(path))
     if not files:
         raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
     return files
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether there is one directly below `folder`, which exists."""
+    return any(_is_image(path) for path in folder.iterdir())
+
+
+def by_name(files: Sequence[Path]) -> dict[str, Path]:
+    """The files by their names without suffix, in their order. UserError, naming both, for two that have the same."""
+    named: dict[str, Path] = {}
+    for file in files:
+        if (other := named.setdefault(file.stem, file)) is not file:
+            raise UserError(f"{file.parent}: {other.name} and {file.name} share a name; move one of them away")
+    return named
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -59,6 +73,10 @@ def replace_image(path: Path, image: np.ndarray) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 @contextmanager

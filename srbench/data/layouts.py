@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.data.catalog import catalogue, get_command
+from srbench.data.catalog import catalogue, count_images, get_command
 from srbench.data.images import SUFFIXES
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
@@ -56,13 +56,16 @@ def locate(name: str, data_root: Path) -> list[ImageSet]:
     if Path(name).expanduser().is_dir():
         found = find(Path(name).expanduser())
         if not found:
-            raise UserError(f"{name}: holds no set of images in a layout that srbench knows")
+            raise UserError(f"{name}: {_lacking(Path(name).expanduser())}")
         return found
     entry = catalogue().get(name.lower())
     if entry and entry.parts:
         return [images for part in entry.parts for images in locate(part, data_root)]
     bases = [base for below in BELOW if (base := _subfolder(data_root, below))]
     found = [images for base in bases for images in _called(base, name.lower())]
+    called = next((folder for base in bases if (folder := _subfolder(base, name.lower()))), None)
+    if called and not found:
+        raise UserError(f"{called}: {_lacking(called)}{get_command(name, data_root)}")
     if not found:
         there = {child for base in bases for child in _folders(base) if child not in BELOW}
         hint = get_command(name, data_root) or did_you_mean(name.lower(), there | set(catalogue()))
@@ -73,6 +76,11 @@ def locate(name: str, data_root: Path) -> list[ImageSet]:
 def find(folder: Path) -> list[ImageSet]:
     """The sets in `folder`: its own, or else those of its subfolders, two levels down. Empty if there are none."""
     return _find(folder, 2)
+
+
+def _lacking(folder: Path) -> str:
+    known = "holds no set of images in a layout that srbench knows"
+    return known if count_images(folder) else "is there, but holds no images"
 
 
 def _called(base: Path, name: str) -> list[ImageSet]:
@@ -122,14 +130,19 @@ def _of_basicsr(folder: Path) -> Iterator[ImageSet]:
 
 
 def _of_selfexsr(folder: Path) -> Iterator[ImageSet]:
-    """Each scale has HR of its own; the outputs of networks that lie beside them are left out."""
-    for scale, images in _numbered(folder, r"image_srf_(\d+)").items():
+    """Each scale has HR of its own; the outputs of networks that lie beside them are left out. `folder` may be that of
+    one scale."""
+    pattern = r"image_srf_(\d+)"
+    one = re.fullmatch(pattern, folder.resolve().name.lower())
+    scales = {int(one[1]): folder} if one else _numbered(folder, pattern)
+    root = folder.resolve().parent if one else folder
+    for scale, images in scales.items():
         kinds: dict[str, dict[str, Path]] = {"hr": {}, "lr": {}}
         for stem, path in _images(images).items():
             match = re.fullmatch(rf"(?i)(.+)_SRF_{scale}_(HR|LR)", stem)
             if match:
                 kinds[match[2].lower()][match[1]] = path
-        yield ImageSet(folder.resolve().name, "SelfExSR", folder, scale, kinds["hr"], kinds["lr"])
+        yield ImageSet(root.resolve().name, "SelfExSR", root, scale, kinds["hr"], kinds["lr"])
 
 
 def _flat(folder: Path) -> Iterator[ImageSet]:
@@ -139,8 +152,9 @@ def _flat(folder: Path) -> Iterator[ImageSet]:
 
 
 def _without_suffix(images: dict[str, Path], scale: int, hr: dict[str, Path]) -> dict[str, Path]:
-    """`babyx2` → `baby`; a name that HR has too is taken as it is."""
-    return {stem if stem in hr else stem.removesuffix(f"x{scale}"): path for stem, path in images.items()}
+    """`babyx2` → `baby`; a name that only HR has as it stands is taken as it is."""
+    bare = {stem: stem.removesuffix(f"x{scale}") for stem in images}
+    return {stem if stem in hr and bare[stem] not in hr else bare[stem]: path for stem, path in images.items()}
 
 
 def _images(folder: Path) -> dict[str, Path]:

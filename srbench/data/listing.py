@@ -28,7 +28,7 @@ def markdown() -> str:
     rows = ["| `data get` | set | images | sizes | download | licence |", "|---|---|---:|---|---|---|"]
     for entry in sets:
         download = f"{_size(entry)}, by hand" if entry.by_hand else _size(entry)
-        cells = (f"`{entry.name}`", entry.title, f"{entry.images:,}", entry.sizes or UNKNOWN, download, entry.licence)
+        cells = (f"`{entry.name}`", entry.title, f"{entry.images:,}", _sizes(entry), download, entry.licence)
         rows.append(f"| {' | '.join(cells)} |")
     networks = ["| `data get` | network | download | SHA-256 | licence | cite |", "|---|---|---|---|---|---|"]
     networks += [_backbone(network) for network in backbones().values()]
@@ -81,6 +81,12 @@ def _state(entry: DataSet, data_root: Path) -> str:
     if all(number == expected for number, expected in found):
         return "yes"
     return "part" if any(number for number, _ in found) else "no"
+
+
+def _sizes(entry: DataSet) -> str:
+    """Of the images."""
+    mean = "{}×{} on average".format(*entry.mean_size) if entry.mean_size else None
+    return ", ".join(filter(None, (mean, entry.sizes))) or UNKNOWN
 
 
 def _size(entry: DataSet) -> str:

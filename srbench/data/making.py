@@ -12,6 +12,7 @@ from srbench.data.resize import Edge
 from srbench.data.sub_images import Cut, Grid, cut
 from srbench.data.workers import each
 from srbench.errors import UserError
+from srbench.plan import PlannedRun
 from srbench.progress import Listener
 
 Group = list[ImageSet]  # a set, once for each scale that it has LR of
@@ -100,13 +101,11 @@ def make_cache(request: Request, group: Group, tell: Listener) -> list[str]:
     return [f"{pile}: {(pile / 'pixels.npy').stat().st_size / 1e6:,.1f} MB" for pile in kept]
 
 
-def make_classsr(request: Request, group: Group, model: list[str], tell: Listener) -> list[str]:
-    """ClassSR's windows, ranked by the network that `model` describes; of a set `…valid`, those to validate on."""
+def make_classsr(request: Request, group: Group, run: PlannedRun, tell: Listener) -> list[str]:
+    """ClassSR's windows, ranked by the run's network; of a set `…valid`, those to validate on."""
     from srbench.data.ranking import identity, upscaler
-    from srbench.presets import compose_run
 
     images, place = group[0], place_of(group[0], request.out, request.data_root)
-    run = compose_run([*model, f"scale={classsr.SCALE}"])
     valid = images.name.lower().endswith("valid")
     grid, factors = (classsr.VALID, (1.0,)) if valid else (classsr.TRAIN, classsr.FACTORS)
     folder = place.root / f"{place.prefix}ClassSR"

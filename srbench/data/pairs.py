@@ -89,8 +89,8 @@ def lr_makers(pairs: Sequence[ImagePair]) -> str | None:
     found = [p for p in pairs if p.lr_file and not (p.degradation and p.degradation.shrinks)]
     if not found:
         return None
-    drawn = [replace(pair, degradation=None).read() for pair in found[:: -(-len(found) // RECOGNISED)]]
-    verdict = recognise([distances(lr, hr, found[0].scale) for lr, hr in drawn])
+    drawn = [replace(pair, degradation=None) for pair in found[:: -(-len(found) // RECOGNISED)]]
+    verdict = recognise([distances(*pair.read(), pair.scale) for pair in drawn])
     mixed = " and others" if verdict.strangers else ""
     return (" or ".join(verdict.names) or "unknown") + mixed
 

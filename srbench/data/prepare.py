@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 from srbench import machine, progress
+from srbench.data import classsr
 from srbench.data.layouts import locate
 from srbench.data.making import Group, Request, make_cache, make_classsr, make_lr, make_sub_images
 from srbench.data.resize import Edge
 from srbench.data.sub_images import Grid
+from srbench.data.usage import PREPARE, usage
 from srbench.errors import UserError
 from srbench.locations import default_places
 from srbench.progress import Listener
-
-USAGE = """usage: python -m srbench data prepare NAME|FOLDER [scale=2,3,4] [edge=symmetric|replicate] [out=DIR]
-       ... sub_images=480 step=240 [thresh=0]         HR and LR cut into files of that size
-       ... cache=true                                 what training maps when images do not fit into memory
-       ... classsr=true model=NAME [checkpoint=FILE]  ClassSR's windows, ranked by that network
-       each also [jobs=auto] [data_root=data]"""
 
 OPTIONS = {
     "scale": "2,3,4",
@@ -68,7 +64,7 @@ def prepare(words: list[str]) -> None:
 def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
     """The set, the options that are given, and the words that describe a model."""
     if "--help" in words or "-h" in words:
-        print(USAGE)
+        print(usage(PREPARE))
         raise SystemExit(0)
     model = [word for word in words if re.match(r"(model(\.\w+)*|checkpoint|weights_dir|device)=", word)]
     rest = [word for word in words if word not in model]
@@ -77,12 +73,13 @@ def _parsed(words: list[str]) -> tuple[str, dict[str, str], list[str]]:
     unknown = [key for key in given if key not in OPTIONS]
     if unknown or len(names) != 1:
         wrong = f"{unknown[0]}=: no such option" if unknown else f"one set is needed, not {len(names)}"
-        raise UserError(f"data prepare: {wrong}; {' '.join(USAGE.split())}")
+        raise UserError(f"data prepare: {wrong}; {' '.join(usage(PREPARE).split())}")
     return names[0], given, model
 
 
 def _maker(given: dict[str, str], model: list[str]) -> Make:
-    """The one thing that is to be made. UserError for several, and for options that belong to another."""
+    """The one thing that is to be made. UserError for several, and for options that belong to another; Hydra's errors
+    for a model that does not compose."""
     kinds = [kind for kind in KINDS if kind in given]
     if len(kinds) > 1:
         raise UserError(f"data prepare: {kinds[0]}= and {kinds[1]}= are made one at a time")
@@ -96,7 +93,10 @@ def _maker(given: dict[str, str], model: list[str]) -> Make:
     if kind == "classsr":
         if not model:
             raise UserError("data prepare: classsr=true needs model=NAME, the network that ranks the windows")
-        return lambda request, group, tell: make_classsr(request, group, model, tell)
+        from srbench.presets import compose_run
+
+        run = compose_run([*model, f"scale={classsr.SCALE}"])
+        return lambda request, group, tell: make_classsr(request, group, run, tell)
     if kind == "sub_images":
         lengths = (
             _whole(OPTIONS | given, key, least) for key, least in (("sub_images", 1), ("step", 1), ("thresh", 0))

@@ -2,21 +2,17 @@
 
 from pathlib import Path
 
+from srbench.data.usage import CHECK, GET, LIST, PREPARE, usage
 from srbench.errors import UserError
 from srbench.locations import default_places
 from srbench.suggest import did_you_mean
 from srbench.words import parsed
 
-USAGE = """usage: python -m srbench data list [--markdown] [data_root=DIR] [weights_dir=DIR]
-       python -m srbench data get NAME [data_root=DIR] [weights_dir=DIR]
-       python -m srbench data check NAME ...
-       python -m srbench data prepare NAME ..."""
-
 
 def data(words: list[str]) -> None:
     """Runs the verb that comes first. UserError for another one, or none."""
     if not words or words[0] in ("--help", "-h"):
-        print(USAGE)
+        print(usage(LIST, GET, CHECK, PREPARE))
         return
     verbs = {"list": _list, "get": _get, "check": _check, "prepare": _prepare}
     if words[0] not in verbs:
@@ -30,14 +26,14 @@ def _list(words: list[str]) -> None:
     if words == ["--markdown"]:
         print(markdown(), end="")
         return
-    _, options = parsed("data list [--markdown] [data_root=DIR] [weights_dir=DIR]", words, 0, default_places())
+    _, options = parsed(LIST, words, 0, default_places())
     print(table(Path(options["data_root"]).expanduser(), options["weights_dir"]))
 
 
 def _get(words: list[str]) -> None:
     from srbench.data.fetching import get
 
-    (name,), options = parsed("data get NAME [data_root=DIR] [weights_dir=DIR]", words, 1, default_places())
+    (name,), options = parsed(GET, words, 1, default_places())
     get(name, Path(options["data_root"]).expanduser(), options["weights_dir"])
 
 

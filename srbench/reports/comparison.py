@@ -2,21 +2,30 @@
 
 A deviation is the sample's, over seeds. A delta is the mean over seeds of a run's score minus its own baseline's: the
 run of the same ablation, model, scale, seed and overrides outside the ablation (its `context`).
-A column holds one protocol, one set of images and one maker of LR: at each scale those of most runs.
+
+A column holds, at each scale and degradation of LR, one protocol, the same pixels of HR and of LR, and one maker of LR:
+those of most runs. Runs of other degradations stand in groups of their own, in which they are ranked; no delta leads
+from one group to another. Tiles are part of how a network runs and only marked, as their number follows from its
+memory; but within a model, where they would pass for what its variants do, a column holds either scores of whole images
+or scores in tiles, of an image or more of the set.
+
+Seeds are those of trained runs. Fixed weights score the same whatever the seed: all their runs are one observation.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import Any
 
 from pandas import DataFrame, Series
 
 from srbench.reports.ranking import with_ntire_score
-from srbench.reports.significance import certainty, pairs
+from srbench.reports.significance import certainty, pairs, trained
 from srbench.results import Study
 
 COLUMNS = ["ablation", "model", "variant", "baseline", "scale", "seeds", "params", "params_dead", "flops_720p"]
 COLUMNS += ["flops_256", "activations_720p", "latency_ms"]
 WHOLE = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p"]
+CERTIFIED = ["protocol", "evaluated_on", "checksums", "lr_made_by", "tiled"]
 PARTS = ["std", "delta", "delta_low", "delta_high", "delta_p"]  # of a score
 METRICS = ["psnr", "ssim", "lpips", "niqe", "pi", "rmse", "lpips_vgg", "lpips_squeeze", "rmse_pirm", "ssim_global"]
 # Overrides that do not fix the weights, or that have a column of their own.
@@ -38,9 +47,10 @@ OUTSIDE |= {"threads", "eval", "protocol", "dry_run", "hydra", "ablation", "swee
 def comparison(study: Study, ntire: str | None = None) -> DataFrame:
     """One row per ablation, model, variant, scale and context, with the columns of table.csv; the mean over its seeds.
 
-    `seeds` counts the finished ones; NaN where there is no value. Runs in no ablation come first, with ablation "".
-    Last stand `final_loss` and, named after its key, every override outside the ablations in which rows differ; then,
-    where `ntire` names the model to compare with, `ntire_score` and `ntire_baseline`.
+    `seeds` counts the finished ones, 1 for fixed weights; NaN where there is no value. Runs in no ablation come first,
+    with ablation "". After the scores stand what they rest on, `protocol` and `resizer`, and `final_loss`; then, named
+    after its key, every override outside the ablations in which rows differ; then, where `ntire` names the model to
+    compare with, `ntire_score` and `ntire_baseline`.
     """
     members = memberships(study)
     done = members[members.status == "done"]
@@ -48,12 +58,24 @@ def comparison(study: Study, ntire: str | None = None) -> DataFrame:
     first = rows[["ablation", "model", "variant", "baseline", "scale", *WHOLE]].first()
     first[WHOLE] = first[WHOLE].round().astype("Int64")
     means = done.groupby("row")[["latency_ms", "train_final_loss"]].mean().reindex(first.index)
-    seeds = done.groupby("row").seed.nunique().reindex(first.index, fill_value=0)
+    seeds = done.seed.where(trained(done), -1).groupby(done.row).nunique().reindex(first.index, fill_value=0)
     table = first.assign(seeds=seeds, latency_ms=means.latency_ms)[COLUMNS].join(_scores(members, study))
+    on = {"protocol": done.protocol, "resizer": done.lr.map(_in_one)}
+    table = table.assign(**{name: texts.groupby(done.row).agg(_all_of) for name, texts in on.items()})
     settings = DataFrame(rows.context.first().map(dict).tolist(), index=first.index)
     settings = settings.reindex(columns=differing(members)).fillna("")
     table = table.assign(final_loss=means.train_final_loss).join(settings).rename_axis(None)
     return table if ntire is None else with_ntire_score(table, members, ntire)
+
+
+def _in_one(lr: dict[str, str]) -> str | None:
+    """What made LR: once where it is alike for all data sets, else by data set; None where nothing is recorded."""
+    alike = set(lr.values())
+    return "; ".join(alike if len(alike) == 1 else (f"{dataset}: {maker}" for dataset, maker in lr.items())) or None
+
+
+def _all_of(texts: Series) -> str | None:
+    return " and ".join(map(str, texts.dropna().unique())) or None
 
 
 def _scores(members: DataFrame, study: Study) -> DataFrame:
@@ -67,7 +89,8 @@ def _scores(members: DataFrame, study: Study) -> DataFrame:
     rows = usable.groupby("row")
     deltas = _deltas(usable, names)
     sure = certainty(members, deltas, study.scores)
-    parts = {"": rows[names].mean(), ".std": rows[names].std(), ".delta": deltas}
+    deviations = usable[trained(usable)].groupby("row")[names].std()
+    parts = {"": rows[names].mean(), ".std": deviations, ".delta": deltas}
     parts |= {f".delta_{part}": sure[part].unstack("score") for part in ("low", "high", "p")}
     columns = {f"{name}{part}": frame.get(name) for name in names for part, frame in parts.items()}
     scores = DataFrame(columns, index=sorted(members.row.unique()))
@@ -84,40 +107,86 @@ def _comparable(members: DataFrame) -> DataFrame:
 
 
 def _deltas(usable: DataFrame, names: list[str]) -> DataFrame:
-    """Per row: the mean over seeds of the scores minus those of the seed's baseline."""
+    """Per row: the mean over seeds of the scores minus those of the seed's baseline, if it is of this degradation."""
     beside = pairs(usable)
+    beside = beside[~degraded_otherwise(usable, beside)]
     difference = usable.loc[beside.index, names] - usable.loc[beside.against, names].to_numpy()
     return difference.groupby(beside.row).mean()
 
 
-def refusals(members: DataFrame) -> dict[str, dict[int, str]]:
-    """By data set and row of the table: why its scores are left out.
+def degraded_otherwise(members: DataFrame, beside: DataFrame) -> Series:
+    """Which of the pairs (of `pairs`) are of a run and a baseline whose LR were degraded in different ways."""
+    theirs = members.degradation[beside.against].to_numpy()
+    return members.degradation[beside.index] != theirs
 
-    A column holds, at each scale, the scores under one protocol, on one number of images, with LR by one resizer.
-    """
+
+# Which scores may share a column
+
+
+def refusals(members: DataFrame) -> dict[str, dict[int, str]]:
+    """By data set and row of the table: why its scores are left out of what the column holds (see the module)."""
     done = members[members.status == "done"]
     names = score_columns(done)
     refused: dict[str, dict[int, str]] = {}
     for dataset in dict.fromkeys(name.rpartition(".")[0] for name in names):
         columns = [name for name in names if name.rpartition(".")[0] == dataset]
         scored = done[done[columns].notna().any(axis=1)]
-        on = scored.evaluated_on.map(lambda sets, dataset=dataset: sets.get(dataset, "images not recorded"))
-        certificate = scored.protocol.map(str) + ", " + on
-        held = certificate.groupby(scored.scale, dropna=False).transform(_most_common)
-        for row in scored.row[certificate != held].unique():
-            own = " and ".join(dict.fromkeys(certificate[scored.row == row]))
-            reason = f"scored by {own}; this column holds {held[scored.row == row].iloc[0]}"
-            refused.setdefault(dataset, {})[int(row)] = reason
+        if len(scored) and (reasons := _refused(scored, dataset)):
+            refused[dataset] = reasons
     return refused
 
 
-def _most_common(values: Series) -> str:
-    return str(values.value_counts(sort=False).idxmax())  # the first of several
+def _certificate(run: dict[Hashable, Any], dataset: str) -> dict[str, str | None]:
+    """What a run's scores on the set rest on, None where it is not recorded, and all of it as `text`."""
+    sums, maker = run["checksums"].get(dataset, {}), run["lr_made_by"].get(dataset)
+    by = f"{run['protocol']}, {run['evaluated_on'].get(dataset, 'images not recorded')}"
+    hr, lr = (sums[part][:12] if part in sums else None for part in ("hr", "lr"))
+    told = {"LR files by": maker, "HR": hr, "LR": lr}
+    return {
+        "by": by,
+        "hr": hr,
+        "lr": lr,
+        "maker": None if lr else maker,  # equal pixels are equal LR, whatever an older srbench recognised in them
+        "run": "in tiles" if dataset in run["tiled"] else "whole",
+        "text": ", ".join([by, *(f"{name} {text}" for name, text in told.items() if text)]),
+    }
+
+
+def _refused(scored: DataFrame, dataset: str) -> dict[int, str]:
+    runs = scored[CERTIFIED].to_dict("records")
+    certificates = DataFrame([_certificate(run, dataset) for run in runs], index=scored.index)
+    group = [scored.scale, scored.degradation]
+    alike = Series(True, index=scored.index)
+    for part in ("by", "hr", "lr", "maker"):
+        held = _most_common(certificates[part].where(alike), group)
+        alike &= certificates[part].isna() | (certificates[part] == held)
+    held = _most_common(certificates.text.where(alike), group)
+    run = _most_common(certificates.run.where(alike), [*group, scored.model])
+    reasons = {}
+    for row, texts in certificates[~alike].groupby(scored.row):
+        own = " and ".join(certificates.text[scored.row == row].unique())
+        reasons[int(row)] = f"scored by {own}; this column holds {held[texts.index[0]]}"
+    for row, ways in certificates[alike & (certificates.run != run)].groupby(scored.row):
+        told = f"run {ways.run.iloc[0]}; this column holds scores of the model run {run[ways.index[0]]}"
+        reasons.setdefault(int(row), f"{told} (eval.tile=null runs every image whole)")
+    return reasons
+
+
+def _most_common(values: Series, group: list[Series]) -> Series:
+    """In every place the most common value of its group, the first of several; NaN where the group has none."""
+
+    def found(part: Series) -> Any:
+        counts = part.value_counts(sort=False)
+        return counts.idxmax() if len(counts) else None
+
+    return values.groupby(group, dropna=False).transform(found)
 
 
 def score_columns(runs: DataFrame) -> list[str]:
     """`<dataset>.<metric>` by data set as evaluated, metrics in the usual order, those that a run lacks too."""
+    lacking = (key for missing in runs.missing for key in missing)  # a set may lack every metric that was asked for
     present = [str(name) for name in runs if "." in str(name)]
+    present += [key for key in lacking if "." in key and key.rpartition(".")[2] in METRICS]
     datasets = dict.fromkeys(name.rpartition(".")[0] for name in present)
     absent = {key.rpartition(".")[2] for missing in runs.missing for key in missing}
     metrics = {name.rpartition(".")[2] for name in present} | (absent & set(METRICS))
@@ -140,6 +209,7 @@ def memberships(study: Study) -> DataFrame:
     members = DataFrame(entries, columns=names).merge(runs.drop(columns="variant"), on="run")
     members["baseline"] = members.baseline.astype(bool)
     members["context"] = _told_apart(members)
+    members["degradation"] = _as_scored(members)
     members = members.iloc[_order(members, list(study.plan.get("ablations", {})))].reset_index(drop=True)
     key = ["ablation", "model", "scale", "context", "variant"]
     members["row"] = members.groupby(key, sort=False, dropna=False).ngroup()
@@ -181,8 +251,17 @@ def _told_apart(members: DataFrame) -> list[tuple]:
     return [(*context, ("config_hash", str(hashed)[:8])) if twin else context for context, hashed, twin in rows]
 
 
+def _as_scored(members: DataFrame) -> Series:
+    """The degradations; that of a run without scores in the words of one with scores of the same overrides."""
+    data = members.overrides.map(lambda words: str([word for word in words if word.lstrip("+").startswith("data")]))
+    own = members.degradation.where(members.status == "done")
+    return own.fillna(own.groupby(data).transform("first")).fillna(members.degradation)
+
+
 def _order(members: DataFrame, ablations: list[str]) -> list[int]:
-    """Positions in the table's order: ablation, model, scale, context, baseline first; in no ablation, scale first."""
+    """Positions in the table's order: ablation, degradation, model, scale, context, baseline first; in no ablation the
+    scale stands before the model.
+    """
 
     def rank(column: str) -> Series:
         return members[column].map({value: place for place, value in enumerate(dict.fromkeys(members[column]))})
@@ -192,6 +271,7 @@ def _order(members: DataFrame, ablations: list[str]) -> list[int]:
     keys = DataFrame(
         {
             "ablation": members.ablation.map(place),
+            "degradation": rank("degradation"),
             "outer": members.scale.astype(float).where(alone, rank("model")),
             "inner": (members.model != "bicubic").astype(float).where(alone, members.scale.astype(float)),
             "context": rank("context").where(~alone, 0),

@@ -10,7 +10,7 @@ from srbench.reports.provenance import header
 from srbench.reports.tables import Cell, Section, sections
 from srbench.results import Study
 
-WORDS = ("model", "variant", "network", "dataset", "verdict")  # columns of words stand to the left
+WORDS = ("model", "variant", "degradation", "network", "dataset", "verdict")  # columns of words stand to the left
 
 
 def to_markdown(table: DataFrame, study: Study) -> str:
@@ -39,10 +39,15 @@ def _markdown_rows(section: Section, notes: dict[str, int]) -> Iterator[str]:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cells)} |"
 
-    yield line(_markdown(title) for title in section.columns.values())
+    yield line(_noted(title, notes, _markdown, MARKDOWN) for title in _titles(section))
     yield line("---" if name in WORDS else "---:" for name in section.columns)
     for row in (row for group in section.groups for row in group):
         yield line(_noted(cell, notes, _markdown, MARKDOWN) for cell in row.values())
+
+
+def _titles(section: Section) -> Iterator[Cell]:
+    for name, title in section.columns.items():
+        yield Cell(title, "", (section.notes[name],) if name in section.notes else ())
 
 
 MARKDOWN = {"best": "**{}**", "second": "<u>{}</u>", "note": "<sup>{}</sup>"}
@@ -97,7 +102,7 @@ def _latex_table(section: Section, notes: dict[str, int]) -> Iterator[str]:
     facts = [section.title, *(f"{key}: {text}" for key, text in section.facts)]
     yield from (r"\begin{table}", r"\centering", rf"\caption{{{' '.join(map(_latex_sentence, facts))}}}")
     yield rf"\begin{{tabular}}{{{''.join('l' if name in WORDS else 'r' for name in section.columns)}}}"
-    yield from (r"\toprule", " & ".join(_latex(title) for title in section.columns.values()) + r" \\")
+    yield from (r"\toprule", " & ".join(_noted(title, notes, _latex, LATEX) for title in _titles(section)) + r" \\")
     for group in section.groups:
         yield r"\midrule"
         yield from (" & ".join(_noted(cell, notes, _latex, LATEX) for cell in row.values()) + r" \\" for row in group)

@@ -121,7 +121,7 @@ def _gaps(runs: DataFrame, refused: list[str]) -> list[str]:
     unfinished = [f"{run['run']}: {undone(run)}" for run in records if run["status"] != "done"]
     # The bicubic row has no network whose FLOPs one could miss.
     lacking = [run["missing"].items() for run in records if run["model"] != "bicubic"]
-    lacking += [[item for item in run["missing"].items() if item[0] in DECIMALS] for run in records]
+    lacking += [[item for item in run["missing"].items() if item[0].rpartition(".")[2] in DECIMALS] for run in records]
     missing = dict.fromkeys(f"{metric}: {reason}" for items in lacking for metric, reason in items)
     told = [*unfinished, *dict.fromkeys(refused), *missing]
     return ["", *told] if told else []

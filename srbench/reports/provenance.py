@@ -3,9 +3,10 @@
 from pandas import DataFrame, Series
 
 from srbench.reports.ranking import FORMULA
+from srbench.reports.significance import trained
 from srbench.results import Study
 
-SETTINGS = ("device", "threads", "precision", "srbench", "git", "versions")
+SETTINGS = ("device", "threads", "srbench", "git", "versions")
 
 
 def header(table: DataFrame, study: Study) -> list[tuple[str, str]]:
@@ -14,6 +15,9 @@ def header(table: DataFrame, study: Study) -> list[tuple[str, str]]:
     facts = [("command", command) for command in study.plan.get("commands", [])]
     facts += [(name, _values(done[name])) for name in ("protocol", "resizer")]
     facts += [("data (SHA-256 of the pixels)", _data(done)), *((name, _values(done[name])) for name in SETTINGS)]
+    if (by_training := trained(done)).any():
+        facts.append(("training precision", _values(done.precision[by_training])))
+    facts.append(("evaluation", "float32"))
     facts.append(
         ("params, FLOPs, activations", "trainable; one multiply-add as one; input for a 1280×720 output, or 256×256")
     )
@@ -36,11 +40,13 @@ def _values(column: Series) -> str:
 
 
 def _data(runs: DataFrame) -> str:
-    """By data set the first digits of its checksums: HR's, and LR's for each scale; two where runs had other images."""
+    """By data set the first digits of its checksums: HR's, and those of LR files for each scale with the resizer that
+    was recognised in them; two where runs had other images."""
     found: dict[str, dict[str, None]] = {}
-    for scale, checksums in zip(runs.scale, runs.checksums, strict=True):
+    for scale, checksums, makers in zip(runs.scale, runs.checksums, runs.lr_made_by, strict=True):
         for dataset, digests in checksums.items():
-            parts = (f"LR ×{scale}" if part == "lr" else part.upper() for part in digests)
-            texts = (f"{part} {digest[:12]}" for part, digest in zip(parts, digests.values(), strict=True))
+            maker = f" by {makers[dataset]}" if dataset in makers else ""
+            names = {"hr": "HR {}", "lr": f"LR ×{scale} {{}}{maker}"}
+            texts = (names[part].format(digest[:12]) for part, digest in digests.items())
             found.setdefault(dataset, {}).update(dict.fromkeys(texts))
     return "; ".join(f"{dataset} {', '.join(texts)}" for dataset, texts in found.items()) or "not recorded"

@@ -13,6 +13,7 @@ LIMITS = (0.01, 0.05)  # dB
 NOTHING = "nothing published"
 INCOMPARABLE = "not comparable"
 RESIZERS = {"file", "matlab-symmetric"}  # what conf/published.yaml holds was measured on
+MAKERS = {"matlab-symmetric", "matlab-replicate", "matlab-float", "unknown"}  # of files that may be such LR
 TITLES = {
     "network": "Network",
     "scale": "Scale",
@@ -58,7 +59,7 @@ def _rows(run: dict[Hashable, Any], entry: dict[str, Any]) -> list[dict[str, Any
 
 def _row(run: dict[Hashable, Any], entry: dict[str, Any], dataset: str, scores: dict[str, float]) -> dict[str, Any]:
     measured, theirs = run[f"{dataset}.psnr"], scores.get("psnr")
-    differs = theirs is not None and _other_conditions(run)
+    differs = theirs is not None and _other_conditions(run, dataset)
     difference = None if theirs is None or differs else round(measured - theirs, 4)
     verdict = INCOMPARABLE if differs else NOTHING if difference is None else _verdict(abs(difference))
     known = entry.get("reason", {})
@@ -80,12 +81,14 @@ def _row(run: dict[Hashable, Any], entry: dict[str, Any], dataset: str, scores: 
     }
 
 
-def _other_conditions(run: dict[Hashable, Any]) -> str:
-    """Why the run's scores are no measurement of what was published; "" where they are."""
+def _other_conditions(run: dict[Hashable, Any], dataset: str) -> str:
+    """Why the run's scores on the set are no measurement of what was published; "" where they are."""
     if "luma" not in run["protocol"]:
         return f"published under luma, measured under {run['protocol']}"
     degraded = [] if pd.isna(run["resizer"]) else sorted(set(run["resizer"].split(", ")) - RESIZERS)
-    return f"published for LR by MATLAB's bicubic, measured on {degraded[0]}" if degraded else ""
+    maker = run["lr_made_by"].get(dataset, "unknown")
+    other = degraded or ([] if set(maker.split(" and ")) & MAKERS else [f"LR files by {maker}"])
+    return f"published for LR by MATLAB's bicubic, measured on {other[0]}" if other else ""
 
 
 def _verdict(difference: float) -> str:

@@ -35,11 +35,16 @@ NOISE = ["images", "seeds", "mean", "image_part", "seed_part"]
 # Which run is compared with which
 
 
+def trained(runs: DataFrame) -> Series:
+    """Which runs were trained, so that their seed counts: fixed weights score the same with every seed."""
+    return runs.train_steps > 0
+
+
 def pairs(members: DataFrame) -> DataFrame:
     """`row`, `ablation` and `run` of the finished runs that have a baseline, with its place in `members` as `against`.
 
     The baseline is the run of the same ablation, model, scale, seed and overrides outside the ablation (`context`); of
-    two none is taken.
+    two none is taken. Of the seeds of a row with fixed weights, and a baseline with fixed weights, there is one pair.
     """
     group = ["ablation", "model", "scale", "seed", "context"]
     compared = members[(members.status == "done") & (members.ablation != "")]
@@ -47,7 +52,10 @@ def pairs(members: DataFrame) -> DataFrame:
     baseline = compared[compared.baseline].drop_duplicates(group, keep=False)
     against = Series(baseline.index, index=pd.MultiIndex.from_frame(baseline[group]), name="against", dtype="Int64")
     beside = compared[["row", "run", *group]].join(against, on=group).dropna(subset="against")
-    return beside.astype({"against": int})[["row", "ablation", "run", "against"]]
+    beside = beside.astype({"against": int})[["row", "ablation", "run", "against"]]
+    drawn = trained(members)
+    fixed = ~drawn[beside.index] & ~drawn[beside.against].to_numpy()
+    return beside[~(fixed & beside.assign(fixed=fixed).duplicated(["row", "fixed"]))]
 
 
 def certainty(members: DataFrame, deltas: DataFrame, scores: DataFrame) -> DataFrame:

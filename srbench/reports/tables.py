@@ -5,13 +5,13 @@ Best and second are ranked as printed, so that equal figures share a mark.
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
 from pandas import DataFrame
 
-from srbench.reports.comparison import PARTS, differing, memberships, refusals, score_columns
+from srbench.reports.comparison import PARTS, degraded_otherwise, differing, memberships, refusals, score_columns
 from srbench.reports.ranking import WEIGHTS, ntire_gaps
 from srbench.reports.significance import LEVEL, certainty, pairs, remarks
 from srbench.results import Study
@@ -27,6 +27,15 @@ COSTS = {  # column: title, unit, size of the unit
 }
 DECIMALS = {"psnr": 2, "ssim": 4, "lpips": 4, "niqe": 2, "pi": 2, "rmse": 2}
 DECIMALS |= {"lpips_vgg": 4, "lpips_squeeze": 4, "rmse_pirm": 2, "ssim_global": 4}
+CAVEATS = {  # what a metric's name does not tell
+    "niqe": "NIQE by BasicSR's convention (rounded luma in 16–235, border = scale); pyiqa's differs by up to 1.0 on "
+    "Set5",
+    "pi": "PI = ((10 − Ma) + NIQE)/2; Ma's score comes from pyiqa, under a non-commercial licence",
+    "rmse_pirm": "RMSE_PIRM is unverified: luma without a border of 4 pixels, inferred from the description of PIRM "
+    "2018; no published value has been reproduced with it",
+    "ssim_global": "SSIM_GLOBAL has one window, the whole image, as the MESRGAN poster's code: near 0.95 for anything "
+    "that keeps the low frequencies; not comparable with SSIM",
+}
 HIGHER = {metric: metric in ("psnr", "ssim", "ssim_global") for metric in DECIMALS}
 
 
@@ -43,7 +52,7 @@ class Cell:
 class Section:
     """One ablation: its title, facts (question, source, baselines), titles of the columns, rows in groups, and remarks.
 
-    The facts stand above the rows; the remarks, on what is in them, below.
+    The facts stand above the rows; the remarks, on what is in them, below. `notes`: what to know of a column, by name.
     """
 
     title: str
@@ -51,6 +60,7 @@ class Section:
     columns: dict[str, str]
     groups: list[list[dict[str, Cell]]]
     remarks: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,23 @@ class Background:
 
 
 def sections(table: DataFrame, study: Study) -> list[Section]:
-    """One section per ablation of `table` (of `comparison`, or some rows of it), the bicubic row on top of each."""
+    """One section per ablation of `table` (of `comparison`, or some rows of it).
+
+    Its rows stand by degradation of LR, and on top of each the bicubic row for the same LR.
+    """
     members = memberships(study)
     background = _background(table, members, study)
+    # The degradation as recorded stands in place of its override, which may be spelled in several ways.
+    table = table.drop(columns="data.degradation", errors="ignore")
+    table = table.assign(degradation=members.groupby("row").degradation.first().replace("", "none"))
     settings = [name for name in differing(members) if name in table]
     bicubic = table[(table.model == "bicubic") & (table.ablation == "")]
     parts = []
     for ablation, rows in table.groupby("ablation", sort=False):
         if ablation == "" and len(rows) == len(bicubic) < len(table):
             continue  # the reference stands in every ablation already
-        top = bicubic[bicubic.scale.isin(rows.scale)] if ablation else bicubic
+        beside = bicubic.scale.isin(rows.scale) & bicubic.degradation.isin(rows.degradation)
+        top = bicubic[beside] if ablation else bicubic
         rows = rows.drop(index=top.index, errors="ignore")
         parts.append(_section(str(ablation), top, rows, background, settings, study.plan))
     return parts
@@ -80,7 +97,7 @@ def sections(table: DataFrame, study: Study) -> list[Section]:
 
 def _background(table: DataFrame, members: DataFrame, study: Study) -> Background:
     runs: dict[int, list[dict]] = {}
-    for run in members[["row", "seed", "status", "error", "missing"]].to_dict("records"):
+    for run in members[["row", "seed", "status", "error", "missing", "tiled"]].to_dict("records"):
         runs.setdefault(run["row"], []).append(run)
     deltas = table[[name for name in table if str(name).endswith(".psnr.delta")]]
     certain = certainty(members, deltas.rename(columns=lambda name: name.removesuffix(".delta")), study.scores)
@@ -104,6 +121,10 @@ def _refused(members: DataFrame) -> Iterator[tuple[tuple[int, str], str]]:
             for row, reason in rows.items():  # after the partners', of which it may be one
                 yield (row, name), reason
                 yield (row, f"{name}.delta"), reason
+    for row, against in beside[degraded_otherwise(members, beside)][["row", "against"]].itertuples(index=False):
+        lr = members.degradation[against] or "none"
+        for name in score_columns(members):
+            yield (int(row), f"{name}.delta"), f"its baseline has LR of another degradation: {lr}"
 
 
 def _section(
@@ -113,19 +134,25 @@ def _section(
     both = pd.concat([top, rows]) if len(top) else rows
     columns = _columns(both, settings)
     group = ["model", "scale"] if ablation else ["scale"]
-    groups = [_cells(part, columns, background, ranked=True) for _, part in rows.groupby(group, sort=False)]
+    groups = []
+    for degradation in both.degradation.unique():
+        reference, own = (part[part.degradation == degradation] for part in (top, rows))
+        groups += [_cells(reference, columns, background, ranked=False)] if len(reference) else []
+        groups += [_cells(part, columns, background, ranked=True) for _, part in own.groupby(group, sort=False)]
     baselines = {f"{row.model} {row.variant}": None for row in rows[rows.baseline].itertuples()}
     named = {"Question": facts.get("question"), "Source": facts.get("source"), "Baseline": ", ".join(baselines)}
     title = facts.get("title", ablation) if ablation else "Runs outside ablations"
-    reference = [_cells(top, columns, background, ranked=False)] if len(top) else []
     certain = background.certain[background.certain.ablation == ablation]
     known = [(key, str(text)) for key, text in named.items() if text]
-    return Section(title, known, columns, reference + groups, tuple(remarks(certain)))
+    caveats = {name: CAVEATS[metric] for name in columns if (metric := name.rpartition(".")[2]) in CAVEATS}
+    return Section(title, known, columns, groups, tuple(remarks(certain)), caveats)
 
 
 def _columns(rows: DataFrame, settings: list[str]) -> dict[str, str]:
     """The columns to show and their titles: those with a value or a gap to explain, deltas of PSNR only."""
-    columns = {"model": "Model", "variant": "Variant", "scale": "Scale"} | {key: key for key in settings}
+    columns = {"model": "Model", "variant": "Variant", "scale": "Scale"}
+    columns |= {"degradation": "Degradation"} if (rows.degradation != "none").any() else {}
+    columns |= {key: key for key in settings}
     if (rows.seeds > 1).any():
         columns["seeds"] = "Seeds"
     for name, (title, unit, _) in COSTS.items():
@@ -137,7 +164,7 @@ def _columns(rows: DataFrame, settings: list[str]) -> dict[str, str]:
         if name.endswith(".psnr.delta") and (rows.ablation != "").any():
             columns[name] = f"{name.removesuffix('.psnr.delta')} Δ PSNR"
         elif metric not in PARTS:
-            columns[name] = f"{dataset} {metric.upper()}"
+            columns[name] = f"{dataset} {metric.upper()}{' (unverified)' if metric == 'rmse_pirm' else ''}"
     return columns
 
 
@@ -174,7 +201,8 @@ def _cell(name: str, index: int, row: dict, background: Background, mark: Litera
     if not pd.isna(value) and name.endswith(".delta") and not row["baseline"]:
         return _difference(name, index, row, background.certain)
     if not pd.isna(value):
-        return Cell(_figure(name, value, row.get(f"{name}.std")), mark)
+        tiles = any(name.rpartition(".")[0] in run["tiled"] for run in runs if run["status"] == "done")
+        return Cell(_figure(name, value, row.get(f"{name}.std")), mark, ("run in tiles",) if tiles else ())
     if row["model"] == "bicubic" and row["seeds"] and (name in COSTS or name.endswith(".delta")):
         return Cell("")  # it has neither a network nor a baseline
     if name == "ntire_score" and (lacking := [cost for cost in WEIGHTS if pd.isna(row[cost])]):
@@ -226,7 +254,7 @@ def _reason(name: str, runs: list[dict]) -> str:
     if not done:
         return "; ".join(dict.fromkeys(undone(run) for run in runs))
     score = name.removesuffix(".delta")
-    told = [run["missing"][key] for run in done for key in _aliases(score) if key in run["missing"]]
+    told = [run["missing"][key] for key in _aliases(score) for run in done if key in run["missing"]]
     if told:
         return str(told[0])
     if name.endswith(".delta"):

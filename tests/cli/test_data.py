@@ -2,7 +2,10 @@
 
 import shutil
 
-from tests.cli.conftest import BUDGET, EVAL, TINY, make_images
+from srbench.data.images import read_image, write_image
+from srbench.data.photos import Photos
+from srbench.data.prepare import KINDS, OPTIONS
+from tests.cli.conftest import BUDGET, EVAL, TINY
 
 
 def test_the_list_tells_what_there_is_and_what_is_at_hand(srbench, shared):
@@ -22,7 +25,10 @@ def test_the_list_tells_what_there_is_and_what_is_at_hand(srbench, shared):
 def test_mistakes_are_told_in_one_line(fails):
     assert "data lst: no such command, did you mean list?" in fails("data", "lst")
     assert "data: bsd100: no such data set, did you mean b100?" in fails("data", "get", "bsd100")
-    assert "1 places are needed, not 0; usage: python -m srbench data get NAME" in fails("data", "get")
+    assert "needed, not 0; usage: python -m srbench data get NAME" in fails("data", "get")
+    assert fails("data", "prepare", "set5", "classsr=true", "model=nope").startswith(
+        "srbench: model=nope: no such model"
+    )
     line = fails("data", "get", "manga109", "data_root=there")
     assert line.startswith(
         "srbench: data get manga109: cannot be downloaded: apply for it at http://www.manga109.org/en/"
@@ -30,10 +36,32 @@ def test_mistakes_are_told_in_one_line(fails):
     assert line.endswith("into there/benchmark/Manga109/HR")
 
 
-def test_div2k_trains_validates_and_is_a_benchmark_set(srbench):
-    make_images(srbench.folder / "data/DIV2K/DIV2K_train_HR", 3)
-    make_images(srbench.folder / "data/DIV2K/DIV2K_valid_HR", 2)
-    done = srbench("data=div2k", *BUDGET, *EVAL, *TINY, "budget.steps=2", "eval.datasets=[val,div2k]")
+def test_help_names_every_option(srbench):
+    done = srbench("data", "--help")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[2] == "       python -m srbench data check NAME|FOLDER ... [data_root=DIR]"
+    assert all(f"{option}=" in done.stdout for option in (*OPTIONS, *KINDS))
+    assert "\n".join(lines[3:]).split() == srbench("data", "prepare", "--help").stdout.split()[1:]
+
+
+def test_a_papers_recipe_takes_div2k_unless_told_otherwise(fails, plan):
+    line = fails("recipe=carn_paper", *BUDGET, *EVAL, *TINY)
+    assert line == "srbench: data=div2k: no data/DIV2K/DIV2K_valid_HR; get it with: python -m srbench data get div2k"
+    for words, data in (([], "div2k"), (["data=df2k"], "df2k"), (["data=photos"], "photos")):
+        assert plan("recipe=carn_paper", *words).config.data == plan(f"data={data}").config.data
+    degraded = plan("recipe=carn_paper", "data.degradation=noise").config.data
+    assert (degraded._target_, degraded.degradation) == ("srbench.data.folders.DIV2K", "noise")
+    assert plan("recipe=supervised").config.data == plan("recipe=waifu2x_study").config.data == plan().config.data
+
+
+def test_div2k_in_miniature_trains_validates_and_is_a_benchmark_set(srbench):
+    for part, files in (("train", Photos().train()), ("valid", Photos().valid())):
+        folder = srbench.folder / f"data/DIV2K/DIV2K_{part}_HR"
+        folder.mkdir(parents=True)
+        for number, file in enumerate(files):
+            write_image(folder / f"{number:04}.png", read_image(file)[:64, :80])
+    done = srbench("recipe=carn_paper", *BUDGET, *EVAL, *TINY, "budget.steps=2", "eval.datasets=[val,div2k]")
     assert done.returncode == 0, done.stderr
     (record,) = (record for record in srbench.records("single").values() if record["model"] == "carn")
     assert record["train"]["steps"] == 2

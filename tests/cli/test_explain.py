@@ -30,5 +30,8 @@ def test_a_study_is_explained(srbench, monkeypatch, capsys):
     monkeypatch.chdir(srbench.folder)
     verbs.explain(["runs/single", f"run={bicubic}", "dataset=val", "reports_dir=elsewhere"])
     assert len(pd.read_csv("elsewhere/single/explain.csv")) == len(CONVENTIONS) + 2
+    (srbench.folder / "file").touch()
+    with pytest.raises(UserError, match="reports_dir=file/x: file is no folder; set reports_dir=DIR"):
+        verbs.explain(["runs/single", "reports_dir=file/x"])
     with pytest.raises(UserError, match="mine=good: a PSNR in dB is needed"):
         verbs.explain(["runs/single", "mine=good"])

@@ -1,14 +1,21 @@
 """A user's mistake: one line that says what, where and what to do; status 2; nothing lost."""
 
+import re
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from srbench import verbs
 from srbench.data.images import write_image
-from tests.cli.conftest import TINY
+from srbench.errors import UserError
+from srbench.mistakes import explain
+from srbench.plan import build_on_meta
+from srbench.preflight import check
+from tests.cli.conftest import TINY, make_images
 
 
 @pytest.mark.parametrize(
@@ -43,6 +50,9 @@ from tests.cli.conftest import TINY
         (["device=tpu"], "device=tpu: no such device"),
         (["threads=0"], "threads=0: auto, or a number from 1 on"),
         (["-m", "jobs=0"], "jobs=0: auto, or a number from 1 on"),
+        (["data=null"], "data=null: choose one of df2k, div2k, folder, photos"),
+        (["runs_dir=/proc/x"], "cannot write /proc/x: "),
+        (["-m", "seed=0,null"], "seed=null: a whole number from 0 on"),
         (["report", "runs/none"], "runs/none: no such study"),
         (["resize", "hr/0.png"], "2 places are needed, not 1; usage: python -m srbench resize IN OUT"),
         (["resize", "hr/0.png", "out.png", "scale=half"], "resize: scale=half: a number or a fraction is needed"),
@@ -51,6 +61,43 @@ from tests.cli.conftest import TINY
 )
 def test_is_told_in_one_line(fails, words, line):
     assert line in fails(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["report"], "1 place is needed, not 0; usage: python -m srbench report runs/STUDY"),
+        (["report", "runs/none", "reports_dir=file/x"], "reports_dir=file/x: file is no folder; set reports_dir=DIR"),
+        (["score", "hr", "hr", "scale=2", "out=none/x.csv"], "score: out=none/x.csv: no such folder: none"),
+        (["score", "hr", "hr", "scale=2", "out=hr"], "score: out=hr: is a folder"),
+    ],
+)
+def test_a_verb_is_told_before_it_begins(tmp_path, monkeypatch, words, line):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    make_images(Path("hr"), 1)
+    with pytest.raises(UserError, match=f"^{re.escape(line)}"):
+        getattr(verbs, words[0])(words[1:])
+
+
+def test_a_protocol_that_is_none_is_told_before_a_run_begins(plan):
+    run = plan("model=bicubic", "budget=none", "protocol.border=1.5")
+    with pytest.raises(UserError, match=r"^protocol: A protocol's border is a number of pixels or .*, not 1\.5"):
+        check(run, build_on_meta(run))
+
+
+@pytest.mark.parametrize("word", ["model=null", "+recipe=7", "logger=true", "recipe/schedule=null"])
+def test_a_group_that_is_no_choice_lists_what_there_is(plan, monkeypatch, word):
+    monkeypatch.setattr("sys.argv", ["srbench", "study=x", "data=photos", word])
+    with pytest.raises(ValueError, match="Config group override") as error:
+        plan(word.lstrip("+"))
+    assert explain(error.value).startswith(f"{word}: choose one of ")
+
+
+def test_only_a_folder_that_cannot_be_made_is_of_the_disk(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        (tmp_path / "none").read_text()
+    assert explain(error.value) is None
 
 
 def test_a_checkpoint_of_another_network_lists_the_keys(srbench, fails):

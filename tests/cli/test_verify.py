@@ -41,6 +41,15 @@ def change(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
+def status():
+    """That of the verb, whose output is another test's."""
+    try:
+        verbs.verify(["runs/single", "sample=1"])
+    except SystemExit as left:
+        return left.code
+    return 0
+
+
 def test_scores_are_verified_and_what_disagrees_is_named(srbench, study, capsys):
     done = srbench("verify", "runs/single")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -92,6 +101,7 @@ def test_scores_are_verified_and_what_disagrees_is_named(srbench, study, capsys)
         f"tiny 1 {m}" for m in ("psnr", "ssim", "rmse")
     }
     (run / "images/tiny/1.png").unlink()
+    assert status() == 1
     lost = look(study, None)
     assert (lost.verdict, lost.images, lost.unverified) == ("agrees", 4, 1)
     assert "tiny 1: the SR image is missing" in lost.unknown
@@ -99,6 +109,7 @@ def test_scores_are_verified_and_what_disagrees_is_named(srbench, study, capsys)
     (wrong,) = look(study, 1).differs  # sizes of all images are looked at
     assert wrong.startswith("tiny 1: SR is 48×38, HR 48×40")
     (run / "images/tiny/1.png").write_bytes(b"")
+    assert status() == 1
     assert "images/tiny/1.png: cannot be read as an image" in look(study, None).unknown[-1]
     write_image(run / "images/tiny/1.png", sr)
 
@@ -141,6 +152,16 @@ def test_scores_are_verified_and_what_disagrees_is_named(srbench, study, capsys)
     change(run / "config.yaml", "save_images: 1", "save_images: 0")
     shutil.rmtree(run / "images")
     assert look(study).unknown == ["its scores: no SR images are kept (eval.save_images=0)"]
+    assert status() == 0  # by setting, and bicubic's are verified
+    config, other = (run / "config.yaml").read_text(), next(study.glob("bicubic-*")) / "config.yaml"
+    (run / "config.yaml").write_text("{}")
+    assert look(study).unknown == [f"{run}/config.yaml: cannot be read: it lacks model"]
+    assert status() == 1
+    (run / "config.yaml").write_text(config)
+    change(other, "save_images: 20", "save_images: 0")
+    shutil.rmtree(other.parent / "images")
+    assert status() == 1  # nothing is verified
+    change(other, "save_images: 0", "save_images: 20")
 
     record = json.loads((run / "result.json").read_text())
     del record["scores"]["val"]["ssim"]

@@ -1,6 +1,7 @@
 """The catalogue of data sets, and `data get` from a server of our own, whose archives are made here."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -154,6 +155,21 @@ def test_a_pixel_digest_survives_another_format_and_nothing_else(tmp_path):
     assert pixel_digest([tmp_path / "c.png", tmp_path / "a.png"]) == pixel_digest(
         [tmp_path / "a.png", tmp_path / "c.png"]
     )
+
+
+def test_a_pixel_digest_is_computed_once_until_a_file_changes(tmp_path):
+    file = tmp_path / "a.png"
+    write_image(file, np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8))
+    before, found = pixel_digest([file]), file.stat()
+    file.write_bytes(b"x" * found.st_size)  # not to be read: size and time are those of before
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert pixel_digest([file]) == before
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    with pytest.raises(UserError, match=r"a\.png: cannot be read as an image"):
+        pixel_digest([file])
+    file.unlink()
+    with pytest.raises(UserError, match=r"a\.png: no such image"):
+        pixel_digest([file])
 
 
 def test_names_are_found_in_any_case_and_guessed():

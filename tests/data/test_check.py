@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 from srbench.data.check import check
+from srbench.data.findings import Look, other_sizes
+from srbench.data.folders import benchmark
 from srbench.data.images import read_image, write_image
+from srbench.data.layouts import find
 from srbench.data.photos import Photos
 from srbench.data.resize import imresize
 from srbench.errors import UserError
@@ -87,6 +90,43 @@ def test_missing_and_superfluous_images_are_named(own, checked):
     assert (status, lines[-1]) == (1, "9 images, 2 wrong")
 
 
+def test_an_image_that_is_there_twice_is_named(own, checked, photographs):
+    write_image(own / "HR/b.bmp", photographs[1])
+    shutil.copy(own / "LR_bicubic/X3/cx3.png", own / "LR_bicubic/X3/cx3.webp")
+    status, lines = checked("own")
+    assert wrong(lines) == [
+        f"wrong: {own}/HR: images that share a name: b.bmp and b.png; move one of each two away",
+        f"wrong: {own}/LR_bicubic/X3: images that share a name: cx3.png and cx3.webp; move one of each two away",
+    ]
+    assert status == 1
+
+
+def test_a_set_whose_folders_are_empty_is_not_whole(tmp_path, checked):
+    for folder in ("HR", "LR_bicubic/X2"):
+        (tmp_path / "data/Own" / folder).mkdir(parents=True)
+    status, lines = checked("own")
+    assert wrong(lines) == ["wrong: Own ×2: no images"]
+    assert status == 1
+
+
+def test_lr_without_its_scale_in_the_name_is_named_as_evaluation_refuses_it(own, checked, tmp_path):
+    (own / "LR_bicubic/X2/bx2.png").rename(own / "LR_bicubic/X2/b.png")
+    with pytest.raises(UserError, match=r"bx2\.png is missing"):
+        benchmark(tmp_path / "data", "own", 2)
+    status, lines = checked("own")
+    assert wrong(lines) == [
+        "wrong: Own ×2: 1 of 3 LR images without x2 at the end of their names: b.png; rename b.png to bx2.png"
+    ]
+    assert status == 1
+
+
+def test_hr_whose_name_ends_as_a_scale_does_is_not_mistaken_for_lr(tmp_path, checked, photographs):
+    folder = make_set(tmp_path / "data/benchmark/Own", photographs, {2: matlab})
+    (folder / "HR/b.png").rename(folder / "HR/ax2.png")
+    (folder / "LR_bicubic/X2/bx2.png").rename(folder / "LR_bicubic/X2/ax2x2.png")
+    assert checked("own")[0] == 0
+
+
 def test_lr_that_does_not_fit_is_named_with_sizes(own, checked, photographs):
     write_image(own / "LR_bicubic/X3/cx3.png", matlab(photographs[2], 3)[:, :31])
     status, lines = checked("own")
@@ -163,6 +203,33 @@ def test_hr_of_another_size_at_another_scale_is_a_bad_copy(tmp_path, checked, ph
     assert status == 1
 
 
+@pytest.mark.parametrize(("width", "height", "status"), [(984, 797, 0), (972, 792, 0), (492, 398, 1)])
+def test_a_whole_urban100_of_half_the_size_is_a_bad_copy(tmp_path, checked, width, height, status):
+    """984×797 is the mean that Wang et al., TPAMI 2021, state; 972×792 it cropped to a multiple of 12."""
+    folder = tmp_path / "data/benchmark/Urban100/HR"
+    folder.mkdir(parents=True)
+    write_image(folder / "img001.png", np.zeros((height, width, 3), np.uint8))
+    for number in range(2, 101):
+        shutil.copy(folder / "img001.png", folder / f"img{number:03}.png")
+    found, lines = checked("urban100")
+    told = f"wrong: {folder}: HR images of 492×398 on average, not 984×797: a known bad copy, or another set"
+    assert wrong(lines) == [told] * status
+    assert found == status
+
+
+def test_one_scale_of_urban100_of_half_the_size_is_a_bad_copy(tmp_path):
+    folder = tmp_path / "Urban100/image_SRF_2"
+    folder.mkdir(parents=True)
+    for number in range(1, 101):
+        (folder / f"img_{number:03}_SRF_2_HR.png").touch()
+    sets = find(folder)
+    sizes = [(398, 492), (1196, 1476)]
+    halves, wholes = ({name: Look(size, None, (), None) for name in sets[0].hr} for size in sizes)
+    assert "HR images of 492×398 on average, not 984×797" in next(other_sizes(sets, [halves]))
+    mixture = dict([*list(halves.items())[:50], *list(wholes.items())[50:]])
+    assert not list(other_sizes(sets, [mixture]))  # of 984×797 on average
+
+
 @pytest.mark.parametrize(("width", "status"), [(93, 0), (90, 1)])
 def test_hr_may_differ_between_scales_by_what_is_cropped(tmp_path, checked, photographs, width, status):
     make_selfexsr(tmp_path / "data/Own", photographs, {3: np.s_[:, :width], 4: np.s_[:]})
@@ -186,12 +253,23 @@ def test_one_image_by_another_resizer_is_named(own, checked, photographs):
     assert status == 1
 
 
-def test_scales_by_different_resizers_would_mix_in_a_table(tmp_path, checked, photographs):
+def test_scales_by_different_resizers_are_worth_a_note_and_not_wrong(tmp_path, checked, photographs):
     make_set(tmp_path / "data/Own", photographs, {2: matlab, 3: pillow, 4: matlab})
     status, lines = checked("own")
-    assert wrong(lines) == [
-        "wrong: a table of these would mix resizers: matlab-replicate: Own ×2, Own ×4; pil-bicubic: Own ×3"
+    assert lines[3:] == [
+        "note: resizers differ from scale to scale, which no table mixes: "
+        "matlab-replicate: Own ×2, Own ×4; pil-bicubic: Own ×3",
+        "12 images, nothing wrong",
     ]
+    assert status == 0
+
+
+def test_only_the_scales_at_which_sets_differ_would_mix_in_a_table(tmp_path, checked, photographs):
+    make_set(tmp_path / "data/One", photographs, {2: matlab, 3: pillow})
+    make_set(tmp_path / "data/Two", photographs, {2: matlab, 3: matlab})
+    status, lines = checked("one", "two")
+    assert wrong(lines) == ["wrong: a table of these would mix resizers: pil-bicubic: One ×3; matlab-replicate: Two ×3"]
+    assert not [line for line in lines if line.startswith("note: ")]
     assert status == 1
 
 
@@ -222,10 +300,25 @@ def test_set5_is_the_copy_that_the_catalogue_knows_until_a_pixel_changes(tmp_pat
     assert note == f"note: {folder}/HR: not the copy that the catalogue knows: other pixels, or another crop"
 
 
+def test_a_copy_of_set5_in_another_layout_is_known_by_its_pixels(tmp_path, checked, shared):
+    """BasicSR's LR images lack the scale in their names, which the digests of EDSR's copy count in."""
+    source, folder = shared / "data/benchmark/Set5", tmp_path / "data/Set5"
+    shutil.copytree(source / "HR", folder / "GTmod12")
+    (folder / "LRbicx2").mkdir()
+    for file in (source / "LR_bicubic/X2").iterdir():
+        shutil.copy(file, folder / "LRbicx2" / file.name.replace("x2", ""))
+    status, lines = checked("set5")
+    assert (status, len(lines), lines[-1]) == (0, 2, "10 images, nothing wrong")
+    lr = read_image(folder / "LRbicx2/bird.png").copy()
+    lr[-1, -1] ^= 1
+    write_image(folder / "LRbicx2/bird.png", lr)
+    assert f"note: {folder}/LRbicx2: not the copy" in checked("set5")[1][1]
+
+
 def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="which set"):
         check([])
-    with pytest.raises(UserError, match="jobs=2: no such option"):
+    with pytest.raises(UserError, match="data check: jobs=2: no such option; usage: python -m srbench data check NAME"):
         check(["set5", "jobs=2"])
     with pytest.raises(UserError, match="set5: no such set below"):
         check(["set5", f"data_root={tmp_path}"])

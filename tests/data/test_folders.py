@@ -109,6 +109,31 @@ def test_lr_of_another_size_is_an_error(tmp_path, height, width):
         pair.read()
 
 
+def test_two_images_of_one_name_are_refused_by_both_names(tmp_path):
+    """Their rows and SR images would be told apart by nothing."""
+    make_images(tmp_path / "benchmark/Own/HR", ["a.jpg", "a.png"])
+    with pytest.raises(UserError, match=r"Own/HR: a\.jpg and a\.png share a name; move one of them away"):
+        benchmark(tmp_path, "own", 2)
+    (tmp_path / "benchmark/Own/HR/a.jpg").unlink()
+    make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.bmp", "ax2.png"], 8, 10)
+    with pytest.raises(UserError, match=r"X2: ax2\.bmp and ax2\.png share a name"):
+        benchmark(tmp_path, "own", 2)
+    for folder in ("hr/valid", "DIV2K/DIV2K_valid_HR"):
+        make_images(tmp_path / folder, ["b.png", "b.tif"])
+    for data in (Folder(str(tmp_path / "hr")), DIV2K(str(tmp_path))):
+        with pytest.raises(UserError, match=r"b\.png and b\.tif share a name"):
+            data.valid()
+
+
+def test_a_set_without_images_is_no_benchmark_set_which_is_logged_once(tmp_path, caplog):
+    make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
+    empty = tmp_path / "benchmark/Empty/HR"
+    empty.mkdir(parents=True)
+    (empty / "notes.txt").touch()
+    assert benchmark_names(tmp_path) == benchmark_names(tmp_path) == ["own"]
+    assert [record.getMessage() for record in caplog.records] == [f"{empty} holds no images: the set is left out"]
+
+
 def test_lr_and_hr_of_different_counts_are_an_error(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png", "b.png"])
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)

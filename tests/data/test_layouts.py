@@ -79,6 +79,13 @@ def test_selfexsr_without_the_outputs_of_networks_beside_them(tmp_path):
     assert second == ("Urban100", "SelfExSR", 4, [("img_001", "image_SRF_4/img_001_SRF_4_HR.png", None)])
 
 
+def test_one_scale_of_selfexsr_is_a_set_too(tmp_path):
+    touch(tmp_path / "Urban100/image_SRF_2", "img_001_SRF_2_HR.png", "img_001_SRF_2_LR.png")
+    touch(tmp_path / "Urban100/image_SRF_4", "img_001_SRF_4_HR.png")
+    (images,) = locate(str(tmp_path / "Urban100/image_SRF_2"), tmp_path / "nowhere")
+    assert (images.label, images.layout, list(images.lr)) == ("Urban100 ×2", "SelfExSR", ["img_001"])
+
+
 def test_kairs_testsets_are_flat(tmp_path):
     touch(tmp_path / "testsets/set5", "baby.bmp", "notes.txt")
     assert listed(locate("Set5", tmp_path), tmp_path) == [
@@ -117,7 +124,14 @@ def test_a_set_that_is_not_there_says_how_to_get_it_or_what_there_is(tmp_path):
     with pytest.raises(UserError, match=r"mnie: no such set below .*, did you mean mine\?"):
         locate("mnie", tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no set of images"):
-        locate(str(tmp_path / "empty"), tmp_path)
+    for name in ("empty", str(tmp_path / "empty")):
+        with pytest.raises(UserError, match=r"/empty: is there, but holds no images$"):
+            locate(name, tmp_path)
+    (tmp_path / "benchmark/Set14").mkdir()
+    with pytest.raises(UserError, match=r"Set14: is there, but holds no images; get it with: .* data get set14"):
+        locate("set14", tmp_path)
+    touch(tmp_path / "deep/a/b/c", "d.png")
+    with pytest.raises(UserError, match="deep: holds no set of images in a layout that srbench knows"):
+        locate("deep", tmp_path)
     with pytest.raises(UserError, match="no such set"):
         locate("set5", tmp_path / "nowhere")

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from hydra.errors import MissingConfigException
 
 from srbench.data import classsr, piles
 from srbench.data.classsr import SubImages
@@ -403,6 +404,13 @@ def test_mistakes_are_told_in_one_line(root, command, photographs, words, line):
         command(*words)
     assert line in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_model_that_does_not_exist_is_no_fault_of_the_disk(root, command, photographs):
+    """Hydra's exception for it is an OSError."""
+    make_hr(root / "benchmark/Own/HR", photographs)
+    with pytest.raises(MissingConfigException, match="model/nope"):
+        command("own", "classsr=true", "model=nope")
 
 
 def test_a_disk_that_cannot_be_written_is_told(root, command, photographs):

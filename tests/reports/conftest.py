@@ -58,6 +58,7 @@ class Builder:
         losses: list[float] | None = None,
         images: dict[str, list[float]] | None = None,
         resizer: str = "file",
+        trained: bool = True,
     ) -> str:
         """The folder of a run planned in `places` (ablation, variant, baseline); without `record` it has not run.
 
@@ -84,7 +85,9 @@ class Builder:
             self.write_scores(name, images, resizer)
         if record is not None:
             folder.mkdir(exist_ok=True)
+            train = {"steps": 3000} if trained else {}
             head = {"run": name, **entry, "variant": variant or "default", "status": "done", "protocol": LUMA}
+            head |= {"train": train}
             write_record(folder / "result.json", head | record)
         if losses is not None:
             folder.mkdir(exist_ok=True)

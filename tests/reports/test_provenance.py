@@ -44,6 +44,23 @@ def test_runs_that_differ_in_it_are_counted(build, scored):
     assert found["data (SHA-256 of the pixels)"] == "set5 HR 5eeecb039e98, HR bad0bad0bad0"
 
 
+def test_the_resizer_that_was_recognised_in_lr_files_is_named(build, scored):
+    record = {"checksums": {"set5": {"hr": "a" * 64, "lr": "b" * 64}}, "lr_made_by": {"set5": "matlab-replicate"}}
+    build.run("carn", record=scored(37.0) | record)
+    found = facts(build.study())["data (SHA-256 of the pixels)"]
+    assert found == f"set5 HR {'a' * 12}, LR ×2 {'b' * 12} by matlab-replicate"
+
+
+def test_the_precision_is_that_of_trained_runs_and_evaluation_is_float32(build, scored):
+    build.run("carn", hashed="0", record=scored(37.0) | {"precision": "bf16-mixed"}, trained=False)
+    found = facts(build.study())
+    assert found["evaluation"] == "float32"
+    assert not [name for name in found if "precision" in name]
+    build.run("mossnet", hashed="1", record=scored(37.0) | {"precision": "16-mixed"})
+    found = facts(build.study())
+    assert (found["evaluation"], found["training precision"]) == ("float32", "16-mixed")
+
+
 def test_what_is_not_recorded_is_said_to_be(build, scored):
     build.run("carn", BASE, hashed="0", record=scored(37.0) | {"git": None})
     found = facts(build.study())

@@ -61,6 +61,20 @@ def test_a_run_under_other_conditions_is_not_compared(change, reason, study):
     assert set(table.loc[2].reason) == {reason, ""}
 
 
+@pytest.mark.parametrize(
+    ("maker", "verdict"),
+    [("pil-bicubic", "not comparable"), ("matlab-replicate and opencv-cubic", "beyond"), ("unknown", "beyond")],
+)
+def test_lr_files_by_another_resizer_are_not_compared(maker, verdict, build, scored):
+    record = scored(37.0) | {"lr_made_by": {"set5": maker}}
+    build.run("mdrn", hashed="0", overrides=["checkpoint=mdrn"], record=record)
+    add_to_plan(build.folder, {"study": "study", "published": {"mdrn": [ENTRY]}, "runs": {}})
+    (row,) = published(build.study()).itertuples()
+    assert row.verdict == verdict
+    told = f"published for LR by MATLAB's bicubic, measured on LR files by {maker}"
+    assert (row.reason == told) == (verdict == "not comparable")
+
+
 def test_the_table_is_in_the_reports(study):
     table = comparison(study)
     text = to_markdown(table, study)

@@ -40,16 +40,16 @@ def test_columns_stand_in_the_order_that_scripts_rely_on(build, scored):
     scores = ["set5.psnr", "set5.psnr.delta", "set5.ssim", "set5.ssim.delta"]
     # SSIM is a column of every set as soon as one set has it.
     assert list(table.columns[:16]) == COLUMNS + scores
-    assert table.columns[-1] == "final_loss"
+    assert list(table.columns[-3:]) == ["protocol", "resizer", "final_loss"]
     assert "set14.psnr" in table
     assert "set5.psnr.std" not in table
 
 
 def test_costs_stay_whole_numbers(build, scored):
-    cost = {"cost": {"params": 411_971, "flops_720p": 223_099_999_999}, "train": {"final_loss": 0.02}}
+    cost = {"cost": {"params": 411_971, "flops_720p": 223_099_999_999}, "train": {"steps": 9, "final_loss": 0.02}}
     build.run("carn", record=scored(37.0) | cost)
     text = comparison(build.study()).to_csv(index=False)
-    assert text.splitlines()[1] == ",carn,default,False,2,1,411971,,223099999999,,,,37.0,0.02"
+    assert text.splitlines()[1] == ',carn,default,False,2,1,411971,,223099999999,,,,37.0,"y (luma, border scale)",,0.02'
 
 
 def test_a_score_is_the_mean_over_seeds_and_a_delta_pairs_each_seed_with_its_own_baseline(build, scored):
@@ -213,7 +213,7 @@ def test_an_infinite_score_is_kept_and_has_no_delta(build, scored):
 def test_a_study_without_runs_has_a_table_without_rows(build):
     study = build.study()
     table = comparison(study)
-    assert list(table.columns) == [*COLUMNS, "final_loss"]
+    assert list(table.columns) == [*COLUMNS, "protocol", "resizer", "final_loss"]
     assert table.empty
     assert to_markdown(table, study).startswith("# mine\n")
 
@@ -255,7 +255,8 @@ def test_markdown_says_once_what_the_numbers_rest_on(build, scored):
         "- protocol: y (luma, border scale)",
         "- device: cpu",
         "- threads: 2 (1 runs), 4 (1 runs)",
-        "- precision: bf16",
+        "- training precision: bf16",
+        "- evaluation: float32",
         "- srbench: 0.1.0",
     ]
     for line in ["- command: `python -m srbench -m model=carn ablation=atrous`", *expected]:
@@ -292,6 +293,50 @@ def test_each_gap_has_a_footnote_with_its_reason(build, scored):
     assert reason("2-4", "set5 Δ PSNR") == "no baseline with this value to compare with"
     assert sorted(notes) == [str(number) for number in range(1, len(notes) + 1)]
     assert len(set(notes.values())) == len(notes)
+
+
+def test_a_gap_of_one_set_has_the_reason_of_that_set_before_the_metrics_own(build, scored):
+    record = scored(37.0, set14=33.0, b100=30.0)
+    record["scores"]["b100"]["niqe"] = 4.0
+    for seed, missing in enumerate(
+        ({"niqe": "no parameters"}, {"set14.niqe": "less than two blocks", "val.pi": "none"})
+    ):
+        build.run("carn", seed=seed, hashed=f"{seed}", record=record | {"missing": missing})
+    build.run("bicubic", hashed="2", record=scored(33.0) | {"missing": {"set5.niqe": "flat", "flops": "no network"}})
+    study = build.study()
+    (section,) = sections(comparison(study), study)
+    ((bicubic,), (carn,)) = section.groups
+    notes = {name: carn[name].notes for name in ("set14.niqe", "set5.niqe", "val.pi", "val.psnr")}
+    assert notes == {
+        "set14.niqe": ("less than two blocks",),
+        "set5.niqe": ("no parameters",),
+        "val.pi": ("none",),
+        "val.psnr": ("not evaluated",),
+    }
+    assert bicubic["set5.niqe"].notes == ("flat",)
+    assert "set5.niqe: flat" in summary(study).splitlines()
+    assert "flops: no network" not in summary(study).splitlines()
+
+
+def test_what_a_metrics_name_does_not_tell_stands_below_where_it_is_shown(build, scored):
+    told = {
+        "niqe": ("set5 NIQE", "BasicSR's convention"),
+        "pi": ("set5 PI", "Ma's score comes from pyiqa, under a non-commercial licence"),
+        "rmse_pirm": ("set5 RMSE_PIRM (unverified)", "inferred from the description of PIRM 2018"),
+        "ssim_global": ("set5 SSIM_GLOBAL", "not comparable with SSIM"),
+    }
+    for metric, (title, caveat) in told.items():
+        record = scored(37.0)
+        record["scores"]["set5"][metric] = 5.0
+        build.run("carn", hashed="0", record=record)
+        study = build.study()
+        text, tex = to_markdown(comparison(study), study), to_latex(comparison(study), study)
+        assert f"{title}<sup>1</sup> |" in text
+        (line,) = [line for line in text.splitlines() if line.startswith("<sup>1</sup> ")]
+        assert caveat in line
+        escaped = title.replace("_", r"\_")
+        assert rf"& {escaped}\textsuperscript{{1}} \\" in tex
+        assert caveat in tex
 
 
 def test_a_seed_that_is_absent_is_named_at_its_row(build, scored):
