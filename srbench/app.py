@@ -82,7 +82,7 @@ def _alone(planned_run: "PlannedRun") -> None:
     from srbench.published import entries
 
     loader = GlobalHydra.instance().config_loader()
-    overrides = reference_overrides(planned_run.overrides)
+    overrides = reference_overrides(planned_run)
     composed = loader.load_configuration("config", overrides, RunMode.RUN)
     runs = [planned(composed, composed.hydra), planned_run]
     runs = runs[1:] if runs[0].config_hash == planned_run.config_hash else runs

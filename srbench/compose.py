@@ -1,5 +1,7 @@
 """Runs from overrides, faster than Hydra composes: its defaults once per choice of groups, then each run's values."""
 
+from typing import Any
+
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -35,7 +37,8 @@ class Composer:
         check_keys(config)
         own_class = "model._target_" in (override.key_or_group for override in parsed)
         name = str(config.model._target_).rpartition(".")[2] if own_class else base.name
-        return PlannedRun(name, overrides, config, OmegaConf.to_container(config.labels))  # type: ignore[arg-type]
+        labels: Any = OmegaConf.to_container(config.labels)
+        return PlannedRun(name, overrides, config, labels, base.data)
 
     def _parsed(self, word: str) -> Override:
         if word not in self.parsed:

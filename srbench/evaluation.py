@@ -18,7 +18,7 @@ from srbench.data.folders import benchmark as benchmark_set
 from srbench.data.pairs import ImagePair
 from srbench.errors import UserError
 from srbench.locations import default_places
-from srbench.machine import pick_device, return_freed_memory
+from srbench.machine import pick_device
 from srbench.metrics import cost
 from srbench.metrics.fidelity import Protocol
 from srbench.progress import Listener, bar
@@ -132,8 +132,6 @@ def _outputs(
         thumbnail = None
         if getattr(model, "shuffle_thumbnails", False):
             thumbnail = _of_another(datasets[dataset], index, model)
-        if hr[..., 0].size > LARGE:
-            return_freed_memory()
         sr = resolver(lr, thumbnail)
         if sr.shape != hr.shape:
             sizes = [f"{image.shape[1]}×{image.shape[0]}" for image in (lr, sr, hr)]

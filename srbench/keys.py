@@ -120,6 +120,9 @@ KEYS = {
 }
 
 
+OF_TRAINING = [key for key in KEYS if key.startswith(("recipe.", "budget.")) and key != "budget.steps"]
+
+
 def check_keys(config: DictConfig, keys: Iterable[str] = (*GROUPS, *KEYS)) -> None:
     """Raises UserError for the first of `keys` that is not there or not what it must be. Changes those that are meant
     well: `study=2024` is the name "2024", `eval.metrics=psnr` is a list."""
@@ -134,6 +137,8 @@ def check_keys(config: DictConfig, keys: Iterable[str] = (*GROUPS, *KEYS)) -> No
         try:
             given = groups[group][name]
         except (ConfigKeyError, KeyError):
+            if key in OF_TRAINING and not config.budget.steps:
+                continue
             raise UserError(f"{key}: must be there: {KEYS[key].must}") from None
         value = OmegaConf.to_container(given, resolve=True) if isinstance(given, Container) else given
         try:

@@ -1,5 +1,6 @@
 """Where the project's files lie: beside the package in a checkout, inside it in a wheel."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -9,6 +10,11 @@ PLUGINS = PACKAGE / "plugins"
 def conf_folder() -> Path:
     """The project's conf/."""
     return _shipped("conf")
+
+
+def cache_folder(name: str) -> Path:
+    """Where `name` is kept for the user: what saves time and can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "srbench" / name
 
 
 def default_places() -> dict[str, str]:

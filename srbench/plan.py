@@ -21,12 +21,14 @@ FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "prec
 @dataclass(frozen=True)
 class PlannedRun:
     """One resolved config. `name`: the model's; `overrides`: the command-line words that compose `config`;
-    `memberships`: its places in ablations, [{ablation, variant, baseline}]."""
+    `memberships`: its places in ablations, [{ablation, variant, baseline}]; `data`: the option of its group, which a
+    recipe may have chosen, None where that is not known."""
 
     name: str
     overrides: list[str]
     config: DictConfig
     memberships: list[dict[str, Any]] = field(default_factory=list)
+    data: str | None = None
 
     @cached_property
     def config_hash(self) -> str:
@@ -117,19 +119,22 @@ def planned(config: DictConfig, hydra: Any) -> PlannedRun:
     check_keys(job)
     target = any(override_key(o) == "model._target_" for o in overrides)
     name = str(job.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
-    return PlannedRun(name, overrides, job, OmegaConf.to_container(job.labels))  # type: ignore[arg-type]
+    labels: Any = OmegaConf.to_container(job.labels)
+    return PlannedRun(name, overrides, job, labels, hydra.runtime.choices.data)
 
 
-def reference_overrides(overrides: list[str]) -> list[str]:
-    """The overrides of the bicubic run beside a run with `overrides`: its data, protocol and places, nothing else."""
+def reference_overrides(run: PlannedRun) -> list[str]:
+    """The overrides of the bicubic run beside `run`: its data, protocol and places, nothing else."""
     dropped = (*FIXES_THE_WEIGHTS, "labels")
     kept = [
         o
-        for o in overrides
+        for o in run.overrides
         if override_key(o).partition(".")[0].partition("/")[0] not in dropped
         or override_key(o).partition(".")[0] in ("scale", "data")
     ]
-    return ["model=bicubic", "budget=none", *kept]
+    keys = [override_key(o) for o in run.overrides]
+    of_recipe = [f"data={run.data}"] if run.data and "recipe" in keys and "data" not in keys else []
+    return ["model=bicubic", "budget=none", *of_recipe, *kept]
 
 
 def override_key(override: str) -> str:

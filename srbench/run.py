@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 import shlex
 import time
 from dataclasses import asdict, replace
@@ -20,10 +21,10 @@ from torch import nn
 from srbench import checkpoints, machine, results
 from srbench.checkpoints import weights_folders
 from srbench.data.degraded_patches import DegradedPatches
-from srbench.data.images import write_image
+from srbench.data.images import image_size, write_image
 from srbench.data.pairs import checksums, lr_makers
 from srbench.data.patches import FixedPatches, Patches
-from srbench.evaluation import Row, evaluate, mean_scores, reasons
+from srbench.evaluation import LARGE, Row, evaluate, mean_scores, reasons
 from srbench.loggers import Logger
 from srbench.metrics import cost
 from srbench.plan import PlannedRun, build, build_data
@@ -170,6 +171,8 @@ def _scores(
             write_image(path, sr)
 
     sets = datasets(planned)
+    if any(math.prod(image_size(pair.hr_file)) > LARGE for pairs in sets.values() for pair in pairs):
+        machine.return_freed_memory()
     rows = evaluate(model, sets, scorer, device, tell, keep, inference(planned))
     means = mean_scores(rows)
     tiled = {row.dataset for row in rows if row.tile}

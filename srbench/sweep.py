@@ -138,7 +138,7 @@ class Grid:
     def _with_reference(self, runs: list[PlannedRun]) -> list[PlannedRun]:
         """The runs, and before them the bicubic run of each scale and data."""
         references: dict[str, PlannedRun] = {}
-        for words in dict.fromkeys(tuple(reference_overrides(run.overrides)) for run in runs):
+        for words in dict.fromkeys(tuple(reference_overrides(run)) for run in runs):
             _merge(references, self.compose(list(words)), [])
         hashes = {run.config_hash for run in runs}
         return [*(run for run in references.values() if run.config_hash not in hashes), *runs]

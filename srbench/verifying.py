@@ -150,10 +150,13 @@ class _Job:
     def _check_config(self) -> None:
         from srbench.metrics.fidelity import Protocol
 
-        name, recorded = Protocol(**self.record["protocol"]).label, self.record["config_hash"]
-        others = sorted({row["protocol"] for row in self.rows} - {name})
+        protocol, recorded = Protocol(**self.record["protocol"]), self.record["config_hash"]
+        # Records of before 2026-11-21 have the bare name in each row.
+        others = sorted({row["protocol"] for row in self.rows} - {protocol.label, protocol.name})
         if others:
-            self.finding.differs.append(f"scores.csv has the protocol {', '.join(others)}, result.json {name}")
+            self.finding.differs.append(
+                f"scores.csv has the protocol {', '.join(others)}, result.json {protocol.label}"
+            )
         try:
             found = self.planned.config_hash
         except UserError as reason:

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from srbench.errors import UserError
 from srbench.keys import GROUPS, KEYS, check_keys
@@ -134,3 +134,13 @@ def test_every_run_is_checked(plan):
     assert str(run.study_dir) == "7/2024"
     assert run.config.eval.metrics == ["psnr"]
     assert run.config_hash == plan().config_hash
+
+
+def test_keys_of_training_are_asked_for_only_where_there_is_training(shipped):
+    config = shipped.copy()
+    with open_dict(config):
+        del config.budget["batch_size"]
+    with pytest.raises(UserError, match=r"budget\.batch_size: must be there"):
+        check_keys(config)
+    config.budget.steps = 0
+    check_keys(config)

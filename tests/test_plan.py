@@ -83,7 +83,14 @@ def test_the_bicubic_run_keeps_scale_data_and_places_only(plan):
     given = ["model=carn", "model.width=8", "seed=3", "scale=4", "data=folder", "data.root=/x", "budget.steps=5"]
     given += ["recipe.optimizer.lr=1", "recipe/schedule=constant", "eval.datasets=[set5]", "labels=[]", "study=s"]
     kept = ["scale=4", "data=folder", "data.root=/x", "eval.datasets=[set5]", "study=s"]
-    assert reference_overrides(given) == ["model=bicubic", "budget=none", *kept]
+    assert reference_overrides(plan(*given)) == ["model=bicubic", "budget=none", *kept]
+
+
+def test_the_bicubic_run_has_the_data_that_the_recipe_chose(plan):
+    paper = plan("recipe=carn_paper")
+    assert reference_overrides(paper) == ["model=bicubic", "budget=none", "data=div2k"]
+    assert plan(*reference_overrides(paper)).config.data == paper.config.data
+    assert reference_overrides(plan("recipe=carn_paper", "data=df2k"))[2:] == ["data=df2k"]
 
 
 def test_wrong_arguments_of_a_model_are_told_in_one_line(plan):

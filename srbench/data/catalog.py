@@ -3,16 +3,18 @@
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import yaml
 
 from srbench.data.images import SUFFIXES, read_image
 from srbench.errors import UserError
-from srbench.locations import conf_folder, default_places
+from srbench.locations import cache_folder, conf_folder, default_places
 from srbench.suggest import did_you_mean
 
 
@@ -155,6 +157,21 @@ def named_digest(images: Iterable[tuple[str, Path]]) -> str:
 
 @lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
 def _digest(images: tuple[tuple[str, Path, int, int], ...]) -> str:
+    """Kept in the user's cache as long as names, sizes and times of change stay, as every process of a grid asks."""
+    asked = hashlib.sha256(repr([(name, str(file.resolve()), *stamp) for name, file, *stamp in images]).encode())
+    kept = cache_folder("digests") / asked.hexdigest()
+    if kept.is_file():
+        return kept.read_text()
+    digest = _computed(images)
+    with suppress(OSError):  # the cache only saves time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_name(f".{uuid4().hex}")
+        partial.write_text(digest)
+        partial.replace(kept)
+    return digest
+
+
+def _computed(images: tuple[tuple[str, Path, int, int], ...]) -> str:
     content = hashlib.sha256()
     for name, file, *_ in images:
         pixels = read_image(file)

@@ -1,7 +1,6 @@
 """LR and HR of one image: read from files, or LR made by our own resizer and kept in the user's cache; or degraded."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from srbench.data.images import read_image, replace_image
 from srbench.data.resize import imresize
 from srbench.data.resizers import distances, recognise
 from srbench.errors import UserError
+from srbench.locations import cache_folder
 
 RESIZER = "matlab-symmetric"
 RECOGNISED = 10  # images of a set from which the resizer of its LR is told
@@ -116,16 +116,12 @@ def shrink(hr: np.ndarray, scale: int) -> np.ndarray:
     if scale == 1:
         return hr
     digest = hashlib.sha256(hr.tobytes() + repr(hr.shape).encode()).hexdigest()[:32]
-    cached = _cache() / f"{digest}_x{scale}.png"
+    cached = cache_folder("lr") / RESIZER / f"{digest}_x{scale}.png"
     if cached.is_file():
         return read_image(cached)
     lr = imresize(hr, 1 / scale)
     _keep(cached, lr)
     return lr
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "srbench" / "lr" / RESIZER
 
 
 def _keep(path: Path, image: np.ndarray) -> None:

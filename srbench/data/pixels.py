@@ -6,12 +6,12 @@ a folder by many processes; else the first run that needs them does, by one.
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from srbench import locations
 from srbench.data import piles
 from srbench.data.images import image_files, image_size, read_image
 from srbench.data.pairs import RESIZER, crop_to_multiple, shrink
@@ -66,8 +66,7 @@ def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list
 def cache_folder(folder: Path) -> Path:
     """Where the piles of a folder's images lie."""
     key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    root = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return root / "srbench" / "pixels" / f"{folder.resolve().name}-{key}"
+    return locations.cache_folder("pixels") / f"{folder.resolve().name}-{key}"
 
 
 def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float) -> tuple[Images, Images]:

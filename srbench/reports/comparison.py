@@ -25,7 +25,7 @@ from srbench.results import Study
 COLUMNS = ["ablation", "model", "variant", "baseline", "scale", "seeds", "params", "params_dead", "flops_720p"]
 COLUMNS += ["flops_256", "activations_720p", "latency_ms"]
 WHOLE = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p"]
-CERTIFIED = ["protocol", "evaluated_on", "checksums", "lr_made_by", "tiled"]
+CERTIFIED = ["protocol", "evaluated_on", "checksums", "lr_made_by"]
 PARTS = ["std", "delta", "delta_low", "delta_high", "delta_p"]  # of a score
 METRICS = ["psnr", "ssim", "lpips", "niqe", "pi", "rmse", "lpips_vgg", "lpips_squeeze", "rmse_pirm", "ssim_global"]
 # Overrides that do not fix the weights, or that have a column of their own.
@@ -147,7 +147,6 @@ def _certificate(run: dict[Hashable, Any], dataset: str) -> dict[str, str | None
         "hr": hr,
         "lr": lr,
         "maker": None if lr else maker,  # equal pixels are equal LR, whatever an older srbench recognised in them
-        "run": "in tiles" if dataset in run["tiled"] else "whole",
         "text": ", ".join([by, *(f"{name} {text}" for name, text in told.items() if text)]),
     }
 
@@ -161,14 +160,10 @@ def _refused(scored: DataFrame, dataset: str) -> dict[int, str]:
         held = _most_common(certificates[part].where(alike), group)
         alike &= certificates[part].isna() | (certificates[part] == held)
     held = _most_common(certificates.text.where(alike), group)
-    run = _most_common(certificates.run.where(alike), [*group, scored.model])
     reasons = {}
     for row, texts in certificates[~alike].groupby(scored.row):
         own = " and ".join(certificates.text[scored.row == row].unique())
         reasons[int(row)] = f"scored by {own}; this column holds {held[texts.index[0]]}"
-    for row, ways in certificates[alike & (certificates.run != run)].groupby(scored.row):
-        told = f"run {ways.run.iloc[0]}; this column holds scores of the model run {run[ways.index[0]]}"
-        reasons.setdefault(int(row), f"{told} (eval.tile=null runs every image whole)")
     return reasons
 
 

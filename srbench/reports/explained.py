@@ -68,7 +68,7 @@ def section(study: Study, file: Path) -> str:
     """The section of the report in Markdown: the core of `file`, explain.csv, for up to MOST_SETS data sets and runs,
     trained ones first; or, where there is none that holds for the study's runs, the command that makes it."""
     lines = ["", f"## {TITLE}", ""]
-    table = _of_study(_read(file), study)
+    table = _of_study(_read(file), study, file)
     sets = list(dict.fromkeys(table.run))
     if not sets:
         command = shlex.join(["python", "-m", "srbench", "explain", str(study.folder)])
@@ -93,13 +93,18 @@ def _read(file: Path) -> DataFrame:
     return table if {*TEXTS, *NUMBERS} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS])
 
 
-def _of_study(table: DataFrame, study: Study) -> DataFrame:
-    """The rows of runs that are done and still have these scores' protocol, those of bicubic last; `run` then names
-    the data set, too."""
+def _of_study(table: DataFrame, study: Study, file: Path) -> DataFrame:
+    """The rows of runs that are done, still have these scores' protocol and were not scored again since `file` was
+    written, those of bicubic last; `run` then names the data set, too."""
     done = study.runs[study.runs.status == "done"].set_index("run")
-    there = table[table.run.isin(done.index)]
+    since = [run for run in done.index if _later(study.folder / run / "scores.csv", file)]
+    there = table[table.run.isin(done.index.difference(since))]
     now = there.run.map(done.protocol.map(str))
     there = there.loc[[one.startswith(then) for one, then in zip(now, there.protocol, strict=True)]]
     bicubic = there.run.isin(done.index[done.model == "bicubic"])
     ordered = pd.concat([there[~bicubic], there[bicubic]])
     return ordered.assign(run=ordered.run + " on " + ordered.dataset)
+
+
+def _later(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.stat().st_mtime_ns > other.stat().st_mtime_ns

@@ -1,5 +1,6 @@
 """Published scores beside measured ones: for each run of published weights on each data set."""
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -83,11 +84,11 @@ def _row(run: dict[Hashable, Any], entry: dict[str, Any], dataset: str, scores: 
 
 def _other_conditions(run: dict[Hashable, Any], dataset: str) -> str:
     """Why the run's scores on the set are no measurement of what was published; "" where they are."""
-    if "luma" not in run["protocol"]:
-        return f"published under luma, measured under {run['protocol']}"
+    if not re.search(r"\(luma(_rounded)?, border scale\)$", run["protocol"]):
+        return f"published under luma with border = scale, measured under {run['protocol']}"
     degraded = [] if pd.isna(run["resizer"]) else sorted(set(run["resizer"].split(", ")) - RESIZERS)
     maker = run["lr_made_by"].get(dataset, "unknown")
-    other = degraded or ([] if set(maker.split(" and ")) & MAKERS else [f"LR files by {maker}"])
+    other = degraded or ([] if set(re.split(" and | or ", maker)) & MAKERS else [f"LR files by {maker}"])
     return f"published for LR by MATLAB's bicubic, measured on {other[0]}" if other else ""
 
 

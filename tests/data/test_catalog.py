@@ -388,3 +388,16 @@ def test_the_page_names_each_checksum_and_who_computed_it(world):
     assert f"size unknown, SHA-256 `{sha256}`, computed by us" in page
     assert "`data/benchmark/Set5/HR` (2 images, pixels `abc`)" in page
     assert "- By hand: ask for it and put it into data/Far." in page
+
+
+def test_a_digest_is_kept_until_a_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    image = np.zeros((4, 4, 3), np.uint8)
+    write_image(tmp_path / "a.png", image)
+    first = pixel_digest([tmp_path / "a.png"])
+    catalog._digest.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(catalog, "read_image", None)
+        assert pixel_digest([tmp_path / "a.png"]) == first
+    write_image(tmp_path / "a.png", image + 1)
+    assert pixel_digest([tmp_path / "a.png"]) != first

@@ -152,7 +152,7 @@ def test_a_degradation_fixes_the_weights_however_it_is_spelled(plan):
 
 def test_the_bicubic_run_has_the_same_degradation(plan):
     word = "data.degradation=noise"
-    assert reference_overrides(["model=safmn", "checkpoint=safmn", word]) == ["model=bicubic", "budget=none", word]
+    assert reference_overrides(plan("model=safmn", "checkpoint=safmn", word)) == ["model=bicubic", "budget=none", word]
 
 
 def test_what_is_evaluated_is_degraded(plan, tmp_path):

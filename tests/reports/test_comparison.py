@@ -86,16 +86,6 @@ def test_a_score_of_a_set_run_in_tiles_is_marked_and_other_models_keep_theirs(bu
     assert [row["set14.psnr"].text for row in (carn, mossnet)] == ["33.00", "33.00"]
 
 
-def test_within_a_model_tiles_and_whole_images_do_not_share_a_column(build):
-    for number, variant in enumerate(("1-1-1", "1-2-1", "2-4-2")):
-        record = {"inference": {"tiled": ["set5"] if variant == "2-4-2" else []}}
-        place = ("atrous", variant, number == 0)
-        build.run("carn", place, hashed=f"{number}", images={"set5": [37.0 + number]}, record=record)
-    text = summary(build.study())
-    assert comparison(build.study())["set5.psnr"].fillna(0).tolist() == [37, 38, 0]
-    assert "set5: run in tiles; this column holds scores of the model run whole (eval.tile=null" in text
-
-
 # Seeds
 
 

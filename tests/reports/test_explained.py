@@ -1,5 +1,7 @@
 """The section of the report that shows what `explain` has found."""
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -80,6 +82,15 @@ def test_scores_of_other_runs_or_of_another_protocol_are_not_shown(build, runs, 
     explained(tmp_path / "mine", ("carn-gone-x2-s0-00000000", "set5"))
     assert "python -m srbench explain" in section(build, tmp_path)[0]
     explained(tmp_path / "mine", (runs[1], "set5"), protocol="rgb (rgb, border scale)")
+    assert "python -m srbench explain" in section(build, tmp_path)[0]
+
+
+def test_what_was_explained_before_the_run_was_scored_again_is_not_shown(build, runs, tmp_path):
+    explained(tmp_path / "mine", (runs[1], "set5"))
+    assert "explain.md" in section(build, tmp_path)[0]
+    build.write_scores(runs[1], {"set5": [20.0]})
+    later = (tmp_path / "mine/explain.csv").stat().st_mtime_ns + 10**9
+    os.utime(build.folder / runs[1] / "scores.csv", ns=(later, later))
     assert "python -m srbench explain" in section(build, tmp_path)[0]
 
 

@@ -49,7 +49,18 @@ def test_a_silent_source_says_nothing_where_another_speaks(build, scored):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"protocol": "rgb (rgb, border scale)"}, "published under luma, measured under rgb (rgb, border scale)"),
+        (
+            {"protocol": "rgb (rgb, border scale)"},
+            "published under luma with border = scale, measured under rgb (rgb, border scale)",
+        ),
+        (
+            {"protocol": "y (luma, border 0)"},
+            "published under luma with border = scale, measured under y (luma, border 0)",
+        ),
+        (
+            {"protocol": "y (luma, border scale), self-ensemble ×8"},
+            "published under luma with border = scale, measured under y (luma, border scale), self-ensemble ×8",
+        ),
         ({"resizer": "file, file + noise"}, "published for LR by MATLAB's bicubic, measured on file + noise"),
     ],
 )
