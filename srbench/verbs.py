@@ -85,7 +85,7 @@ def score(words: list[str]) -> None:
     (sr, hr), given = parsed(usage, words, 2, options)
     if not (given["scale"].isdecimal() and int(given["scale"])):
         raise UserError(f"score: scale={given['scale']}: a number, by which the protocol crops the border: {usage}")
-    out = Path(given["out"]).resolve() if given["out"] else None
+    out = Path(given["out"]) if given["out"] else None
     if out and (out.is_dir() or not out.parent.is_dir()):
         raise UserError(f"score: out={out}: {'is a folder' if out.is_dir() else f'no such folder: {out.parent}'}")
     if out:
@@ -100,7 +100,7 @@ def score(words: list[str]) -> None:
         print(f"{metric}: – ({reason})")
     if out:
         try:
-            results.write_file(out, table.to_csv(index=False).encode())
+            results.write_file(out.resolve(), table.to_csv(index=False).encode())
         except OSError as error:
             raise UserError(f"score: cannot write {out}: {error.strerror}") from error
 
