@@ -21,9 +21,9 @@ from srbench.locations import default_places
 from srbench.machine import pick_device
 from srbench.metrics import cost
 from srbench.metrics.fidelity import Protocol
+from srbench.metrics.perceptual import BATCH
 from srbench.progress import Listener, bar
-from srbench.scoring import METRICS, Scorer, make_scorer
-from srbench.suggest import did_you_mean
+from srbench.scoring import Scorer, check_metrics, make_scorer
 from srbench.tiling import Inference, SuperResolver, check_size
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ INFERENCE = Inference()
 LUMA = Protocol("y", "luma")
 COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
-GROUP = 2**17  # pixels: images are scored together until they have as many
 LARGE = 2048**2  # pixels: an image of more is scored before the network goes on
 
 Item = TypeVar("Item")
@@ -143,11 +142,11 @@ def _outputs(
 
 
 def _groups(outputs: Iterable[Output]) -> Iterator[list[Output]]:
-    """Those that follow each other, until they have GROUP pixels: a large image alone, small ones together."""
+    """Those that follow each other, until they fill a batch of LPIPS: a large image alone, small ones together."""
     group: list[Output] = []
     for output in outputs:
         group.append(output)
-        if sum(one.sr[..., 0].size for one in group) >= GROUP:
+        if sum(one.sr[..., 0].size for one in group) >= BATCH:
             yield group
             group = []
     if group:
@@ -215,9 +214,7 @@ def benchmark(
     root = data_root or Path(places["data_root"])
     pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
     folders = weights_folders(weights_dir or places["weights_dir"])
-    for metric in metrics:
-        if metric not in METRICS:
-            raise UserError(f"metrics=[{metric}]: no such metric{did_you_mean(metric, METRICS)}")
+    check_metrics(metrics, "metrics=[{}]")
     scorer = make_scorer(metrics, protocol, folders)
     networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
     rows, missing = [], {}

@@ -12,20 +12,16 @@ from srbench.data.folders import benchmark, benchmark_names
 from srbench.data.pairs import ImagePair, checksums
 from srbench.errors import UserError
 from srbench.plan import PlannedRun, build, build_data
-from srbench.scoring import METRICS, make_scorer
-from srbench.suggest import did_you_mean
+from srbench.scoring import check_metrics, make_scorer
 from srbench.tiling import Inference, overlap_for
 
 
 def check(planned: PlannedRun, model: nn.Module) -> None:
     """Raises UserError for what can be known to be wrong; `model` is the run's, on the meta device."""
     config = planned.config
-    for metric in config.eval.metrics:
-        if metric not in METRICS:
-            raise UserError(f"eval.metrics=[{metric}]: no such metric{did_you_mean(metric, METRICS)}")
+    check_metrics(config.eval.metrics, "eval.metrics=[{}]")
     build(config.protocol, "protocol")
     inference(planned, model)
-    run_threads(config.threads)
     machine.pick_precision(config.precision, machine.pick_device(config.device))
     found = datasets(planned) | ({"val": validation_pairs(planned)} if config.budget.steps else {})
     alone = [name for name, pairs in found.items() if len(pairs) < 2]
@@ -136,11 +132,7 @@ def _degraded(planned: PlannedRun, pairs: list[ImagePair]) -> list[ImagePair]:
 
 def run_threads(threads: int | str) -> int:
     """The threads that a run computes with; `auto`: all that it may use."""
-    if threads == "auto":
-        return machine.cores()
-    if not isinstance(threads, int) or threads < 1:
-        raise UserError(f"threads={threads}: auto, or a number from 1 on")
-    return threads
+    return int(threads) if threads != "auto" else machine.cores()
 
 
 def _check_recipe(planned: PlannedRun, model: nn.Module) -> None:

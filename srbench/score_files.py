@@ -13,7 +13,7 @@ from srbench.data.pairs import sizes_fit
 from srbench.errors import UserError
 from srbench.locations import conf_folder
 from srbench.metrics.fidelity import Protocol
-from srbench.scoring import METRICS, make_scorer
+from srbench.scoring import check_metrics, make_scorer
 from srbench.suggest import did_you_mean
 
 
@@ -25,9 +25,7 @@ def score(
     `sr` and `hr`: two images, or two folders whose images pair by name; SR's may have a suffix (`babyx2`). HR may
     exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not pair or fit.
     """
-    for metric in metrics:
-        if metric not in METRICS:
-            raise UserError(f"score: metrics={metric}: no such metric{did_you_mean(metric, METRICS)}")
+    check_metrics(metrics, "score: metrics={}")
     scorer = make_scorer(metrics, _protocol(protocol), weights_folders(weights_dir))
     pairs, rows, missing = _pairs(sr, hr), [], dict(scorer.missing)
     with progress.bar("score") as tell:

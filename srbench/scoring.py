@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from srbench.errors import UserError
 from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
 from srbench.metrics.natural import PI, niqe
 from srbench.metrics.perceptual import LPIPS, MetricUnavailable, Net
+from srbench.suggest import did_you_mean
 
 RGB = Protocol("rgb", "rgb")
 WHOLE_RGB = Protocol("rgb", "rgb", border=0)
@@ -69,6 +71,13 @@ METRICS: dict[str, Maker] = {
     "rmse_pirm": _each(lambda pair: rmse(*pair.under(PIRM)).item()),
     "ssim_global": _each(lambda pair: ssim_global(*pair.under(WHOLE_RGB)).item()),
 }
+
+
+def check_metrics(metrics: Sequence[str], told: str) -> None:
+    """Raises UserError for a metric that does not exist; `told`: how the user named it, as in `eval.metrics=[{}]`."""
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"{told.format(metric)}: no such metric{did_you_mean(metric, METRICS)}")
 
 
 @dataclass

@@ -39,6 +39,11 @@ class ImagePair:
             return made
         return self.degradation.label if self.degradation.shrinks else f"{made} + {self.degradation.label}"
 
+    @property
+    def used_lr_file(self) -> Path | None:
+        """The LR file that `read` reads; None where LR is made from HR, by srbench or by a degradation that shrinks."""
+        return None if self.degradation and self.degradation.shrinks else self.lr_file
+
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """LR (h, w, 3) and HR (h·scale, w·scale, 3), uint8; HR is cropped at the right and bottom. LR that was degraded
         may be float32, still on 0–255; it is the same in every evaluation.
@@ -75,8 +80,7 @@ def checksums(pairs: Sequence[ImagePair]) -> dict[str, str]:
 
     UserError for a file that cannot be read.
     """
-    lr_files = [pair.lr_file for pair in pairs if not (pair.degradation and pair.degradation.shrinks)]
-    files = {"hr": [pair.hr_file for pair in pairs], "lr": [file for file in lr_files if file]}
+    files = {"hr": [pair.hr_file for pair in pairs], "lr": [p.used_lr_file for p in pairs if p.used_lr_file]}
     return {part: pixel_digest(found) for part, found in files.items() if found}
 
 
@@ -86,7 +90,7 @@ def lr_makers(pairs: Sequence[ImagePair]) -> str | None:
     Several with "or" where the images do not tell them apart, "unknown" where none fits; None where there are no files.
     UserError for a file that cannot be read.
     """
-    found = [p for p in pairs if p.lr_file and not (p.degradation and p.degradation.shrinks)]
+    found = [pair for pair in pairs if pair.used_lr_file]
     if not found:
         return None
     drawn = [replace(pair, degradation=None) for pair in found[:: -(-len(found) // RECOGNISED)]]

@@ -57,4 +57,5 @@ class SRResNet(nn.Module):
 
 
 def leaky(features: Tensor) -> Tensor:
+    """LeakyReLU with slope 0.1, in place; the same shape."""
     return F.leaky_relu(features, 0.1, inplace=True)
