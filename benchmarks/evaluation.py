@@ -14,14 +14,14 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from srbench import machine
+from srbench.core import hardware
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.resize import imresize
-from srbench.evaluation import LUMA, evaluate
+from srbench.evaluation.evaluate import LUMA, evaluate
+from srbench.evaluation.inference import Inference, SuperResolver
+from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
-from srbench.scoring import make_scorer
-from srbench.tiling import Inference, SuperResolver
 
 ROUNDS = 5
 IMAGES = 6
@@ -59,7 +59,7 @@ def write_images(folder: Path) -> list[ImagePair]:
 
 def main() -> None:
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
-    machine.keep_freed_memory()  # as a run does
+    hardware.keep_freed_memory()  # as a run does
     torch.manual_seed(0)
     model = CARN(scale=2, unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
     seconds: dict[str, list[float]] = {overlapped.__name__: [], one_after_the_other.__name__: []}

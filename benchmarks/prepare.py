@@ -16,7 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
-from srbench.data import pixels
+from srbench.data import cache
 from srbench.data.images import read_image, replace_image
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
@@ -46,7 +46,7 @@ def main() -> None:
         folder = Path(scratch, "HR")
         folder.mkdir()
         files = make(folder)
-        pixels.keep(folder, [2], 1, lambda *_: None)
+        cache.keep(folder, [2], 1, lambda *_: None)
         Patches(files, (2,), 16, 192, 0)  # LR images come from the user's cache, as from the second run on
         sources, times = {}, {}
         for name, in_memory in (("mapped", 0), ("in memory", 1 << 40)):

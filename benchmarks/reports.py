@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from srbench.experiments.store.results import add_to_plan, read_losses, read_study, write_record
 from srbench.reports import page
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_markdown
-from srbench.results import add_to_plan, read_losses, read_study, write_record
 
 LINES = 300
 IMAGES = {"set5": 5, "b100": 100}

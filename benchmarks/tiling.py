@@ -28,12 +28,12 @@ import torch
 from skimage.data import astronaut
 from torch import Tensor, nn
 
-from srbench.checkpoints import at_hand
 from srbench.data.images import write_image
 from srbench.data.resize import imresize
-from srbench.plan import build
-from srbench.presets import compose_run, ready_model
-from srbench.tiling import Span, spans, tiled
+from srbench.evaluation.inference import Span, spans, tiled
+from srbench.experiments.presets import compose_run, ready_model
+from srbench.experiments.spec import build
+from srbench.models.hub import at_hand
 
 SCALES = {"carn_m": 2, "mossnet": 2, "safmn": 2, "gfmn": 4, "mdrn": 2, "safmn_ntire": 4}
 OVERLAPS = (0, 16, 32, 64, 112)

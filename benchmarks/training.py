@@ -20,7 +20,7 @@ from statistics import median, quantiles
 import torch
 from torch import Tensor, nn
 
-from srbench import machine
+from srbench.core import hardware
 from srbench.data.patches import Batch, Patches, Stream
 from srbench.data.photos import Photos
 from srbench.models.carn import CARN
@@ -95,7 +95,7 @@ def steps_of(begins: list[float]) -> list[float]:
 
 
 def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int) -> None:
-    precision = machine.pick_precision("auto", "cpu")
+    precision = hardware.pick_precision("auto", "cpu")
     source = patches(make(), hr_patch)
     bare(make(), source, precision, 3)
     fast, plain, slow, waits = [], [], [], []
@@ -135,7 +135,7 @@ def alone(precision: str, kept: bool, hr_patch: int, steps: int) -> float:
 
 def compare_with_plain(hr_patch: int, steps: int) -> None:
     """What precision=auto and the allocator's setting gain over PyTorch as it comes."""
-    fast = machine.pick_precision("auto", "cpu")
+    fast = hardware.pick_precision("auto", "cpu")
     gains, ratios = [], []
     for _ in range(TURNS):
         ours = alone(fast, True, hr_patch, steps)
@@ -158,7 +158,7 @@ def main() -> None:
     quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     compare_with_plain(64, 12)
     compare_with_plain(128, 6)  # the patch of CARN's paper
-    machine.keep_freed_memory()
+    hardware.keep_freed_memory()
     compare("CARN", CARN, 64, 12)
     compare("MossNet-XS", MossNet, 128, 20)
 

@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from srbench.errors import FailedRunError
+from srbench.core.errors import FailedRunError
 
 VERBS = ("report", "status", "resize", "profile", "export", "score", "upscale", "data", "verify", "explain")
 
@@ -17,11 +17,11 @@ def main() -> None:
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         if len(sys.argv) > 1 and sys.argv[1] in VERBS:
-            from srbench import verbs
+            from srbench.cli import verbs
 
             getattr(verbs, sys.argv[1])(sys.argv[2:])
         else:
-            from srbench import app
+            from srbench.cli import app
 
             app.main()
     except KeyboardInterrupt:
@@ -32,7 +32,7 @@ def main() -> None:
     except FailedRunError as error:
         _leave(1, str(error))
     except Exception as error:
-        from srbench.mistakes import explain
+        from srbench.experiments.messages import explain
 
         line = explain(error)
         if line is None or wants_tracebacks:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from srbench.plan import PlannedRun
-from srbench.presets import compose_run
+from srbench.experiments.presets import compose_run
+from srbench.experiments.spec import PlannedRun
 
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
 from srbench.data.degradations import STEPS, Random, Resize, Step
-from srbench.data.shrinking import RESIZERS
-from srbench.errors import UserError
-from srbench.suggest import did_you_mean
+from srbench.data.resizers import RESIZERS
 
 
 @dataclass(frozen=True)

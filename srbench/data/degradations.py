@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srbench.data.shrinking import RESIZERS, as_uint8
+from srbench.data.resizers import RESIZERS, as_uint8
 
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 

@@ -4,10 +4,10 @@ import logging
 from functools import cache
 from pathlib import Path
 
-from srbench.data.catalog import get_command
+from srbench.core.errors import UserError
+from srbench.data.catalog.catalog import get_command
 from srbench.data.images import by_name, holds_images, image_files
 from srbench.data.pairs import ImagePair
-from srbench.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import numpy as np
 from PIL import Image
 
-from srbench.errors import UserError
+from srbench.core.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 

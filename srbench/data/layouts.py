@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.data.catalog import catalogue, count_images, get_command
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
+from srbench.data.catalog.catalog import catalogue, count_images, get_command
 from srbench.data.images import SUFFIXES
 from srbench.data.pairs import ImagePair
-from srbench.errors import UserError
-from srbench.suggest import did_you_mean
 
 BELOW = ("", "benchmark", "testsets", "datasets")  # of data_root: where sets lie
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from srbench.data.catalog import pixel_digest
+from srbench.core.errors import UserError
+from srbench.core.paths import cache_folder
+from srbench.data.catalog.catalog import pixel_digest
 from srbench.data.chains import Degradation
+from srbench.data.check.detect import distances, recognise
 from srbench.data.images import read_image, replace_image
 from srbench.data.resize import imresize
-from srbench.data.resizers import distances, recognise
-from srbench.errors import UserError
-from srbench.locations import cache_folder
 
 RESIZER = "matlab-symmetric"
 RECOGNISED = 10  # images of a set from which the resizer of its LR is told

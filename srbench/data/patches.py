@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srbench.core.errors import UserError
+from srbench.data.cache import IN_MEMORY, training_images
 from srbench.data.images import image_size
-from srbench.data.pixels import IN_MEMORY, training_images
-from srbench.errors import UserError
 
 Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -18,9 +18,9 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from srbench.core.errors import FailedRunError
+from srbench.core.progress import Listener
 from srbench.data.patches import Batch, FixedPatches, Patches, Stream
-from srbench.errors import FailedRunError
-from srbench.progress import Listener
 from srbench.recipes.supervised import Supervised
 
 log = logging.getLogger(__name__)

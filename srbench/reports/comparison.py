@@ -18,9 +18,9 @@ from typing import Any
 
 from pandas import DataFrame, Series
 
+from srbench.experiments.store.results import Study
 from srbench.reports.ranking import with_ntire_score
 from srbench.reports.significance import certainty, pairs, trained
-from srbench.results import Study
 
 COLUMNS = ["ablation", "model", "variant", "baseline", "scale", "seeds", "params", "params_dead", "flops_720p"]
 COLUMNS += ["flops_256", "activations_720p", "latency_ms"]

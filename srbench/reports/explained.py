@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Index
 
-from srbench.conventions import CORE
-from srbench.results import Study
+from srbench.experiments.store.results import Study
 
 TITLE = "Why is my number different?"
 MARK = "► "
@@ -79,18 +78,18 @@ def section(study: Study, file: Path) -> str:
         f"The same SR images under other conventions. More of them, and notes: [explain.md](explain.md){more}.",
         "",
     ]
-    shown = table[table.run.isin(sets[:MOST_SETS]) & table.convention.isin(CORE)]
+    shown = table[table.run.isin(sets[:MOST_SETS]) & table.core]
     return "\n".join([*lines, *_markdown_table(shown)]) + "\n"
 
 
 def _read(file: Path) -> DataFrame:
     """explain.csv; no rows where there is none, or none that can be read."""
-    types = dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS[1:], float)
+    types = dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS[1:], float) | {"core": bool}
     try:
         table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS})
     except (OSError, ValueError):
         table = DataFrame()
-    return table if {*TEXTS, *NUMBERS} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS])
+    return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS, "core"])
 
 
 def _of_study(table: DataFrame, study: Study, file: Path) -> DataFrame:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pandas import DataFrame
 
+from srbench.experiments.store.results import Study
 from srbench.reports import published
 from srbench.reports.provenance import header
 from srbench.reports.tables import Cell, Section, sections
-from srbench.results import Study
 
 WORDS = ("model", "variant", "degradation", "network", "dataset", "verdict")  # columns of words stand to the left
 

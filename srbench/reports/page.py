@@ -8,12 +8,13 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from srbench.core.files import write_file
+from srbench.experiments.store.results import Study, read_losses, read_study
 from srbench.reports import explained, published
 from srbench.reports.comparison import METRICS, PARTS, comparison, memberships, refusals
 from srbench.reports.curves import figure
 from srbench.reports.markup import WORDS, to_latex, to_markdown
 from srbench.reports.tables import DECIMALS, Section, sections, undone
-from srbench.results import Study, read_losses, read_study, write_file
 
 
 def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:

@@ -2,9 +2,9 @@
 
 from pandas import DataFrame, Series
 
+from srbench.experiments.store.results import Study
 from srbench.reports.ranking import FORMULA
 from srbench.reports.significance import trained
-from srbench.results import Study
 
 SETTINGS = ("device", "threads", "srbench", "git", "versions")
 

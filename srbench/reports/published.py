@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.experiments.store.results import Study
 from srbench.reports.tables import Cell, Section
-from srbench.results import Study
 
 LIMITS = (0.01, 0.05)  # dB
 NOTHING = "nothing published"
 INCOMPARABLE = "not comparable"
-RESIZERS = {"file", "matlab-symmetric"}  # what conf/published.yaml holds was measured on
+RESIZERS = {"file", "matlab-symmetric"}  # what srbench/experiments/published.yaml holds was measured on
 MAKERS = {"matlab-symmetric", "matlab-replicate", "matlab-float", "unknown"}  # of files that may be such LR
 TITLES = {
     "network": "Network",
@@ -51,7 +51,7 @@ def _weights(run: dict[Hashable, Any]) -> str:
 
 
 def _rows(run: dict[Hashable, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:
-    # JSON has turned the scales, which are numbers in conf/published.yaml, into text.
+    # JSON has turned the scales, which are numbers in srbench/experiments/published.yaml, into text.
     scores = entry["scores"].get(str(run["scale"]), {})
     names = [str(name) for name, value in run.items() if str(name).endswith(".psnr") and not pd.isna(value)]
     measured = [name.removesuffix(".psnr") for name in names if name != "val.psnr"]
@@ -103,7 +103,7 @@ def section(study: Study) -> Section | None:
     if table.empty:
         return None
     groups = [[_cells(row) for row in rows.to_dict("records")] for _, rows in table.groupby("network", sort=False)]
-    facts = [("Source", "conf/published.yaml; difference: measured minus published")]
+    facts = [("Source", "srbench/experiments/published.yaml; difference: measured minus published")]
     return Section("Published against measured", facts, TITLES, groups)
 
 

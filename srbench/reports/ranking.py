@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
-from srbench.errors import UserError
-from srbench.suggest import did_you_mean
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
 
 WEIGHTS = {"latency_ms": 0.7, "flops_256": 0.15, "params": 0.15}
 FORMULA = (

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.experiments.store.results import Study
 from srbench.reports.comparison import PARTS, degraded_otherwise, differing, memberships, refusals, score_columns
 from srbench.reports.ranking import WEIGHTS, ntire_gaps
 from srbench.reports.significance import LEVEL, certainty, pairs, remarks
-from srbench.results import Study
 
 COSTS = {  # column: title, unit, size of the unit
     "params": ("Params", "K", 1e3),

@@ -2,9 +2,9 @@
 
 import shutil
 
+from srbench.cli.prepare import KINDS, OPTIONS
 from srbench.data.images import read_image, write_image
 from srbench.data.photos import Photos
-from srbench.data.prepare import KINDS, OPTIONS
 from tests.cli.conftest import BUDGET, EVAL, TINY
 
 

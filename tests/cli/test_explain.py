@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from srbench import verbs
-from srbench.conventions import CONVENTIONS
-from srbench.errors import UserError
+from srbench.audits.conventions import CONVENTIONS
+from srbench.cli import verbs
+from srbench.core.errors import UserError
 from tests.cli.conftest import TINY
 
 

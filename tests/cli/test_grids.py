@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from srbench import machine
+from srbench.core import hardware
 from tests.cli.conftest import TINY
 
 SMALL = ["model.width=4", "model.units=1"]
@@ -187,7 +187,7 @@ def test_latency_is_measured_alone_with_all_cores(srbench):
     assert done.returncode == 0, done.stderr
     for record in srbench.records("carn").values():
         (latency,) = record["latency"]
-        assert latency["threads"] == machine.cores()
+        assert latency["threads"] == hardware.cores()
         assert latency["q10_ms"] <= latency["median_ms"] <= latency["q90_ms"]
         assert record["threads"] == 1
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from srbench import verbs
+from srbench.cli import verbs
+from srbench.core.errors import UserError
 from srbench.data.images import write_image
-from srbench.errors import UserError
-from srbench.mistakes import explain
-from srbench.plan import build_on_meta
-from srbench.preflight import check
+from srbench.experiments.messages import explain
+from srbench.experiments.preflight import check
+from srbench.experiments.spec import build_on_meta
 from tests.cli.conftest import TINY, make_images
 
 

@@ -6,11 +6,11 @@ import torch
 import yaml
 from torch import nn
 
-from srbench.errors import UserError
+from srbench.cli.profile import profile
+from srbench.core.errors import UserError
 from srbench.metrics.cost import peak_memory
 from srbench.models.carn import CARN
 from srbench.models.fsrcnn import FSRCNN
-from srbench.profiling import profile
 
 COUNTS = "latency=false"
 CONV = ["+model.in_channels=3", "+model.out_channels=3", "+model.kernel_size=1"]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from srbench.cli.score import score
+from srbench.core.errors import UserError
 from srbench.data.images import write_image
-from srbench.errors import UserError
-from srbench.score_files import score
 
 
 @pytest.fixture

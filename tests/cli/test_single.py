@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from srbench import machine
+from srbench.core import hardware
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from tests.cli.conftest import TINY, make_images
@@ -28,7 +28,7 @@ def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
     record = json.loads((folder / "result.json").read_text())
     assert record["cost"]["params"] > 0
     assert record["train"]["steps"] == 6
-    assert record["threads"] == machine.cores()
+    assert record["threads"] == hardware.cores()
     assert folder.name == f"carn-default-x2-s0-{record['config_hash'][:8]}"
     sr = read_image(folder / "images/val/0.png")
     assert sr.shape == (40, 48, 3)
@@ -139,7 +139,8 @@ def test_a_bicubic_run_scores_benchmark_sets(srbench):
 
 
 @pytest.mark.parametrize(
-    "module", ["srbench", "srbench.__main__", "srbench.app", "srbench.results", "srbench.reports.page"]
+    "module",
+    ["srbench", "srbench.__main__", "srbench.cli.app", "srbench.experiments.store.results", "srbench.reports.page"],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(module):
     code = f"import sys, {module}; print([name for name in ('torch', 'lightning', 'lpips') if name in sys.modules])"

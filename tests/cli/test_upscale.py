@@ -7,13 +7,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from srbench.cli.upscale import upscale
+from srbench.core.errors import UserError
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
-from srbench.errors import UserError
+from srbench.evaluation.inference import Inference, SuperResolver
 from srbench.models.carn import CARN
 from srbench.models.mdrn import MDRN
-from srbench.tiling import Inference, SuperResolver
-from srbench.upscaling import upscale
 
 CARN_8 = ["model=carn", "model.width=8", "checkpoint=carn.safetensors", "threads=1"]
 MDRN_16 = ["model=mdrn", "model.width=16", "model.blocks=1", "checkpoint=mdrn.safetensors", "threads=1"]

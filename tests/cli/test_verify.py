@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srbench import verbs
+from srbench.audits.verify import summary, verify
+from srbench.cli import verbs
+from srbench.core.errors import UserError
 from srbench.data.images import read_image, write_image
-from srbench.errors import UserError
-from srbench.verifying import summary, verify
 from tests.cli.conftest import TINY, make_images
 
 

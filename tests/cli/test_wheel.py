@@ -20,7 +20,7 @@ def test_the_wheel_works_without_the_checkout(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert "carn-1-2-4-2-1-x2-s0-" in done.stdout
-    command = [sys.executable, "-c", "import srbench.locations as l; print(l.conf_folder(), *l.sweep_folders())"]
+    command = [sys.executable, "-c", "import srbench.core.paths as l; print(l.conf_folder(), *l.sweep_folders())"]
     places = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment).stdout.split()
     assert places[0] == str(tmp_path / "site/srbench/conf")
     assert (Path(places[2]) / "waifu2x_study.yaml").is_file()

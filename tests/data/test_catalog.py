@@ -12,22 +12,20 @@ import numpy as np
 import pytest
 import yaml
 
-from srbench.data import catalog
-from srbench.data.catalog import Backbone, backbones, catalogue, count_images, get_command, named, pixel_digest
-from srbench.data.fetching import get
+from srbench.cli.data import get
+from srbench.cli.listing import markdown, table
+from srbench.core.errors import UserError
+from srbench.data.catalog import catalog
+from srbench.data.catalog.catalog import catalogue, count_images, get_command, pixel_digest
 from srbench.data.images import image_files, write_image
-from srbench.data.listing import markdown, table
-from srbench.errors import UserError
-from srbench.metrics.perceptual import BACKBONES
-from srbench.weights import digest, read_weights
+from tests.core.test_archives import zipped
 from tests.http_server import Page, serve
-from tests.test_unpack import zipped
 
 ROOT = Path(__file__).parents[2]
 # The command line, with another catalogue.
 COMMAND = (
-    "import sys; from pathlib import Path; from srbench.data import catalog; folder = Path(sys.argv.pop(1)); "
-    "catalog.conf_folder = lambda: folder; from srbench.__main__ import main; main()"
+    "import sys; from pathlib import Path; from srbench.data.catalog import catalog; "
+    "catalog.CATALOGUE = Path(sys.argv.pop(1)) / 'datasets.yaml'; from srbench.__main__ import main; main()"
 )
 
 
@@ -52,15 +50,14 @@ def world(tmp_path, monkeypatch):
     zipped(tmp_path / "hr.zip", hr | {"__MACOSX/DIV2K_train_HR/._0001.png": b"x"})
     zipped(tmp_path / "sets.zip", sets | {"benchmark/bin/list.txt": b"left out"})
     with serve() as server:
-        content = yaml.safe_load((ROOT / "conf" / "datasets.yaml").read_text())
-        content |= {"sets": mini_sets(), "archives": {}, "backbones": {}}
+        content = yaml.safe_load(catalog.CATALOGUE.read_text())
+        content |= {"sets": mini_sets(), "archives": {}}
         for name, holds, into in (("hr.zip", ["DIV2K"], "DIV2K"), ("sets.zip", ["benchmark"], ".")):
             body = (tmp_path / name).read_bytes()
             archive = {"address": server.add(f"/{name}", Page(body)), "holds": holds, "into": into}
             content["archives"][name] = archive | {"sha256": hashlib.sha256(body).hexdigest(), "checksum_by": "us"}
         yield World(tmp_path, server, content, monkeypatch)
     catalogue.cache_clear()
-    backbones.cache_clear()
 
 
 def mini_sets() -> dict:
@@ -84,14 +81,13 @@ class World:
     def __init__(self, folder, server, content, monkeypatch):
         self.folder, self.server, self.content = folder, server, content
         self.data, self.weights = folder / "data", folder / "weights"
-        monkeypatch.setattr(catalog, "conf_folder", lambda: folder / "conf")
+        monkeypatch.setattr(catalog, "CATALOGUE", folder / "conf" / "datasets.yaml")
         (folder / "conf").mkdir()
         self.write()
 
     def write(self) -> None:
         (self.folder / "conf" / "datasets.yaml").write_text(yaml.safe_dump(self.content, sort_keys=False))
         catalogue.cache_clear()
-        backbones.cache_clear()
 
     def get(self, name: str) -> None:
         get(name, self.data, str(self.weights))
@@ -126,9 +122,6 @@ def test_the_catalogue_is_in_agreement_with_itself():
         assert archive.address.endswith(f"/{archive.name}")
         assert all(f"{held}/".startswith(f"{archive.into}/") for held in archive.holds if archive.into != ".")
         assert bool(archive.sha256 or archive.md5) == bool(archive.checksum_by)
-    for network in backbones().values():
-        assert network.address.endswith(f"-{network.sha256[:8]}.pth")
-    assert {network.file for network in backbones().values()} == set(BACKBONES.values())
 
 
 def test_datasets_md_is_written_from_the_catalogue():
@@ -138,10 +131,6 @@ def test_datasets_md_is_written_from_the_catalogue():
 def test_the_digests_of_set5_are_those_of_the_pixels(shared):
     for folder in catalogue()["set5"].folders:
         assert pixel_digest(image_files(shared / "data" / folder.path)) == folder.digest
-
-
-def test_the_digest_of_alexnet_is_that_of_its_convolutional_part(shared):
-    assert digest(read_weights(shared / "weights" / "alexnet_features.safetensors")) == backbones()["alexnet"].digest
 
 
 def test_a_pixel_digest_survives_another_format_and_nothing_else(tmp_path):
@@ -172,11 +161,10 @@ def test_a_pixel_digest_is_computed_once_until_a_file_changes(tmp_path):
         pixel_digest([file])
 
 
-def test_names_are_found_in_any_case_and_guessed():
-    assert named("DIV2K").title == "DIV2K"
-    assert isinstance(named("alexnet"), Backbone)
-    with pytest.raises(UserError, match=r"data: urban10: no such data set, did you mean urban100\? \(also: alexnet, "):
-        named("urban10")
+def test_names_are_found_in_any_case_and_guessed(world):
+    world.get("SET5")
+    with pytest.raises(UserError, match=r"data: set15: no such data set, did you mean set5\? \(also: alexnet, "):
+        world.get("set15")
 
 
 def test_the_command_that_gets_a_set_names_where_it_goes(monkeypatch):
@@ -330,53 +318,14 @@ def test_a_set_to_be_fetched_by_hand_says_how_in_one_line(world):
     world.get("far")
 
 
-def test_a_backbone_is_cut_down_to_what_lpips_loads(world, capsys):
-    import torch
-    import torchvision
-
-    from srbench.metrics.perceptual import LPIPS
-
-    torch.manual_seed(0)
-    network = torchvision.models.squeezenet1_1(weights=None).state_dict()
-    torch.save(network, world.folder / "network.pth")
-    body = (world.folder / "network.pth").read_bytes()
-    entry = catalog.yaml.safe_load((ROOT / "conf/datasets.yaml").read_text())["backbones"]["squeezenet"]
-    address = world.server.add("/squeezenet1_1.pth", Page(body))
-    changed = {"address": address, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    world.content["backbones"]["squeezenet"] = entry | changed
-    world.write()
-    world.get("squeezenet")
-    (file,) = (path for path in world.weights.iterdir() if path.suffix != ".lock")
-    kept = read_weights(file)
-    assert kept.keys() == {name for name in network if name.startswith("features.")}
-    assert all(torch.equal(kept[name], network[name]) for name in kept)
-    LPIPS([world.weights], "squeeze")
-    world.get("squeezenet")
-    assert f"squeezenet: is there already ({file})" in capsys.readouterr().out
-    assert len(world.server.log) == 1
-
-
-def test_a_backbone_with_other_weights_is_refused(world):
-    import torch
-
-    torch.save({"features.0.weight": torch.zeros(3), "classifier.weight": torch.zeros(2)}, world.folder / "n.pth")
-    body = (world.folder / "n.pth").read_bytes()
-    entry = yaml.safe_load((ROOT / "conf/datasets.yaml").read_text())["backbones"]["alexnet"]
-    changed = {"address": world.server.add("/n.pth", Page(body)), "sha256": hashlib.sha256(body).hexdigest()}
-    world.content["backbones"]["alexnet"] = entry | changed
-    world.write()
-    with pytest.raises(UserError, match="does not hold AlexNet's convolutional part"):
-        world.get("alexnet")
-    assert not (world.weights / "alexnet_features.safetensors").exists()
-
-
 def test_the_table_tells_what_is_at_hand(world):
     world.get("set5")
     (world.data / "DIV2K/DIV2K_valid_HR").mkdir(parents=True)
     write_image(world.data / "DIV2K/DIV2K_valid_HR/0801.png", np.zeros((4, 4, 3), np.uint8))
     (world.data / "benchmark/Set14/HR/.hidden.png").touch()
     states = {line.split()[0]: line.split()[-1] for line in table(world.data, "").splitlines()[1:]}
-    assert states == {"div2k": "part", "set5": "yes", "set14": "yes", "both": "part", "far": "no"}
+    networks = dict.fromkeys(("alexnet", "vgg16", "squeezenet"), "no")
+    assert states == networks | {"div2k": "part", "set5": "yes", "set14": "yes", "both": "part", "far": "no"}
     assert count_images(world.data) == 7
 
 

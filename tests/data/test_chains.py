@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from srbench.core.errors import UserError
 from srbench.data.chains import parse_degradation
 from srbench.data.images import write_image
-from srbench.data.shrinking import RESIZERS, as_uint8
-from srbench.errors import UserError
-from srbench.plan import PlannedRun, build_data, build_on_meta, reference_overrides
-from srbench.preflight import check, datasets, validation_pairs
+from srbench.data.resizers import RESIZERS, as_uint8
+from srbench.experiments.preflight import check, datasets, validation_pairs
+from srbench.experiments.spec import PlannedRun, build_data, build_on_meta, reference_overrides
 
 HR = np.random.default_rng(0).integers(0, 256, (24, 28, 3), np.uint8)
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.data.check import check
-from srbench.data.findings import Look, other_sizes
+from srbench.cli.data import data
+from srbench.core.errors import UserError
+from srbench.data.check.findings import Look, other_sizes
 from srbench.data.folders import benchmark
 from srbench.data.images import read_image, write_image
 from srbench.data.layouts import find
 from srbench.data.photos import Photos
 from srbench.data.resize import imresize
-from srbench.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def checked(capsys, tmp_path):
     def run(*words):
         status = 0
         try:
-            check([*words, f"data_root={tmp_path / 'data'}"])
+            data(["check", *words, f"data_root={tmp_path / 'data'}"])
         except SystemExit as left:
             status = left.code
         return status, capsys.readouterr().out.splitlines()
@@ -317,8 +317,8 @@ def test_a_copy_of_set5_in_another_layout_is_known_by_its_pixels(tmp_path, check
 
 def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="which set"):
-        check([])
+        data(["check"])
     with pytest.raises(UserError, match="data check: jobs=2: no such option; usage: python -m srbench data check NAME"):
-        check(["set5", "jobs=2"])
+        data(["check", "set5", "jobs=2"])
     with pytest.raises(UserError, match="set5: no such set below"):
-        check(["set5", f"data_root={tmp_path}"])
+        data(["check", "set5", f"data_root={tmp_path}"])

@@ -8,18 +8,18 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import interpolate
 
-from srbench.checkpoints import load
 from srbench.data.chains import parse_degradation
 from srbench.data.degradations import Blur, Jpeg, Noise
 from srbench.data.folders import benchmark
 from srbench.data.pairs import ImagePair
-from srbench.evaluation import evaluate, mean_scores
+from srbench.evaluation.evaluate import evaluate, mean_scores
+from srbench.evaluation.inference import Inference, SuperResolver
 from srbench.metrics.fidelity import Protocol
+from srbench.metrics.scorer import make_scorer
 from srbench.models.bicubic import Bicubic
+from srbench.models.hub import load
 from srbench.models.mdrn import MDRN
 from srbench.models.safmn import SAFMN
-from srbench.scoring import make_scorer
-from srbench.tiling import Inference, SuperResolver
 
 
 class Given:

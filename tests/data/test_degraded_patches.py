@@ -8,7 +8,7 @@ from srbench.data.chains import parse_degradation
 from srbench.data.degraded_patches import DegradedPatches
 from srbench.data.images import write_image
 from srbench.data.patches import Patches
-from srbench.data.shrinking import RESIZERS
+from srbench.data.resizers import RESIZERS
 from srbench.recipes.supervised import as_images
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from srbench.core.errors import UserError
 from srbench.data.folders import DF2K, DIV2K, Folder, benchmark, benchmark_names
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
-from srbench.errors import UserError
 
 
 def make_images(folder, names, height=16, width=20):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srbench.core.errors import UserError
 from srbench.data.images import image_files, read_image, replace_image
-from srbench.errors import UserError
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
+from srbench.core.errors import UserError
 from srbench.data.layouts import find, locate
-from srbench.errors import UserError
 
 
 def touch(folder, *names):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from srbench.data.catalog import catalogue
+from srbench.core.errors import UserError
+from srbench.data.catalog.catalog import catalogue
 from srbench.data.chains import parse_degradation
 from srbench.data.folders import benchmark
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair, checksums, shrink, sizes_fit
 from srbench.data.resize import imresize
-from srbench.data.shrinking import RESIZERS
-from srbench.errors import UserError
+from srbench.data.resizers import RESIZERS
 
 RANDOM = np.random.default_rng(0)
 HR = RANDOM.integers(0, 256, (17, 21, 3), np.uint8)

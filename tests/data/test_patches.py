@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis.strategies import integers
 
+from srbench.core.errors import UserError
 from srbench.data.degradations import ShrinkAndJpeg
 from srbench.data.patches import FixedPatches, Patches, Stream, turned
 from srbench.data.resize import imresize
-from srbench.errors import UserError
 
 
 def test_a_batch_depends_on_seed_and_step_alone(files):

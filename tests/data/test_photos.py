@@ -1,8 +1,8 @@
 import pytest
 
+from srbench.core.errors import UserError
 from srbench.data import photos
 from srbench.data.images import read_image
-from srbench.errors import UserError
 
 
 def test_the_split_is_the_documented_one():

@@ -8,17 +8,17 @@ import pytest
 import torch
 from hydra.errors import MissingConfigException
 
-from srbench.data import classsr, piles
-from srbench.data.classsr import SubImages
+from srbench.cli.prepare import prepare
+from srbench.core.errors import UserError
+from srbench.data import classsr_windows, memmap
+from srbench.data.classsr_windows import SubImages
 from srbench.data.folders import benchmark
 from srbench.data.images import read_image, write_image
+from srbench.data.memmap import Pile
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
-from srbench.data.piles import Pile
-from srbench.data.prepare import prepare
+from srbench.data.prepare.cut import Grid
 from srbench.data.resize import imresize
-from srbench.data.sub_images import Grid
-from srbench.errors import UserError
 from srbench.metrics.fidelity import Protocol, psnr
 
 
@@ -274,23 +274,23 @@ def test_a_pile_that_was_interrupted_is_gone_on_with(tmp_path):
         return [np.full((2, 3, 3), 10 * number + i, np.uint8) for i in range(2)]
 
     with pytest.raises(KeyboardInterrupt):
-        piles.build(pile, lambda number: make(number, fails=2), tasks, 1, lambda *_: None)
+        memmap.build(pile, lambda number: make(number, fails=2), tasks, 1, lambda *_: None)
     assert not pile.is_whole
-    piles.build(pile, lambda number: make(number, fails=0), tasks, 1, lambda *_: None)
+    memmap.build(pile, lambda number: make(number, fails=0), tasks, 1, lambda *_: None)
     assert made == [1, 2, 2]
-    assert {name: int(image[0, 0, 0]) for name, image in piles.images(pile.folder).items()} == {
+    assert {name: int(image[0, 0, 0]) for name, image in memmap.images(pile.folder).items()} == {
         "a": 10,
         "b": 11,
         "c": 20,
         "d": 21,
     }
-    assert all((image == image[0, 0, 0]).all() for image in piles.images(pile.folder).values())
+    assert all((image == image[0, 0, 0]).all() for image in memmap.images(pile.folder).values())
 
 
 def test_a_pile_larger_than_the_disk_is_refused_before_it_begins(tmp_path):
     pile = Pile(tmp_path / "pile", {"a": (10**8, 10**8)}, {})
     with pytest.raises(UserError, match=r"30000000\.0 GB are needed there, .* GB are free"):
-        piles.build(pile, lambda: [], [(("a",), ())], 1, lambda *_: None)
+        memmap.build(pile, lambda: [], [(("a",), ())], 1, lambda *_: None)
 
 
 @pytest.fixture
@@ -305,8 +305,14 @@ def bicubic(lr):
 
 def test_classsrs_windows_by_hand(tmp_path, large):
     write_image(tmp_path / "a.png", large)
-    made = classsr.prepare(
-        [tmp_path / "a.png"], tmp_path / "out", classsr.FACTORS, classsr.TRAIN, bicubic, 1, lambda *_: None
+    made = classsr_windows.prepare(
+        [tmp_path / "a.png"],
+        tmp_path / "out",
+        classsr_windows.FACTORS,
+        classsr_windows.TRAIN,
+        bicubic,
+        1,
+        lambda *_: None,
     )
     # 220×240 at each factor, cropped to multiples of 4. A window of 128 begins at 0, and from 192 on at 64; above 48
     # left would make one more: 220 leaves 28, 240 48, 196 and 216 leave 4 and 24, 176 leaves 48, 168 leaves 40.
@@ -320,7 +326,9 @@ def test_classsrs_windows_by_hand(tmp_path, large):
 
 def test_classsrs_windows_are_pairs_with_their_psnr_and_level(tmp_path, large):
     write_image(tmp_path / "a.png", large)
-    made = classsr.prepare([tmp_path / "a.png"], tmp_path / "out", (1.0, 0.9), Grid(128, 64, 48), bicubic, 1, print)
+    made = classsr_windows.prepare(
+        [tmp_path / "a.png"], tmp_path / "out", (1.0, 0.9), Grid(128, 64, 48), bicubic, 1, print
+    )
     protocol = Protocol("rgb", "rgb")
     for index, window in enumerate(made.windows):
         lr, hr = made.pair(index)
@@ -329,12 +337,12 @@ def test_classsrs_windows_are_pairs_with_their_psnr_and_level(tmp_path, large):
         np.testing.assert_array_equal(lr, whole[window["top"] :, window["left"] :][:32, :32])
         expected = psnr(protocol.prepare(imresize(np.array(lr), 4), 4), protocol.prepare(np.array(hr), 4)).item()
         assert window["psnr"] == pytest.approx(expected, abs=1e-4)
-    np.testing.assert_array_equal(made.windows["level"], classsr.levels(made.windows["psnr"]))
+    np.testing.assert_array_equal(made.windows["level"], classsr_windows.levels(made.windows["psnr"]))
 
 
 def test_classsrs_thresholds():
     psnr = np.array([27.1688, 27.16882, 35.1497, 35.149761, np.inf], np.float64)
-    assert classsr.levels(psnr).tolist() == [3, 2, 2, 1, 1]
+    assert classsr_windows.levels(psnr).tolist() == [3, 2, 2, 1, 1]
 
 
 def test_a_ranking_that_was_interrupted_is_gone_on_with(tmp_path, large):
@@ -348,15 +356,15 @@ def test_a_ranking_that_was_interrupted_is_gone_on_with(tmp_path, large):
             raise KeyboardInterrupt
         return bicubic(lr)
 
-    arguments = (files, tmp_path / "out", (1.0,), classsr.VALID)
+    arguments = (files, tmp_path / "out", (1.0,), classsr_windows.VALID)
     with pytest.raises(KeyboardInterrupt):
-        classsr.prepare(*arguments, interrupted, 1, lambda *_: None)
-    made = classsr.prepare(*arguments, interrupted, 1, lambda *_: None)
+        classsr_windows.prepare(*arguments, interrupted, 1, lambda *_: None)
+    made = classsr_windows.prepare(*arguments, interrupted, 1, lambda *_: None)
     assert calls == [4, 4, 4]  # a, b interrupted, b: windows at 0 and, as 92 and 112 are left, flush or at 112
     assert np.isfinite(made.windows["psnr"]).all()
     assert {*files_below(tmp_path / "out")} >= {"windows.npy"}
     assert not [name for name in files_below(tmp_path / "out") if "part" in name]
-    again = classsr.prepare(*arguments, lambda lr: pytest.fail("ranks again"), 1, lambda *_: None)
+    again = classsr_windows.prepare(*arguments, lambda lr: pytest.fail("ranks again"), 1, lambda *_: None)
     np.testing.assert_array_equal(again.windows, made.windows)
 
 

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from srbench.locations import conf_folder
+from srbench.core.paths import conf_folder
 from srbench.metrics.cost import Count, complexity, standard_inputs
 from srbench.models.carn import CARN
 from srbench.models.esrgan import ESRGAN
@@ -26,7 +26,7 @@ from srbench.models.srresnet import SRResNet
 PRESETS = sorted(
     path.stem
     for path in (conf_folder() / "model").glob("*.yaml")
-    if "_target_: srbench.models." in path.read_text() and not path.stem.startswith("classsr_")
+    if "_target_: srbench.models." in path.read_text() and not path.stem.startswith(("classsr_", "spandrel"))
 )
 CARN_OF_CLASSSR = {
     "unit": "efficient",

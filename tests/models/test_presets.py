@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from srbench.locations import conf_folder
+from srbench.core.paths import conf_folder
 from srbench.models.edsr import EDSR
 from srbench.models.esrgan import ESRGAN
 from srbench.models.fsrcnn import FSRCNN

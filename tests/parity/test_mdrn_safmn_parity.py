@@ -8,14 +8,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from srbench.data.folders import benchmark
-from srbench.evaluation import evaluate, mean_scores
+from srbench.evaluation.evaluate import evaluate, mean_scores
 from srbench.metrics.fidelity import Protocol
+from srbench.metrics.scorer import make_scorer
 from srbench.models.gfmn import GFMN
 from srbench.models.mdrn import MDRN
 from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
-from srbench.scoring import make_scorer
-from srbench.weights import load_weights
+from srbench.models.weights import load_weights
 from tests.conftest import Parity, assert_matches
 
 NETWORKS = {

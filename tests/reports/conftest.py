@@ -6,7 +6,8 @@ from statistics import mean
 
 import pytest
 
-from srbench.results import Study, add_to_plan, read_study, write_file, write_record
+from srbench.core.files import write_file
+from srbench.experiments.store.results import Study, add_to_plan, read_study, write_record
 
 ATROUS = {
     "title": "Atrous rates of the residual blocks",

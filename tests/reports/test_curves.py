@@ -5,9 +5,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from srbench.experiments.store.results import read_losses
 from srbench.reports.comparison import memberships
 from srbench.reports.curves import figure, smoothed
-from srbench.results import read_losses
 
 
 def draw(build, log: bool | None = None) -> Figure:

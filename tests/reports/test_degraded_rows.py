@@ -4,11 +4,11 @@ import re
 
 import pandas as pd
 
+from srbench.experiments.store.results import add_to_plan
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_latex, to_markdown
 from srbench.reports.page import summary
 from srbench.reports.tables import sections
-from srbench.results import add_to_plan
 
 BLUR, NOISE = "gaussian-blur k=5 σ=1.5", "noise σ=0.1"
 MADE = {"null": "file", "blur": f"file + {BLUR}", "noise": f"file + {NOISE}"}

@@ -5,7 +5,7 @@ import os
 import pandas as pd
 import pytest
 
-from srbench.conventions import CONVENTIONS, CORE, OF_BICUBIC
+from srbench.audits.conventions import CONVENTIONS, CORE, OF_BICUBIC
 from srbench.reports.explained import TITLE
 from srbench.reports.page import rewrite_report, write_report
 
@@ -19,7 +19,7 @@ def explained(folder, *sets, protocol="y (luma, border scale)"):
         for number, one in enumerate(CONVENTIONS + (OF_BICUBIC if run.startswith("bicubic") else ())):
             about = {"run": run, "dataset": dataset, "scale": 2, "protocol": protocol, "lr": "file", "images": 5}
             psnr = float("nan") if one.sr == "truncated" else 30 + number
-            rows.append({"convention": one.title, **about, "psnr": psnr, "ssim": 0.9})
+            rows.append({"convention": one.title, "core": one.title in CORE, **about, "psnr": psnr, "ssim": 0.9})
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(folder / "explain.csv", index=False, float_format="%.6f")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from srbench.errors import UserError
+from srbench.core.errors import UserError
 from srbench.reports.page import summary, write_report
 
 FILES = ["curves.png", "curves.svg", "table.csv", "table.md", "table.tex"]

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from srbench.published import entries
+from srbench.experiments.literature import entries
+from srbench.experiments.store.results import add_to_plan
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_latex, to_markdown
 from srbench.reports.published import published
-from srbench.results import add_to_plan
 
 ENTRY = {
     "checkpoint": "mdrn",

@@ -3,12 +3,12 @@ from math import exp, nan
 import pandas as pd
 import pytest
 
-from srbench.errors import UserError
+from srbench.cli.verbs import report
+from srbench.core.errors import UserError
 from srbench.reports.comparison import comparison
 from srbench.reports.markup import to_latex, to_markdown
 from srbench.reports.page import summary, write_report
 from srbench.reports.ranking import ntire_score
-from srbench.verbs import report
 
 
 def costs(milliseconds: float | None, flops: float | None, params: int, height: int = 256) -> dict:

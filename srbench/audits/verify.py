@@ -1,0 +1,259 @@
+"""The verb `verify`: whether a study's scores are those of the images that lie beside them.
+
+Of every run it looks at the means in result.json, the config's hash, the weights, the sizes of SR and HR, and at a
+sample of the scores, which are computed again from the stored SR and HR under the protocol on record.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from math import inf, nan
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srbench.core.errors import UserError
+from srbench.core.paths import weights_folders
+from srbench.core.progress import Listener
+from srbench.data.images import image_size, read_image
+from srbench.data.pairs import ImagePair, sizes_fit
+from srbench.experiments.reopen import Row, load, open_run, pairs_of, read_rows, sr_file, weights_file
+from srbench.experiments.spec import build_on_meta
+from srbench.experiments.store import results
+
+if TYPE_CHECKING:  # torch is imported when there is something to compute
+    from srbench.metrics.fidelity import Protocol
+    from srbench.metrics.scorer import Scorer
+
+SEED = 0  # of the choice of images
+TOLERANCE = 1e-6  # scores.csv has nine digits
+OF_NETWORKS = 1e-4  # LPIPS and PI: networks in float32, whose last digits depend on threads and processor
+MOST_NAMED = 5
+
+
+@dataclass
+class Finding:
+    """What came out for a run: `scores` recomputed from `images`; what `differs`, what is `unknown` because it could
+    not be looked at, a line each; and the number of images `unverified` that should have been there."""
+
+    run: str
+    images: int = 0
+    scores: int = 0
+    unverified: int = 0
+    differs: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """`differs`, `agrees` or, where no score was recomputed, `unknown`."""
+        return "differs" if self.differs else "agrees" if self.scores else "unknown"
+
+    def __str__(self) -> str:
+        head = f"{self.verdict:8} {self.run}: {self.scores} scores of {self.images} images recomputed"
+        lines = [f"differs: {line}" for line in self.differs] + [f"not verified: {line}" for line in self.unknown]
+        return "\n".join([head, *(f"         {line}" for line in lines)])
+
+
+def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path | None = None) -> list[Finding]:
+    """What comes out for each run of the study, in its order, with up to `sample` images per data set (None: all).
+    `data_root`: where the data lie now, None: where the runs found them.
+
+    Raises UserError where `study_dir` is no study.
+    """
+    table = results.read_study(study_dir).runs
+    findings = [Finding(str(name)) for name in table.run]
+    jobs = []
+    for finding, status, error in zip(findings, table.status, table.error, strict=True):
+        if status != "done":
+            finding.unknown.append(f"{status}: {error}")
+            continue
+        try:
+            jobs.append(_Job(finding, study_dir / finding.run, sample, data_root))
+        except UserError as reason:
+            finding.unknown.append(str(reason))
+    total, done = sum(len(job.chosen) for job in jobs), 0
+    for job in jobs:
+        for image in job.steps():
+            done += 1
+            tell(f"{job.finding.run} {image}", done, total)
+    return findings
+
+
+def summary(findings: list[Finding], sample: int | None) -> str:
+    """One line on all runs, and one on how they were looked at."""
+    words = {"agrees": "agree", "differs": "differ", "unknown": "could not be looked at"}
+    counts = {word: sum(one.verdict == verdict for one in findings) for verdict, word in words.items()}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    images, scores, lost = (sum(getattr(one, key) for one in findings) for key in ("images", "scores", "unverified"))
+    drawn = f"up to {sample} images per data set and run, drawn with seed {SEED}" if sample else "all stored images"
+    return (
+        f"{len(findings)} runs: {told or 'none'}; {scores} scores of {images} images, {lost} images not verified\n"
+        f"{drawn}; scores agree within {TOLERANCE:g} (dB for PSNR; LPIPS and PI: {OF_NETWORKS:g})"
+    )
+
+
+class _Job:
+    """What there is to look at of one done run; adds to its `finding`. UserError where a file of it is missing."""
+
+    def __init__(self, finding: Finding, folder: Path, sample: int | None, data_root: Path | None) -> None:
+        self.finding, self.folder, self.data_root = finding, folder, data_root
+        self.planned, self.record = open_run(folder)
+        self.rows = read_rows(folder)
+        self.kept = self._kept()
+        self.chosen = self._draw(sample)
+
+    def steps(self) -> Iterator[str]:
+        """Does it all, and gives the name of each chosen image when it is done with it."""
+        self.finding.differs += _wrong_means(self.rows, self.record)
+        self._check_config()
+        self._check_weights()
+        if not self.kept:
+            self.finding.unknown.append("its scores: no SR images are kept (eval.save_images=0)")
+        for dataset, images in self.kept.items():
+            reasons = defaultdict[str, list[str]](list)
+            try:
+                pairs = pairs_of(self.planned, dataset, self.data_root)
+            except UserError as reason:
+                reasons[str(reason)], pairs = list(images), None
+            for image, row in images.items():
+                try:
+                    if pairs is not None:
+                        self._check_image(row, pairs)
+                except UserError as reason:
+                    reasons[str(reason)].append(image)
+                if (dataset, image) in self.chosen:
+                    yield f"{dataset} {image}"
+            self.finding.unverified += sum(map(len, reasons.values()))
+            self.finding.unknown += [f"{dataset} {_listed(names)}: {reason}" for reason, names in reasons.items()]
+
+    def _kept(self) -> dict[str, dict[str, Row]]:
+        """By data set and image, the rows whose SR images should lie there, the first `save_images`, or do."""
+        most, kept = self.planned.config.eval.save_images, dict[str, dict[str, Row]]()
+        counts = Counter[str]()
+        for row in self.rows:
+            counts[row["dataset"]] += 1
+            if most == "all" or counts[row["dataset"]] <= most or sr_file(self.folder, row).is_file():
+                kept.setdefault(row["dataset"], {})[row["image"]] = row
+        return kept
+
+    def _draw(self, sample: int | None) -> set[tuple[str, str]]:
+        chosen: set[tuple[str, str]] = set()
+        for dataset, images in self.kept.items():
+            draw = random.Random(f"{SEED} {self.finding.run} {dataset}")
+            names = draw.sample(list(images), len(images) if sample is None else min(sample, len(images)))
+            chosen |= {(dataset, name) for name in names}
+        return chosen
+
+    def _check_config(self) -> None:
+        from srbench.metrics.fidelity import Protocol
+
+        protocol, recorded = Protocol(**self.record["protocol"]), self.record["config_hash"]
+        # Records of before 2026-11-21 have the bare name in each row.
+        others = sorted({row["protocol"] for row in self.rows} - {protocol.label, protocol.name})
+        if others:
+            self.finding.differs.append(
+                f"scores.csv has the protocol {', '.join(others)}, result.json {protocol.label}"
+            )
+        try:
+            found = self.planned.config_hash
+        except UserError as reason:
+            self.finding.unknown.append(f"the config's hash: {reason}")
+            return
+        if found != recorded:
+            self.finding.differs.append(f"config.yaml has the hash {found[:8]}…, result.json {recorded[:8]}…")
+
+    def _check_weights(self) -> None:
+        try:
+            path, model = weights_file(self.planned, self.folder), build_on_meta(self.planned)
+        except UserError as reason:
+            self.finding.unknown.append(f"weights: {reason}")
+            return
+        try:
+            if path:
+                load(self.planned, self.folder, model, path)
+        except UserError as reason:
+            self.finding.differs.append(f"weights: {reason}")
+
+    def _check_image(self, row: Row, pairs: dict[str, ImagePair]) -> None:
+        """Raises UserError for an image that cannot be verified."""
+        if not sr_file(self.folder, row).is_file():
+            raise UserError("the SR image is missing")
+        if row["image"] not in pairs:
+            raise UserError("the HR image is missing")
+        pair = pairs[row["image"]]
+        sr, hr = image_size(sr_file(self.folder, row)), image_size(pair.hr_file)
+        if not sizes_fit(hr, sr, pair.scale):
+            sizes = f"SR is {sr[1]}×{sr[0]}, HR {hr[1]}×{hr[0]} ({pair.hr_file})"
+            self.finding.differs.append(f"{row['dataset']} {row['image']}: {sizes}")
+        elif (row["dataset"], row["image"]) in self.chosen:
+            self._recompute(row, pair)
+
+    def _recompute(self, row: Row, pair: ImagePair) -> None:
+        from srbench.metrics.fidelity import Protocol
+
+        stored = _numbers(row)
+        scorer = _scorer(tuple(stored), Protocol(**self.record["protocol"]), self.planned.config.weights_dir)
+        sr, hr = read_image(sr_file(self.folder, row)), read_image(pair.hr_file)
+        cropped = np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]])
+        scores = scorer.of_images([(sr, cropped, pair.scale)])[0]
+        found = scores.numbers
+        lines = [f"{metric}: {reason}" for metric, reason in (scorer.missing | scores.reasons).items()]
+        self.finding.unknown += [line for line in lines if line not in self.finding.unknown]
+        self.finding.differs += [
+            f"{row['dataset']} {row['image']} {metric}: stored {row[metric]}, recomputed {new:.9g}"
+            for metric, new in found.items()
+            if not _agree(metric, stored[metric], new)
+        ]
+        self.finding.scores += len(found)
+        self.finding.images += bool(found)
+
+
+@cache
+def _scorer(metrics: tuple[str, ...], protocol: "Protocol", weights_dir: str) -> "Scorer":
+    from srbench.metrics.scorer import METRICS, make_scorer
+
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"scores.csv: {metric}: no such metric")
+    return make_scorer(metrics, protocol, weights_folders(weights_dir))
+
+
+def _wrong_means(rows: list[Row], record: dict[str, Any]) -> Iterator[str]:
+    """The means in result.json that are not those of scores.csv."""
+    recorded = {(d, m): float(value) for d, scores in record["scores"].items() for m, value in scores.items()}
+    found: dict[tuple[str, str], float] = {}
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        numbers = [_numbers(row) for row in rows if row["dataset"] == dataset]
+        common = [metric for metric in numbers[0] if all(metric in one for one in numbers)]
+        found |= {(dataset, metric): fmean(one[metric] for one in numbers) for metric in common}
+    for dataset, metric in recorded | found:
+        old, new = (means.get((dataset, metric), nan) for means in (recorded, found))
+        if not _agree(metric, old, new):
+            yield f"{dataset} mean {metric}: result.json has {old:.9g}, the mean of scores.csv is {new:.9g}"
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """The scores of a row by metric; NaN, which agrees with nothing, for what is no number."""
+    texts = {key: text for key, text in row.items() if key not in ("dataset", "image", "protocol", "resizer")}
+    return {metric: _number(text) for metric, text in texts.items()}
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
+
+
+def _agree(metric: str, stored: float, found: float) -> bool:
+    tolerance = OF_NETWORKS if metric.startswith(("lpips", "pi")) else TOLERANCE
+    return abs(stored - found) <= tolerance if inf not in (stored, found) else stored == found

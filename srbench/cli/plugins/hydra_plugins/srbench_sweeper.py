@@ -1,0 +1,29 @@
+"""Hydra takes sweepers from modules of `hydra_plugins` only, and imports all of them at every start: keep it light."""
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class AblationSweeper(Sweeper):
+    """`hydra/sweeper=ablation`: see srbench.experiments.grid.Grid."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's hook."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Hydra's hook: the whole study."""
+        from srbench.cli.finish import finish
+        from srbench.experiments.grid import Grid
+
+        assert self.hydra_context is not None
+        assert self.config is not None
+        assert self.launcher is not None
+        tried = Grid(self.hydra_context.config_loader, self.config, self.launcher).run(arguments)
+        if tried:
+            finish(tried.study_dir, tried.reports_dir, tried.folders)

@@ -1,0 +1,122 @@
+"""The machine that a run meets: its cores, its device, its allocator, and what is recorded of them."""
+
+import ctypes
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from srbench.core.errors import UserError
+
+PACKAGES = ("srbench", "torch", "lightning", "lpips", "hydra-core", "numpy", "scikit-image", "pillow")
+
+
+def cores() -> int:
+    """The processors that this process may use: affinity, a container's quota, SLURM's and OpenMP's limits."""
+    limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
+    limits += [
+        int(os.environ[k]) for k in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS") if os.environ.get(k, "").isdigit()
+    ]
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        allowed, period = quota.read_text().split()
+        limits += [] if allowed == "max" else [int(allowed) // int(period)]
+    return max(1, min(limits))
+
+
+def keep_freed_memory() -> None:
+    """Lets glibc keep what a training step frees; else it is returned and cleared again at every step.
+
+    Measured by benchmarks/training.py; elsewhere than on glibc nothing happens.
+    """
+    _set_allocator(trim_threshold=2**31 - 1, mmap_threshold=2**30)
+
+
+def return_freed_memory() -> None:
+    """Undoes `keep_freed_memory`: what is kept in pieces would nearly double the memory that a large image takes."""
+    _set_allocator(trim_threshold=2**17, mmap_threshold=2**25)
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set_allocator(trim_threshold: int, mmap_threshold: int) -> None:
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(-1, trim_threshold)  # M_TRIM_THRESHOLD
+        libc.mallopt(-3, mmap_threshold)  # M_MMAP_THRESHOLD
+
+
+def pick_device(name: str) -> str:
+    """`auto` → `cuda` where there is one, else `cpu`. Raises UserError for a device that is not there."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise UserError(f"device={name}: no such device (auto, cpu, cuda or cuda:N)")
+    if kind == "cuda" and torch.cuda.device_count() <= int(index or 0):
+        raise UserError(f"device={name}: this machine has {torch.cuda.device_count()} CUDA devices; use device=auto")
+    return name
+
+
+def pick_precision(name: str | int, device: str) -> str:
+    """What Lightning calls the training precision. `auto`: bf16 where the hardware computes it fast, else float32."""
+    import torch
+
+    known = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    if str(name) == "16" and device == "cpu":
+        raise UserError("precision=16: half precision trains on a GPU only; use precision=bf16 or 32")
+    if str(name) in known:
+        return known[str(name)]
+    if name != "auto":
+        raise UserError(f"precision={name}: no such precision (auto, 32, bf16 or 16)")
+    if device.startswith("cuda"):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if _cpu_has_bf16() else "32-true"
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with; a package that is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> str | None:
+    """`<commit>` or `<commit>+changes` of the checkout that srbench runs from; None for an installed package."""
+    folder = Path(__file__).parents[2]
+    if not (folder / ".git").exists():
+        return None
+    git = ["git", "-C", str(folder)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit[:12]}+changes" if changes else commit[:12]
+
+
+def describe_device(device: str) -> str:
+    """The processor's or accelerator's own name."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or sys.platform
+
+
+def _cpu_has_bf16() -> bool:
+    info = Path("/proc/cpuinfo")
+    return info.is_file() and any(flag in info.read_text() for flag in ("avx512_bf16", "amx_bf16"))

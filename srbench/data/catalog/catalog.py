@@ -1,0 +1,178 @@
+"""What datasets.yaml lists: data sets, where they are to be had and where they belong."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from srbench.core.paths import cache_folder, default_places
+from srbench.data.images import SUFFIXES, read_image
+
+CATALOGUE = Path(__file__).with_name("datasets.yaml")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip or a tar. `into`: the folder below data_root that its tree belongs in; `holds`: what it brings, as paths
+    below data_root. `checksum_by`: who computed its `sha256` or `md5`. `about`: its size where `bytes` is unknown."""
+
+    name: str
+    address: str
+    holds: tuple[str, ...]
+    into: str = "."
+    bytes: int | None = None
+    about: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    checksum_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """`path` below data_root holds `images` images, in folders of its own or not. `digest`: their `pixel_digest`."""
+
+    path: str
+    images: int
+    digest: str | None = None
+
+    def found(self, data_root: Path) -> int:
+        """The number of images that are there."""
+        return count_images(data_root / self.path)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One entry. `parts`: the sets of which it is the union; `by_hand`: what to do where nothing can be downloaded
+    ({root} stands for data_root). `mean_size`: width and height of the HR images, on average."""
+
+    name: str
+    title: str
+    what: str
+    images: int
+    licence: str
+    cite: str
+    home: str | None = None
+    folders: tuple[Folder, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    parts: tuple[str, ...] = ()
+    about: str | None = None
+    sizes: str | None = None
+    mean_size: tuple[int, int] | None = None
+    terms: str | None = None
+    by_hand: str | None = None
+    note: str | None = None
+
+    @property
+    def all_folders(self) -> tuple[Folder, ...]:
+        """Its own, and those of its parts."""
+        return self.folders + tuple(folder for part in self.parts for folder in catalogue()[part].all_folders)
+
+    @property
+    def all_archives(self) -> tuple[Archive, ...]:
+        """Its own, and those of its parts."""
+        return self.archives + tuple(archive for part in self.parts for archive in catalogue()[part].all_archives)
+
+
+@cache
+def catalogue() -> dict[str, DataSet]:
+    """The data sets, by name, in the file's order."""
+    content = _content()
+    archives = {name: _archive(name, entry) for name, entry in content["archives"].items()}
+    return {name: _data_set(name, entry, archives) for name, entry in content["sets"].items()}
+
+
+def page() -> str:
+    """datasets.md with {table}, {sets} and {backbones} where the entries belong."""
+    return str(_content()["page"])
+
+
+def get_command(name: str, data_root: Path) -> str:
+    """`; get it with: …`, which a message about a missing set ends with; empty where the catalogue has no such set."""
+    if name.lower() not in catalogue():
+        return ""
+    usual = Path(default_places()["data_root"]).expanduser()
+    elsewhere = "" if data_root == usual else f" data_root={data_root}"
+    return f"; get it with: python -m srbench data get {name.lower()}{elsewhere}"
+
+
+def count_images(folder: Path) -> int:
+    """Images in `folder` and the folders in it; 0 where it does not exist."""
+    return sum(
+        Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        for _, _, names in os.walk(folder)
+        for name in names
+    )
+
+
+def pixel_digest(files: Sequence[Path]) -> str:
+    """SHA-256, in hex, of names without suffix, sizes and RGB values: the same for a copy in another lossless format.
+
+    The order of `files` does not matter. UserError for one that cannot be read.
+    """
+    return named_digest([(file.stem, file) for file in files])
+
+
+def named_digest(images: Iterable[tuple[str, Path]]) -> str:
+    """The `pixel_digest` that the files would have under these names."""
+    return _digest(tuple((name, file, *_stamp(file)) for name, file in sorted(images)))
+
+
+@lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
+def _digest(images: tuple[tuple[str, Path, int, int], ...]) -> str:
+    """Kept in the user's cache as long as names, sizes and times of change stay, as every process of a grid asks."""
+    asked = hashlib.sha256(repr([(name, str(file.resolve()), *stamp) for name, file, *stamp in images]).encode())
+    kept = cache_folder("digests") / asked.hexdigest()
+    if kept.is_file():
+        return kept.read_text()
+    digest = _computed(images)
+    with suppress(OSError):  # the cache only saves time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_name(f".{uuid4().hex}")
+        partial.write_text(digest)
+        partial.replace(kept)
+    return digest
+
+
+def _computed(images: tuple[tuple[str, Path, int, int], ...]) -> str:
+    content = hashlib.sha256()
+    for name, file, *_ in images:
+        pixels = read_image(file)
+        content.update(f"{name} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
+        content.update(pixels.tobytes())
+    return content.hexdigest()
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for a file that is not there, which `read_image` tells."""
+    if not file.is_file():
+        return 0, 0
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text())
+    return content
+
+
+def _archive(name: str, entry: Mapping[str, Any]) -> Archive:
+    return Archive(name=name, **{**entry, "holds": tuple(entry["holds"])})
+
+
+def _data_set(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archive]) -> DataSet:
+    digests = entry.get("digests", {})
+    folders = (Folder(path, images, digests.get(path)) for path, images in entry.get("folders", {}).items())
+    own = {
+        "folders": tuple(folders),
+        "archives": tuple(archives[archive] for archive in entry.get("archives", [])),
+        "parts": tuple(entry.get("parts", [])),
+        "mean_size": tuple(entry["mean_size"]) if "mean_size" in entry else None,
+    }
+    return DataSet(name=name, **{key: value for key, value in entry.items() if key != "digests"} | own)

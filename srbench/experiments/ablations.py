@@ -1,0 +1,112 @@
+"""The files of conf/ablation and of sweeps: read, checked, and turned into overrides."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One file of conf/ablation. `content` is the whole file; `applies_to`: class or `any` → baseline and variants."""
+
+    name: str
+    content: dict[str, Any]
+
+    @property
+    def applies_to(self) -> dict[str, Any]:
+        """By class name: {baseline: name, variants: {name: {factor: value}}}."""
+        applies: dict[str, Any] = self.content["applies_to"]
+        return applies
+
+    def variants(self, class_name: str) -> dict[str, dict[str, Any]]:
+        """The variants for a model of that class, the baseline first; empty where the ablation does not apply."""
+        part = self.applies_to.get(class_name) or self.applies_to.get("any")
+        if part is None:
+            return {}
+        return dict(sorted(part["variants"].items(), key=lambda item: item[0] != part["baseline"]))
+
+    def membership(self, class_name: str, variant: str) -> dict[str, Any]:
+        """{ablation, variant, baseline} of that variant."""
+        part = self.applies_to.get(class_name) or self.applies_to["any"]
+        return {"ablation": self.name, "variant": variant, "baseline": variant == part["baseline"]}
+
+
+def parse_ablation(name: str, content: dict[str, Any]) -> Ablation:
+    """The ablation that a file's content describes. Raises UserError for a file that is not one."""
+    where = f"ablation={name}"
+    if not isinstance(content.get("applies_to"), dict):
+        raise UserError(f"{where}: its file lacks applies_to: {{CLASS: {{baseline: …, variants: {{…}}}}}}")
+    for class_name, part in content["applies_to"].items():
+        variants = part.get("variants") if isinstance(part, dict) else None
+        if not isinstance(variants, dict) or not all(isinstance(factors, dict) for factors in variants.values()):
+            raise UserError(f"{where}: applies_to.{class_name}.variants must map each variant to its factors")
+        if part.get("baseline") not in variants:
+            raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
+    return Ablation(name, content)
+
+
+@dataclass(frozen=True)
+class SavedSweep:
+    """One file of sweeps: `overrides` for every run, `runs` with overrides of their own by name; `content` is the whole
+    file. With `at_hand: true` in it, runs whose weights are not there are left out."""
+
+    name: str
+    content: dict[str, Any]
+    overrides: list[str]
+    runs: dict[str, list[str]]
+
+    @property
+    def baseline(self) -> str | None:
+        """The run that the others are compared with: the first, unless the file says `baseline: null`."""
+        baseline: str | None = self.content.get("baseline", next(iter(self.runs), None))
+        return baseline
+
+
+def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
+    """The sweep `name`.yaml of the first of `folders` that has it. UserError, naming what there is, if none has."""
+    found = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file()), None)
+    if found is None:
+        names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
+        raise UserError(f"sweep={name}: no such sweep{did_you_mean(name, names)}")
+    try:
+        content = yaml.safe_load(found.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{found}: not YAML: {' '.join(str(error).split())}") from error
+    overrides = content.get("overrides") or {} if isinstance(content, dict) else None
+    runs = content.get("runs") or {} if isinstance(content, dict) else None
+    if not isinstance(overrides, dict) or not isinstance(runs, dict):
+        raise UserError(f"{found}: not a sweep: overrides and runs must map keys to values")
+    return SavedSweep(
+        name,
+        content,
+        [as_override(key, value, swept=True) for key, value in overrides.items()],
+        {str(run): [as_override(key, value) for key, value in factors.items()] for run, factors in runs.items()},
+    )
+
+
+def as_override(key: str, value: Any, swept: bool = False) -> str:
+    """`key=value` in Hydra's grammar; with `swept`, a list is a choice sweep: `seed=0,1,2`."""
+    if swept and isinstance(value, list):
+        return f"{key}={','.join(_spelled(v) for v in value)}"
+    return f"{key}={_spelled(value)}"
+
+
+def _spelled(value: Any) -> str:
+    return Override._get_value_element_as_str(_quoted(value))
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, str):
+        plain = (
+            value.replace("_", "").isalnum() and not value.isdigit() and value.lower() not in ("true", "false", "null")
+        )
+        return value if plain else QuotedString(value, Quote.single)
+    if isinstance(value, dict):
+        return {key: _quoted(entry) for key, entry in value.items()}
+    return [_quoted(entry) for entry in value] if isinstance(value, list) else value

@@ -1,0 +1,134 @@
+"""The metrics by name, and how images get their scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
+from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
+from srbench.metrics.natural import PI, niqe
+from srbench.metrics.perceptual import LPIPS, MetricUnavailable, Net
+
+RGB = Protocol("rgb", "rgb")
+WHOLE_RGB = Protocol("rgb", "rgb", border=0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """SR and HR of one image, uint8 (H, W, 3)."""
+
+    sr: np.ndarray
+    hr: np.ndarray
+    scale: int
+    protocol: Protocol
+
+    @cached_property
+    def prepared(self) -> tuple[Tensor, Tensor]:
+        """Both under the protocol, converted once for all of its metrics. ValueError if the border leaves nothing."""
+        return self.under(self.protocol)
+
+    def under(self, protocol: Protocol) -> tuple[Tensor, Tensor]:
+        """Both under another protocol, for a metric that has its own."""
+        return protocol.prepare(self.sr, self.scale), protocol.prepare(self.hr, self.scale)
+
+
+Score = Callable[[Sequence[Pair]], list[float]]
+Maker = Callable[[Sequence[Path]], Score]
+
+
+def _each(score: Callable[[Pair], float]) -> Maker:
+    return lambda _: lambda pairs: [score(pair) for pair in pairs]
+
+
+def _lpips(net: Net) -> Maker:
+    def make(folders: Sequence[Path]) -> Score:
+        lpips = LPIPS(folders, net)
+        return lambda pairs: lpips.distances([(pair.sr, pair.hr) for pair in pairs])
+
+    return make
+
+
+def _pi(folders: Sequence[Path]) -> Score:
+    index = PI(folders)
+    return lambda pairs: [index(pair.sr, pair.scale) for pair in pairs]
+
+
+# Each makes its metric from the folders of weights, or raises MetricUnavailable.
+METRICS: dict[str, Maker] = {
+    "psnr": _each(lambda pair: psnr(*pair.prepared).item()),
+    "ssim": _each(lambda pair: ssim(*pair.prepared).item()),
+    "lpips": _lpips("alex"),
+    "lpips_vgg": _lpips("vgg"),
+    "lpips_squeeze": _lpips("squeeze"),
+    "niqe": _each(lambda pair: niqe(pair.sr, pair.scale)),
+    "pi": _pi,
+    "rmse": _each(lambda pair: rmse(*pair.under(RGB)).item()),
+    "rmse_pirm": _each(lambda pair: rmse(*pair.under(PIRM)).item()),
+    "ssim_global": _each(lambda pair: ssim_global(*pair.under(WHOLE_RGB)).item()),
+}
+
+
+def check_metrics(metrics: Sequence[str], told: str) -> None:
+    """Raises UserError for a metric that does not exist; `told`: how the user named it, as in `eval.metrics=[{}]`."""
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"{told.format(metric)}: no such metric{did_you_mean(metric, METRICS)}")
+
+
+@dataclass
+class Scores:
+    """Of one image, by metric: the numbers, and why there is none."""
+
+    numbers: dict[str, float]
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores SR against HR, both uint8 (H, W, 3). `missing`: why a metric cannot be had here at all."""
+
+    protocol: Protocol
+    scores: dict[str, Score]
+    missing: dict[str, str]
+
+    def __call__(self, sr: np.ndarray, hr: np.ndarray, scale: int) -> dict[str, float]:
+        """One number a metric; none for those that cannot be computed."""
+        return self.of_images([(sr, hr, scale)])[0].numbers
+
+    def of_images(self, images: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> list[Scores]:
+        """The scores of each (sr, hr, scale); LPIPS is faster on several small images than on each alone."""
+        pairs = [Pair(*image, self.protocol) for image in images]
+        found = [Scores({}, {}) for _ in pairs]
+        for name, score in self.scores.items():
+            for of_image, number in zip(found, _scored(score, pairs), strict=True):
+                if isinstance(number, str):
+                    of_image.reasons[name] = number
+                else:
+                    of_image.numbers[name] = number
+        return found
+
+
+def _scored(score: Score, pairs: Sequence[Pair]) -> Sequence[float | str]:
+    """A number for each pair, or the reason why that pair has none."""
+    try:
+        return score(pairs)
+    except ValueError as error:
+        if len(pairs) == 1:
+            return [str(error)]
+        return [found for pair in pairs for found in _scored(score, [pair])]
+
+
+def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:
+    """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there."""
+    scores, missing = {}, {}
+    for name in metrics:
+        try:
+            scores[name] = METRICS[name](weights_folders)
+        except MetricUnavailable as reason:
+            missing[name] = str(reason)
+    return Scorer(protocol, scores, missing)

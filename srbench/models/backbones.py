@@ -1,0 +1,74 @@
+"""The networks of torchvision's whose features LPIPS compares (backbones.yaml), and how they get into weights_dir."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from srbench.core import progress
+from srbench.core.errors import UserError
+from srbench.data.catalog.fetch import alone, downloaded
+from srbench.models.weights import digest, read_weights
+
+CATALOGUE = Path(__file__).with_name("backbones.yaml")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network of torchvision's, of which LPIPS uses the convolutional part. `file`: that part's name in weights_dir;
+    `sha256`: of the file at `address`; `digest`: of the part, as `srbench.models.weights.digest` computes it."""
+
+    name: str
+    title: str
+    file: str
+    address: str
+    bytes: int
+    sha256: str
+    licence: str
+    terms: str
+    cite: str
+    digest: str | None = None
+
+
+@cache
+def backbones() -> dict[str, Backbone]:
+    """LPIPS's backbones, by name."""
+    content: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text())
+    return {name: Backbone(name=name, **entry) for name, entry in content.items()}
+
+
+def get_backbone(entry: Backbone, folders: Sequence[Path]) -> None:
+    """Writes the part that LPIPS uses into the first of `folders`, unless one of them holds it."""
+    found = [folder / entry.file for folder in folders if (folder / entry.file).is_file()]
+    if found:
+        print(f"{entry.name}: is there already ({found[0]})")
+        return
+    if not folders:
+        raise UserError("weights_dir=: names no folder")
+    target, path = folders[0] / entry.file, folders[0] / entry.address.rpartition("/")[2]
+    with progress.bar(entry.name) as tell, alone(path):
+        if target.is_file():
+            return
+        with downloaded(entry.address, path, entry.sha256, None, tell):
+            _keep_features(entry, path, target)
+        print(target)
+
+
+def _keep_features(entry: Backbone, path: Path, target: Path) -> None:
+    from safetensors.torch import save_file
+
+    weights = {k: v.detach().contiguous() for k, v in read_weights(path).items() if k.startswith("features.")}
+    if entry.digest and digest(weights) != entry.digest:
+        raise UserError(f"{path}: does not hold {entry.title}'s convolutional part; delete it and repeat the command")
+    partial = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        save_file(weights, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error})") from error
+    finally:
+        partial.unlink(missing_ok=True)

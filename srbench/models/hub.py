@@ -1,0 +1,127 @@
+"""`checkpoint=`: a file of weights, or published weights by their name in checkpoints.yaml."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from srbench.core.errors import UserError
+from srbench.core.files import sha256
+from srbench.core.paths import weights_folders
+from srbench.core.suggest import did_you_mean
+from srbench.models.weights import digest, put_weights, read_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from srbench.core.progress import Listener
+
+CATALOGUE = Path(__file__).with_name("checkpoints.yaml")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published set of weights. `file`: its name in weights_dir; `address`: where the authors put it, under another
+    name; `key`: where the weights stand in that file; `digest`: SHA-256 of the weights themselves."""
+
+    name: str
+    model: str
+    scales: tuple[int, ...]
+    file: str
+    address: str
+    key: str | None
+    digest: str
+    licence: str
+    source: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the files that may hold the weights: converted, and as downloaded."""
+        return self.file, self.address.rpartition("/")[2]
+
+
+@cache
+def catalogue() -> tuple[Published, ...]:
+    """What checkpoints.yaml lists, one entry a file."""
+    content = yaml.safe_load(CATALOGUE.read_text())
+    return tuple(_entries(content))
+
+
+def _entries(content: dict[str, dict]) -> Iterator[Published]:
+    for name, entry in content.items():
+        shared = {key: entry[key] for key in ("model", "licence", "source")}
+        for file in entry["files"]:
+            yield Published(name=name, **shared, **{**file, "scales": tuple(file["scales"])})
+
+
+def named(checkpoint: str, scale: int) -> Published | None:
+    """The catalogue's entry; None for a file, which may have any name. UserError for a scale without weights."""
+    entries = [entry for entry in catalogue() if entry.name == checkpoint]
+    if not entries:
+        return None
+    fitting = [entry for entry in entries if scale in entry.scales]
+    if not fitting:
+        scales = sorted(scale for entry in entries for scale in entry.scales)
+        raise UserError(f"checkpoint={checkpoint}: published for scale={','.join(map(str, scales))}, not for {scale}")
+    return fitting[0]
+
+
+def identity(checkpoint: str, weights_dir: str, scale: int) -> str:
+    """SHA-256 of what `checkpoint` names: of published weights themselves, without a look at the disk, or of a file."""
+    entry = named(checkpoint, scale)
+    return entry.digest if entry else sha256(_file(checkpoint, weights_dir))
+
+
+def at_hand(checkpoint: str, weights_dir: str, scale: int) -> Path | None:
+    """Where the weights lie: in the current folder or in one of `weights_dir`; None for published ones that do not."""
+    entry = named(checkpoint, scale)
+    if entry is None:
+        return _file(checkpoint, weights_dir)
+    paths = (folder / name for folder in _folders(weights_dir) for name in entry.names)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def fetch(checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> Path:
+    """Where the weights lie, published ones downloaded into weights_dir if need be. UserError where that fails."""
+    path, entry = at_hand(checkpoint, weights_dir, scale), named(checkpoint, scale)
+    if path is None:
+        from srbench.core.download import download
+
+        assert entry is not None
+        path = weights_folders(weights_dir)[0] / entry.names[1]
+        download(entry.address, path, None, tell)
+    return path
+
+
+def load(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
+    """Copies the weights at `path` into `model`. UserError if they are not what the catalogue says, or do not fit."""
+    entry = named(checkpoint, scale)
+    weights = read_weights(path, entry.key if entry else None)
+    if entry and digest(weights) != entry.digest:
+        raise UserError(f"checkpoint={checkpoint}: {path} does not hold the published weights; move it away")
+    put_weights(model, weights, path)
+
+
+def bring(model: "nn.Module", checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> None:
+    """Copies what `checkpoint` names into `model`, downloaded if need be. UserError as `fetch` and `load`."""
+    load(model, checkpoint, fetch(checkpoint, weights_dir, scale, tell), scale)
+
+
+def _folders(weights_dir: str) -> list[Path]:
+    return [Path(), *weights_folders(weights_dir)]
+
+
+def _file(checkpoint: str, weights_dir: str) -> Path:
+    folders = _folders(weights_dir)
+    for folder in folders:
+        path = folder / Path(checkpoint).expanduser()
+        if path.is_file():
+            return path
+    looked = ", ".join(str(folder.resolve()) for folder in folders)
+    raise UserError(
+        f"checkpoint={checkpoint}: no such file (looked in {looked}; weights_dir names further folders), and no such "
+        f"published weights{did_you_mean(checkpoint, {entry.name for entry in catalogue()})}"
+    )

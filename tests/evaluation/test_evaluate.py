@@ -1,0 +1,235 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from srbench.core.errors import FailedRunError, UserError
+from srbench.data.folders import benchmark as benchmark_set
+from srbench.data.images import write_image
+from srbench.data.pairs import ImagePair
+from srbench.evaluation.evaluate import benchmark, evaluate, mean_scores, reasons
+from srbench.evaluation.inference import Inference, SuperResolver
+from srbench.metrics.fidelity import Protocol
+from srbench.metrics.scorer import make_scorer
+from srbench.models.bicubic import Bicubic
+from srbench.models.carn import CARN
+from srbench.models.weights import load_weights
+
+Y, Y_UINT8 = Protocol("y", "luma"), Protocol("y_uint8", "luma_rounded")
+
+
+def silent(*_):
+    pass
+
+
+def scores(model, shared, scale, protocol, metrics=("psnr", "ssim")):
+    pairs = {"set5": benchmark_set(shared / "data", "Set5", scale)}
+    scorer = make_scorer(metrics, protocol, [shared / "weights"])
+    return mean_scores(evaluate(model, pairs, scorer, "cpu", silent, silent))["set5"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "float_luma", "rounded_luma"),
+    [
+        (2, (37.6817, 0.9595), (37.60, 0.9585)),
+        (3, (34.0612, 0.9248), (34.03, 0.9237)),
+        (4, (31.8847, 0.8910), (31.87, 0.8899)),
+    ],
+)
+def test_the_published_weights_of_carn_m_give_the_published_scores(shared, scale, float_luma, rounded_luma):
+    model = CARN(scale=scale, scales=[2, 3, 4], unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
+    load_weights(model, shared / "reference/checkpoints/carn_m.safetensors")
+    found = scores(model, shared, scale, Y)
+    assert found["psnr"] == pytest.approx(float_luma[0], abs=1e-3)
+    assert found["ssim"] == pytest.approx(float_luma[1], abs=1e-4)
+    found = scores(model, shared, scale, Y_UINT8)
+    assert found["psnr"] == pytest.approx(rounded_luma[0], abs=0.01)
+    assert found["ssim"] == pytest.approx(rounded_luma[1], abs=1e-4)
+
+
+def test_the_bicubic_row_of_set5_is_the_known_one(shared):
+    found = scores(Bicubic(2), shared, 2, Y, ("psnr", "ssim", "rmse"))
+    assert found["psnr"] == pytest.approx(33.67, abs=0.01)
+    assert found["ssim"] == pytest.approx(0.9302, abs=2e-3)
+
+
+class Doubled(nn.Module):
+    """Nearest neighbour plus what the thumbnail says."""
+
+    thumbnail = 2
+    shuffle_thumbnails = True
+
+    @staticmethod
+    def make_thumbnail(lr):
+        return lr.mean((2, 3), keepdim=True)
+
+    def forward(self, lr, thumbnail=None):
+        square = self.make_thumbnail(lr) if thumbnail is None else thumbnail
+        return nn.functional.interpolate(lr, scale_factor=2) * 0 + square
+
+
+def test_shuffled_thumbnails_are_the_next_images(tmp_path):
+    pairs = []
+    for i, grey in enumerate((10, 90, 200)):
+        write_image(tmp_path / f"{i}.png", np.full((16, 16, 3), grey, np.uint8))
+        pairs.append(ImagePair(str(i), tmp_path / f"{i}.png", None, 2))
+    seen = []
+    evaluate(
+        Doubled(),
+        {"x": pairs},
+        make_scorer([], Y, []),
+        "cpu",
+        silent,
+        lambda d, i, n, sr: seen.append(int(sr[0, 0, 0])),
+    )
+    assert seen == [90, 200, 10]
+
+
+def test_sr_is_clipped_and_rounded():
+    class Shifted(nn.Module):
+        def forward(self, lr):
+            return nn.functional.interpolate(lr, scale_factor=2) * 2 - 0.5 + 0.3 / 255
+
+    lr = np.array([[[0, 100, 250]]], np.uint8)
+    sr = SuperResolver(Shifted(), "cpu", Inference())(lr)
+    np.testing.assert_array_equal(sr, np.broadcast_to([0, round(200 - 127.5 + 0.3), 255], (2, 2, 3)))
+
+
+def test_a_metric_that_cannot_be_had_is_missing_with_its_reason(tmp_path):
+    scorer = make_scorer(["psnr", "lpips"], Y, [tmp_path])
+    assert "alexnet_features.safetensors" in scorer.missing["lpips"]
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    assert scorer(image, image, 2).keys() == {"psnr"}
+
+
+def test_an_image_too_small_for_lpips_leaves_its_set_without_it(tmp_path, shared):
+    sets = {"small": written(tmp_path, [40, 24, 40]), "large": written(tmp_path, [40])}
+    scorer = make_scorer(["psnr", "lpips"], Y, [shared / "weights"])
+    rows = evaluate(Bicubic(2), sets, scorer, "cpu", silent, silent)
+    assert mean_scores(rows)["small"].keys() == {"psnr"}
+    assert mean_scores(rows)["large"].keys() == {"psnr", "lpips"}
+    assert [row.scores.keys() for row in rows[:3]] == [{"psnr", "lpips"}, {"psnr"}, {"psnr", "lpips"}]
+    assert reasons(rows) == {"small.lpips": "1: LPIPS takes images of 31×31 pixels or more, not 24×24."}
+
+
+class Broken(nn.Module):
+    """Gives what no network should."""
+
+    def __init__(self, value, factor):
+        super().__init__()
+        self.value, self.factor = value, factor
+
+    def forward(self, lr):
+        return nn.functional.interpolate(lr, scale_factor=self.factor) + self.value
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_that_gives_no_numbers_gets_none(value, tmp_path):
+    with pytest.raises(FailedRunError, match=r"^Broken gives values that are not finite \(NaN or inf\)$"):
+        evaluate(Broken(value, 2), {"x": written(tmp_path, [32])}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+
+
+def test_a_network_of_another_scale_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"0\.png: Broken makes 64×64 of 16×16, but HR is 32×32: is its scale 2\?$"):
+        evaluate(Broken(0, 4), {"x": written(tmp_path, [32])}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+
+
+def test_equal_images_have_infinite_psnr():
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    assert make_scorer(["psnr", "ssim", "rmse"], Y, [])(image, image, 2) == {"psnr": np.inf, "ssim": 1.0, "rmse": 0.0}
+
+
+def test_evaluation_is_in_float32_and_leaves_the_threads_alone(tmp_path):
+    class Looks(nn.Module):
+        def forward(self, lr):
+            assert lr.dtype == torch.float32
+            assert not torch.is_autocast_enabled("cpu")
+            return nn.functional.interpolate(lr, scale_factor=2)
+
+    threads = torch.get_num_threads()
+    write_image(tmp_path / "a.png", np.zeros((16, 16, 3), np.uint8))
+    pairs = {"x": [ImagePair("a", tmp_path / "a.png", None, 2)]}
+    evaluate(Looks(), pairs, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+    assert torch.get_num_threads() == threads
+
+
+class Elsewhere(nn.Sequential):
+    """A network of somebody else's: one layer, and no attribute that srbench knows."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+
+
+def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
+    table = benchmark(Elsewhere(), 2, ["Set5"], data_root=shared / "data", weights_dir=str(tmp_path))
+    costs = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
+    assert list(table) == ["model", "scale", *costs, "set5.psnr", "set5.ssim", "set5.lpips"]
+    assert list(table.model) == ["bicubic", "Elsewhere"]
+    bicubic, ours = table.to_dict("records")
+    assert bicubic["set5.psnr"] == pytest.approx(33.6741, abs=1e-4)
+    assert ours["params"] == 3 * 12 * 9 + 12
+    assert ours["flops_720p"] == 3 * 12 * 9 * 360 * 640
+    assert ours["latency_ms"] > 0
+    assert table["set5.lpips"].isna().all()
+    assert "alexnet_features.safetensors" in table.attrs["missing"]["Elsewhere"]["lpips"]
+    assert (table.attrs["protocol"], table.attrs["resizer"]) == ("y", "file")
+
+
+def test_a_metric_that_does_not_exist_is_told(shared):
+    with pytest.raises(UserError, match=r"metrics=\[psn\]: no such metric, did you mean psnr"):
+        benchmark(Elsewhere(), 2, ["Set5"], ["psn"], data_root=shared / "data")
+
+
+def written(folder, sizes):
+    """Images of noise with sides `sizes`, and their pairs."""
+    rng = np.random.default_rng(0)
+    for number, size in enumerate(sizes):
+        write_image(folder / f"{number}.png", rng.integers(0, 256, (size, size, 3), np.uint8))
+    return [ImagePair(str(number), folder / f"{number}.png", None, 2) for number in range(len(sizes))]
+
+
+def test_small_images_that_are_scored_together_get_the_scores_of_each_alone(tmp_path, shared):
+    sizes = [48, 48, 48, 64, 520, 48, 400, 400]  # the fifth is scored at once, the sixth waits for the seventh
+    sets = {"x": written(tmp_path, sizes), "empty": [], "y": written(tmp_path, sizes)[:2]}
+    scorer = make_scorer(["psnr", "lpips"], Y, [shared / "weights"])
+    kept, told = [], []
+    rows = evaluate(
+        Bicubic(2), sets, scorer, "cpu", lambda *news: told.append(news), lambda d, i, name, sr: kept.append((d, name))
+    )
+    places = [(dataset, pair.name) for dataset, pairs in sets.items() for pair in pairs]
+    assert [(row.dataset, row.image) for row in rows] == kept == places
+    for row in rows:
+        lr, hr = sets[row.dataset][int(row.image)].read()
+        alone = scorer(SuperResolver(Bicubic(2), "cpu", Inference())(lr), hr, 2)
+        assert row.scores == pytest.approx(alone, rel=1e-5)
+    assert told == [("evaluates x", 5, 10), ("evaluates x", 7, 10), ("evaluates x", 8, 10), ("evaluates y", 10, 10)]
+
+
+def test_images_are_read_one_ahead_and_no_more(tmp_path, monkeypatch):
+    events = []
+    read = ImagePair.read
+    monkeypatch.setattr(ImagePair, "read", lambda pair: (events.append("reads"), read(pair))[1])
+
+    class Counts(Bicubic):
+        def forward(self, lr):
+            events.append("computes")
+            return super().forward(lr)
+
+    evaluate(Counts(2), {"x": written(tmp_path, [32] * 6)}, make_scorer(["psnr"], Y, []), "cpu", silent, silent)
+    computed = [position for position, event in enumerate(events) if event == "computes"]
+    assert all(position - number <= number + 2 for number, position in enumerate(computed))
+    assert events.count("reads") == len(computed) == 6
+
+
+@pytest.mark.parametrize("stage", ["read", "keep"])
+def test_what_goes_wrong_beside_the_network_reaches_the_caller(stage, tmp_path):
+    pairs = written(tmp_path, [400] * 4)
+    if stage == "read":
+        pairs[2].hr_file.write_bytes(b"no image")
+
+    def keep(dataset, index, name, sr):
+        if stage == "keep" and index == 2:
+            raise UserError("2.png: no space left")
+
+    with pytest.raises(UserError, match=r"2\.png"):
+        evaluate(Bicubic(2), {"x": pairs}, make_scorer(["psnr"], Y, []), "cpu", silent, keep)

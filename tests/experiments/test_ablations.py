@@ -1,0 +1,91 @@
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis.strategies import booleans, dictionaries, integers, lists, none, recursive, sampled_from, text
+
+from srbench.core.errors import UserError
+from srbench.core.paths import sweep_folders
+from srbench.core.suggest import did_you_mean
+from srbench.experiments.ablations import as_override, load_sweep, parse_ablation
+
+words = text(sampled_from("aB1-_.,'\\ {}[]=:$\"×%"), min_size=1, max_size=6).filter(lambda w: not w.endswith("\\"))
+values = recursive(
+    none() | booleans() | integers() | words,
+    lambda inner: lists(inner, max_size=3) | dictionaries(text("abc", min_size=1), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(values)
+def test_any_value_survives_hydras_grammar(value):
+    (parsed,) = OverridesParser.create().parse_overrides([as_override("key", value)])
+    assert parsed.value() == value
+
+
+def test_a_swept_list_is_a_choice():
+    (parsed,) = OverridesParser.create().parse_overrides([as_override("model.atrous", [[1, 2], [2, 4]], swept=True)])
+    assert list(parsed.sweep_string_iterator()) == ["[1,2]", "[2,4]"]
+
+
+FILE = {
+    "title": "t",
+    "applies_to": {"CARN": {"baseline": "b", "variants": {"a": {"model.width": 8}, "b": {"model.width": 64}}}},
+}
+
+
+def test_the_baseline_comes_first():
+    ablation = parse_ablation("width", FILE)
+    assert list(ablation.variants("CARN")) == ["b", "a"]
+    assert ablation.membership("CARN", "b") == {"ablation": "width", "variant": "b", "baseline": True}
+    assert ablation.membership("CARN", "a")["baseline"] is False
+    assert ablation.variants("MossNet") == {}
+
+
+def test_any_applies_to_every_class():
+    ablation = parse_ablation("width", {"applies_to": {"any": FILE["applies_to"]["CARN"]}})
+    assert list(ablation.variants("MossNet")) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({}, "lacks applies_to"),
+        ({"applies_to": {"CARN": {"baseline": "b"}}}, "applies_to.CARN.variants must map"),
+        ({"applies_to": {"CARN": {"baseline": "c", "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
+    ],
+)
+def test_a_file_that_is_no_ablation_says_why(content, reason):
+    with pytest.raises(UserError, match=f"ablation=x: .*{reason}"):
+        parse_ablation("x", content)
+
+
+def test_a_users_sweep_comes_before_the_projects(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps/waifu2x_study.yaml").write_text("overrides: {seed: [0, 1], model: carn}")
+    sweep = load_sweep("waifu2x_study", sweep_folders())
+    assert sweep.overrides == ["seed=0,1", "model=carn"]
+    assert sweep.runs == {}
+
+
+def test_the_saved_study_has_the_columns_that_are_known():
+    sweep = load_sweep("waifu2x_study", sweep_folders())
+    assert len(sweep.runs) == 26
+    assert sweep.runs["full_v2_se_atros_121"] == ["model.se=scse", "model.atrous=[1,2,1]"]
+
+
+def test_an_unknown_sweep_names_the_nearest():
+    with pytest.raises(UserError, match="sweep=waifu_study: no such sweep, did you mean waifu2x_study"):
+        load_sweep("waifu_study", sweep_folders())
+
+
+@pytest.mark.parametrize("content", ["- a", "overrides: [a=1]", "a: ["])
+def test_a_file_that_is_no_sweep_is_named(tmp_path, content):
+    (tmp_path / "s.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"s\.yaml: not"):
+        load_sweep("s", [tmp_path])
+
+
+def test_suggestions_name_the_nearest_or_all():
+    assert did_you_mean("atros", ["se", "atrous", "width"]) == ", did you mean atrous? (also: se, width)"
+    assert did_you_mean("xyz", ["se", "atrous"]) == " (there are atrous, se)"

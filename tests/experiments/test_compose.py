@@ -1,0 +1,64 @@
+import pytest
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+
+from srbench.core.errors import UserError
+from srbench.core.paths import PLUGINS, conf_folder
+from srbench.experiments.compose import Composer
+from srbench.experiments.spec import planned
+
+
+@pytest.fixture
+def loader(monkeypatch):
+    monkeypatch.syspath_prepend(str(PLUGINS))
+    yield Hydra.create_main_hydra2("srbench", create_config_search_path(str(conf_folder()))).config_loader
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def master(loader):
+    return loader.load_configuration("config", [], RunMode.MULTIRUN)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["model=mossnet", "seed=3"],
+        ["model=carn", "model.atrous=[1,2,1]", "labels=[{ablation:a,variant:'1 2',baseline:true}]", "study=s"],
+        ["recipe=carn_paper", "recipe/schedule=cosine", "recipe.schedule.eta_min=1e-6", "budget=full", "scale=4"],
+        ["+model.extra=1", "++model.width=32", "~model.units", "eval={datasets:[set5]}"],
+        ["model._target_=my_package.MyNet", "data=folder", "data.root=/x", "eval.metrics=[psnr]"],
+    ],
+)
+def test_composes_what_hydra_composes(loader, master, overrides):
+    compose = Composer(loader, master)
+    compose(["model.width=8"])
+    config = loader.load_sweep_config(master, overrides)
+    expected, found = planned(config, config.hydra), compose(overrides)
+    assert found.config == expected.config
+    assert (found.name, found.memberships, found.overrides) == (expected.name, expected.memberships, overrides)
+
+
+def test_refuses_keys_that_are_not_what_they_must_be(loader, master):
+    compose = Composer(loader, master)
+    for overrides, told in (
+        (["seed=null"], "seed=null: a whole number from 0 on"),
+        (["model=mossnet", "data=null"], "data=null: choose one of df2k, "),
+        (["recipe/optimizer=null"], "recipe/optimizer=null: choose one of adam, "),
+        (["~protocol"], "protocol: choose one of ntire, "),
+    ):
+        with pytest.raises(UserError, match=f"^{told}"):
+            compose(overrides)
+    assert compose(["study=2024"]).config.study == "2024"
+
+
+def test_refuses_what_hydra_refuses(loader, master):
+    compose = Composer(loader, master)
+    for overrides in (["model.atros=1"], ["model=crn"], ["model=mossnet", "model.width=3"]):
+        with pytest.raises(HydraException):
+            compose(overrides)
+    assert compose(["model.width=8"]).config.model.width == 8

@@ -1,0 +1,65 @@
+"""Every metric by its name, and what is missing with its reason."""
+
+import json
+
+import numpy as np
+import pytest
+
+from srbench.data.images import read_image
+from srbench.metrics.fidelity import Protocol
+from srbench.metrics.scorer import METRICS, make_scorer
+
+Y = Protocol("y", "luma")
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    hr = rng.integers(0, 256, (120, 220, 3), np.uint8)
+    sr = np.clip(hr.astype(int) + rng.integers(-9, 10, hr.shape), 0, 255).astype(np.uint8)
+    return sr, hr
+
+
+def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
+    scorer = make_scorer(list(METRICS), Y, [tmp_path])
+    scores = scorer(*pair, 2)
+    assert scores.keys() | scorer.missing.keys() == METRICS.keys()
+    assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
+    for name in ("lpips", "lpips_vgg", "lpips_squeeze", "pi"):
+        assert " needs " in scorer.missing[name]
+
+
+def test_each_metric_has_its_own_protocol(pair):
+    sr, hr = pair
+    scores = make_scorer(["psnr", "rmse", "rmse_pirm", "ssim_global"], Y, [])(sr, hr, 2)
+    error = sr.astype(float) - hr
+    assert scores["rmse"] == pytest.approx(np.sqrt((error[2:-2, 2:-2] ** 2).mean()))
+    luma = error @ [65.481, 128.553, 24.966] / 255
+    assert scores["rmse_pirm"] == pytest.approx(np.sqrt((luma[4:-4, 4:-4] ** 2).mean()))
+    assert scores["psnr"] == pytest.approx(20 * np.log10(255 / np.sqrt((luma[2:-2, 2:-2] ** 2).mean())))
+    assert 0.9 < scores["ssim_global"] < 1
+
+
+def test_a_metric_that_fails_on_one_image_is_there_for_the_others(shared):
+    small, large = (np.full((size, size, 3), 9, np.uint8) for size in (9, 200))
+    scorer = make_scorer(["psnr", "ssim", "lpips"], Y, [shared / "weights"])
+    first, second = scorer.of_images([(small, small, 2), (large, large, 2)])
+    assert first.numbers == {"psnr": np.inf}
+    assert "11×11 pixels" in first.reasons["ssim"]
+    assert "31×31 pixels" in first.reasons["lpips"]
+    assert second.numbers == {"psnr": np.inf, "ssim": 1, "lpips": 0}
+    assert not second.reasons
+    assert not scorer.missing
+
+
+def test_all_of_them_give_the_golden_scores(shared):
+    folder = shared / "reference/metrics"
+    golden = json.loads((folder / "set5_bicubic.json").read_text())[0]
+    sr = read_image(folder / "baby_bicubic_x2.png")
+    hr = read_image(shared / "data/benchmark/Set5/HR/baby.png")
+    scores = make_scorer(["psnr", "ssim", "lpips", "niqe", "rmse"], Y, [shared / "weights"])(sr, hr, 2)
+    assert scores["psnr"] == pytest.approx(golden["psnr_y"], abs=1e-6)
+    assert scores["ssim"] == pytest.approx(golden["ssim_y"], abs=1e-7)
+    assert scores["lpips"] == pytest.approx(golden["lpips_alex"], abs=1e-4)
+    assert scores["niqe"] == pytest.approx(golden["niqe_basicsr"], abs=0.005)
+    assert scores["rmse"] == pytest.approx(golden["rmse_rgb"], abs=1e-6)
