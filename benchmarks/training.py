@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -21,52 +21,55 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core import hardware
-from srbench.data.patches import Batch, Patches, Stream
+from srbench.data.patches import Patches
 from srbench.data.photos import Photos
+from srbench.data.supply import Batch, Supply
 from srbench.models.carn import CARN
 from srbench.models.mossnet import MossNet
-from srbench.recipes.fit import Training, fit
+from srbench.recipes.fit import Session, fit
+from srbench.recipes.length import Length
+from srbench.recipes.schedules import constant
+from srbench.recipes.stages import Stage
+from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
 
 ROUNDS = 10
 TURNS = 3
 BATCH = 16
 ADAM = partial(torch.optim.Adam, lr=1e-4)
-CONSTANT = partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0)
 
 
 class Clocked(Supervised):
     """Notes when each step begins."""
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        self.begins.append(time.perf_counter())
-        return super().training_step(batch, batch_idx)
-
     begins: list[float]
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        self.begins.append(time.perf_counter())
+        return super().training_step(batch, index)
 
 
 def patches(model: nn.Module, hr_patch: int) -> Patches:
     thumbnail = getattr(model, "make_thumbnail", None)
-    return Patches(Photos().train(), (2,), BATCH, hr_patch, seed=0, thumbnail=thumbnail)
+    return Patches(Supply(Photos().train(), 2, None, BATCH, hr_patch, seed=0, thumbnail=thumbnail))
 
 
 def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple[list[float], float]:
     """Seconds of each step of srbench's loop, and the share of the time spent waiting for batches."""
-    training = Training(
-        steps=steps,
-        epoch_steps=steps,
-        val_every=0,
-        device="cpu",
-        precision=precision,
-        clip=None,
-        validate=lambda _: 0.0,
-        tell=lambda *_: None,
-    )
-    recipe = Clocked(model, nn.L1Loss(), ADAM, CONSTANT, None)
-    recipe.begins = []
+    begins: list[float] = []
+
+    def recipe(model: nn.Module, steps: int) -> Clocked:
+        made = Clocked(model, steps, nn.L1Loss(), ADAM, constant)
+        made.begins = begins
+        return made
+
+    length = Length(steps, BATCH, source.supply.hr_patch, val_every=0)
+    session = Session(seed=0, device="cpu", precision=precision, validate=lambda _: 0.0, tell=lambda *_: None)
     with tempfile.TemporaryDirectory() as folder:
-        numbers = fit(recipe, source, training, Path(folder))
-    return steps_of(recipe.begins), numbers["data_wait"]
+        _, (outcome,) = fit(
+            model, [Stage("all", recipe, lambda: source, length, epoch_steps=steps)], Path(folder), session
+        )
+    return steps_of(begins), outcome.data_wait
 
 
 def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels_last: bool = True) -> list[float]:
@@ -74,7 +77,7 @@ def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels
     model = model.train().to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     optimizer = ADAM(model.parameters())
     begins = []
-    for batch in islice(Stream(source, 0), steps):
+    for batch in Stream(source, 0, steps):
         begins.append(time.perf_counter())
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         if not channels_last:
@@ -123,7 +126,7 @@ def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int)
 
 def alone(precision: str, kept: bool, hr_patch: int, steps: int) -> float:
     """Seconds of a step of a bare loop in a process of its own; float32 in NCHW, as PyTorch comes."""
-    setting = "machine.keep_freed_memory()" if kept else "None"
+    setting = "hardware.keep_freed_memory()" if kept else "None"
     code = (
         f"from benchmarks.training import *; quiet({torch.get_num_threads()}); {setting}; model = CARN(); "
         f"source = patches(model, {hr_patch}); "

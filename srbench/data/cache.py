@@ -15,8 +15,9 @@ from srbench.core import paths
 from srbench.core.progress import Listener
 from srbench.data import memmap
 from srbench.data.images import image_files, image_size, read_image
+from srbench.data.lr_source import RESIZER
 from srbench.data.memmap import Pile, Size
-from srbench.data.pairs import RESIZER, crop_to_multiple, shrink
+from srbench.data.pairs import crop_to_multiple, shrink
 from srbench.data.resize import imresize
 
 log = logging.getLogger(__name__)
@@ -50,20 +51,20 @@ def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list
     files = {file.name: file for file in image_files(folder)}
     stamps = {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in files.items()}
     sizes = {name: image_size(file) for name, file in files.items()}
-    hr = Pile(cache_folder(folder) / "hr", sizes, {"files": stamps})
+    hr = Pile(lr_cache_folder(folder) / "hr", sizes, {"files": stamps})
     memmap.build(hr, _read, [((name,), (file,)) for name, file in files.items()], jobs, tell)
     folders = [hr.folder]
     for scale in scales:
         small = {name: (height // scale, width // scale) for name, (height, width) in sizes.items()}
         about = {"files": stamps, "resizer": RESIZER, "scale": scale}
-        lr = Pile(cache_folder(folder) / f"lr-x{scale}", small, about)
+        lr = Pile(lr_cache_folder(folder) / f"lr-x{scale}", small, about)
         tasks = [((name,), (hr.folder, file, scale)) for name, file in files.items()]
         memmap.build(lr, _shrink, tasks, jobs, tell)
         folders.append(lr.folder)
     return folders
 
 
-def cache_folder(folder: Path) -> Path:
+def lr_cache_folder(folder: Path) -> Path:
     """Where the piles of a folder's images lie."""
     key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     return paths.cache_folder("pixels") / f"{folder.resolve().name}-{key}"
@@ -72,7 +73,7 @@ def cache_folder(folder: Path) -> Path:
 def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float) -> tuple[Images, Images]:
     hr: Images = {scale: [] for scale in scales}
     lr: Images = {scale: [] for scale in scales}
-    root = cache_folder(files[0].parent).parent
+    root = lr_cache_folder(files[0].parent).parent
     log.info("%d images take %.1f GB: mapped from %s, where they are put once", len(files), needed / 1e9, root)
     kept = {
         folder: [memmap.images(pile) for pile in keep(folder, scales, 1, lambda *_: None)]

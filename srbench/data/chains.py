@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.data.degradations import STEPS, Random, Resize, Step
+from srbench.data.lr_source import DegradationStep
 from srbench.data.resizers import RESIZERS
 
 
@@ -30,9 +32,9 @@ class Degradation:
         return " + ".join(step.label for step in self.steps)
 
     @property
-    def settings(self) -> list[list[Any]]:
-        """The steps with all their settings, alike for all spellings: [["noise", {"sigma": 0.1}]]."""
-        return [[type(step).__name__.lower(), _settings(step)] for step in self.steps]
+    def facts(self) -> tuple[DegradationStep, ...]:
+        """The steps with all their settings, alike for all spellings."""
+        return tuple(DegradationStep(type(step).__name__.lower(), _settings(step)) for step in self.steps)
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """LR of `image`, uint8 or float32 on 0–255; draws from `random` only."""
@@ -45,7 +47,8 @@ class Degradation:
 
         NumPy keeps PCG64's bits, and the way from bits to numbers of RandomState but not of Generator, for good.
         """
-        digest = hashlib.sha256(json.dumps([name, self.settings]).encode()).digest()
+        settings = [[step.name, step.settings] for step in self.facts]
+        digest = hashlib.sha256(json.dumps([name, settings]).encode()).digest()
         return np.random.RandomState(np.random.PCG64(int.from_bytes(digest)))
 
 
@@ -62,6 +65,21 @@ def parse_degradation(given: Any) -> Degradation | None:
     if len(resizers) > 1:
         raise UserError(f"data.degradation: {' and '.join(resizers)} would shrink the image twice; keep one of them")
     return Degradation(steps)
+
+
+def degradation_of(facts: Sequence[DegradationStep]) -> Degradation:
+    """The degradation of these `facts`. Raises ValueError for steps or settings that do not exist."""
+    kinds: dict[str, Callable[..., Step]] = {**STEPS, "resize": Resize}
+    try:
+        return Degradation(tuple(kinds[one.name](**_typed(kinds[one.name], one.settings)) for one in facts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no such degradation: {error}") from error
+
+
+def _typed(kind: Any, settings: dict[str, float | str]) -> dict[str, float | str]:
+    """Whole numbers where the step takes them: JSON and `facts` have floats."""
+    whole = {field.name for field in fields(kind) if field.type is int or field.type == "int"}
+    return {key: int(value) if key in whole else value for key, value in settings.items()}
 
 
 def _step(one: Any) -> Step:
@@ -88,6 +106,6 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _settings(step: Step) -> dict[str, Any]:
+def _settings(step: Step) -> dict[str, float | str]:
     values = {field.name: getattr(step, field.name) for field in fields(step)}
     return {key: value if isinstance(value, str) else float(value) for key, value in values.items()}

@@ -57,9 +57,11 @@ class DIV2K:
         """The files to validate on. Raises UserError, saying how to get them, if there are none."""
         return list(by_name(self._files("DIV2K/DIV2K_valid_HR")).values())
 
-    def _files(self, path: str) -> list[Path]:
+    def _files(self, path: str, brought_by: str = "") -> list[Path]:
+        """The images of a folder, which the set `brought_by`, else this one, brings."""
         if not (self.root / path).is_dir():
-            raise UserError(f"data={self.name}: no {self.root / path}{get_command(self.name, self.root)}")
+            how = get_command(brought_by or self.name, self.root)
+            raise UserError(f"data={self.name}: no {self.root / path}{how}")
         return image_files(self.root / path)
 
 
@@ -73,7 +75,21 @@ class DF2K(DIV2K):
         return super().train() + self._files("Flickr2K/Flickr2K_HR")
 
 
-def benchmark(data_root: Path, name: str, scale: int) -> list[ImagePair]:
+class DIV2KAndLSDIR(DIV2K):
+    """`data=div2k_lsdir`: DIV2K, and to train on the first 10,000 images of LSDIR too, as MDRN was.
+
+    LSDIR has folders of 1000 images; 0001000 to 0010000 hold the first 10,000 (its authors' numbers end a folder).
+    """
+
+    name = "div2k_lsdir"
+
+    def train(self) -> list[Path]:
+        """The files to train on. Raises UserError, saying how to get them, if there are none."""
+        folders = [self._files(f"LSDIR/train/{last:07}", "lsdir") for last in range(1000, 10_001, 1000)]
+        return super().train() + [file for files in folders for file in files]
+
+
+def benchmark_pairs(data_root: Path, name: str, scale: int) -> list[ImagePair]:
     """The pairs of `data_root/benchmark/<name>` (case does not matter): HR, and LR_bicubic/X{scale} where it exists.
 
     `div2k`, unless there is a folder of that name, is DIV2K's validation part in its authors' layout.

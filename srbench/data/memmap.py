@@ -22,7 +22,7 @@ from srbench.core.parallel import each
 from srbench.core.progress import Listener
 
 Size = tuple[int, int]  # height and width
-Task = tuple[tuple[str, ...], tuple]  # the names of images, and the arguments that they are made from
+Task = tuple[tuple[str, ...], tuple[Any, ...]]  # the names of images, and the arguments that they are made from
 Make = Callable[..., Sequence[np.ndarray]]  # uint8 (H, W, 3) each
 
 
@@ -47,7 +47,8 @@ class Pile:
     @property
     def is_whole(self) -> bool:
         """Whether it is there as described."""
-        return _read_json(self.folder / "index.json") == self.index
+        result: bool = _read_json(self.folder / "index.json") == self.index
+        return result
 
 
 def images(folder: Path) -> dict[str, np.ndarray]:
@@ -110,7 +111,7 @@ def _begin(pixels: Path, values: int) -> None:
         file.truncate(file.tell() + values)
 
 
-def _put(pixels: Path, start: int, make: Make, task: tuple[list[list[int]], tuple]) -> None:
+def _put(pixels: Path, start: int, make: Make, task: tuple[list[list[int]], tuple[Any, ...]]) -> None:
     """Written, not mapped: where the disk is full, a write fails, and a mapped value kills the process."""
     places, arguments = task
     with pixels.open("r+b") as file:

@@ -10,13 +10,13 @@ import numpy as np
 
 from srbench.core.errors import UserError
 from srbench.core.paths import cache_folder
-from srbench.data.catalog.catalog import pixel_digest
 from srbench.data.chains import Degradation
 from srbench.data.check.detect import distances, recognise
+from srbench.data.digests import pixel_digest
 from srbench.data.images import read_image, replace_image
+from srbench.data.lr_source import RESIZER, LrSource
 from srbench.data.resize import imresize
 
-RESIZER = "matlab-symmetric"
 RECOGNISED = 10  # images of a set from which the resizer of its LR is told
 
 
@@ -30,14 +30,6 @@ class ImagePair:
     lr_file: Path | None
     scale: int
     degradation: Degradation | None = None
-
-    @property
-    def resizer(self) -> str:
-        """What made the LR image: `file` (whoever wrote it) or `matlab-symmetric` (srbench), and its degradation."""
-        made = "file" if self.lr_file else RESIZER
-        if self.degradation is None:
-            return made
-        return self.degradation.label if self.degradation.shrinks else f"{made} + {self.degradation.label}"
 
     @property
     def used_lr_file(self) -> Path | None:
@@ -75,28 +67,28 @@ class ImagePair:
         return lr, np.ascontiguousarray(hr[:height, :width])
 
 
-def checksums(pairs: Sequence[ImagePair]) -> dict[str, str]:
-    """The `pixel_digest` of a data set's HR files, as `hr`, and as `lr` of the LR files that are used, if any.
+def digests(pairs: Sequence[ImagePair]) -> tuple[str, str | None]:
+    """The `pixel_digest` of a data set's HR files, and of the LR files that are used, if any.
 
     UserError for a file that cannot be read.
     """
-    files = {"hr": [pair.hr_file for pair in pairs], "lr": [p.used_lr_file for p in pairs if p.used_lr_file]}
-    return {part: pixel_digest(found) for part, found in files.items() if found}
+    lr = [pair.used_lr_file for pair in pairs if pair.used_lr_file]
+    return pixel_digest([pair.hr_file for pair in pairs]), pixel_digest(lr) if lr else None
 
 
-def lr_makers(pairs: Sequence[ImagePair]) -> str | None:
-    """The resizer that made a data set's LR files ("matlab-replicate"), told from up to RECOGNISED of them.
+def lr_source(pairs: Sequence[ImagePair]) -> LrSource:
+    """What the LR of a data set is; the resizer of LR files is told from up to RECOGNISED of them.
 
-    Several with "or" where the images do not tell them apart, "unknown" where none fits; None where there are no files.
     UserError for a file that cannot be read.
     """
+    degradation = pairs[0].degradation
+    steps = degradation.facts if degradation else ()
     found = [pair for pair in pairs if pair.used_lr_file]
     if not found:
-        return None
+        return LrSource(files=False, steps=steps)
     drawn = [replace(pair, degradation=None) for pair in found[:: -(-len(found) // RECOGNISED)]]
     verdict = recognise([distances(*pair.read(), pair.scale) for pair in drawn])
-    mixed = " and others" if verdict.strangers else ""
-    return (" or ".join(verdict.names) or "unknown") + mixed
+    return LrSource(True, verdict.names, bool(verdict.strangers), steps)
 
 
 def sizes_fit(hr: tuple[int, ...], sr: tuple[int, ...], scale: int) -> bool:

@@ -1,10 +1,7 @@
 """Training batches cut from decoded images: nothing is decoded twice, and step k always sees the same batch."""
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,64 +10,63 @@ from torch import Tensor
 from srbench.core.errors import UserError
 from srbench.data.cache import IN_MEMORY, training_images
 from srbench.data.images import image_size
+from srbench.data.supply import Batch, Supply
 
 Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-class Batch(NamedTuple):
-    """uint8 (N, h, w, 3) LR, uint8 (N, h·scale, w·scale, 3) HR, and for a model that asks for it the whole LR image
-    that each crop came from, float32 (N, t, t, 3) in [0, 1], turned as the crop is."""
-
-    lr: Tensor
-    hr: Tensor
-    scale: int
-    thumbnail: Tensor | None = None
-
-
 class Patches:
-    """Random crops with flips and rotations. `batch(k)` depends on (seed, k) and the images alone.
+    """Random crops with flips and rotations. `batch(k)` depends on (seed, stage, k) and the images alone.
 
     Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly.
-    Several `scales`: each batch is of one of them, drawn uniformly. `thumbnail`: makes (1, 3, t, t) from the whole LR
-    image (1, 3, H, W) in [0, 1]. `degrade`: makes LR from the HR crop, instead of cutting both from LR and HR images.
-    `turns`: 1 for crops as they stand. Images of more than `in_memory` bytes are mapped: the batches are the same ones.
+    `multi_scale`: each batch is of one of the model's scales, drawn uniformly. `degrade`: makes LR from the HR crop, in
+    place of bicubic and of the supply's degradation. `turns`: 1 for crops as they stand. Images of more than
+    `in_memory` bytes are mapped: the batches are the same ones. Raises ValueError for `multi_scale` of one scale, and
+    UserError, naming the image, for one that is smaller than a patch.
     """
 
     def __init__(
         self,
-        files: list[Path],
-        scales: tuple[int, ...],
-        batch_size: int,
-        hr_patch: int,
-        seed: int,
-        thumbnail: Callable[[Tensor], Tensor] | None = None,
+        supply: Supply,
+        multi_scale: bool = False,
         degrade: Degrade | None = None,
         turns: int = 8,
         in_memory: int = IN_MEMORY,
     ) -> None:
-        self.scales, self.batch_size, self.seed, self.degrade, self.turns = scales, batch_size, seed, degrade, turns
-        self.lr_sizes = {scale: hr_patch // scale for scale in scales}
-        sizes = [image_size(file) for file in files]
-        for file, (height, width) in zip(files, sizes, strict=True):
-            if min(height, width) < hr_patch:
+        if multi_scale and not supply.scales:
+            raise ValueError("multi_scale=true needs a model of several scales, and this one has one.")
+        self.supply, self.degrade, self.turns = supply, degrade, turns
+        self.scales = supply.scales if multi_scale and supply.scales else (supply.scale,)
+        sizes = [image_size(file) for file in supply.files]
+        for file, (height, width) in zip(supply.files, sizes, strict=True):
+            if min(height, width) < supply.hr_patch:
                 raise UserError(
                     f"{file}: {width}×{height} is smaller than a training patch "
-                    f"(budget.hr_patch={hr_patch}); lower it or remove the image"
+                    f"(budget.hr_patch={supply.hr_patch}); lower it or remove the image"
                 )
-        self.hr, self.lr = training_images(files, sizes, scales, in_memory)
-        self.thumbnails = (
-            None if thumbnail is None else {s: [_squared(lr, thumbnail) for lr in self.lr[s]] for s in scales}
-        )
+        self.hr, self.lr = training_images(supply.files, sizes, self.scales, in_memory)
+        make = supply.thumbnail
+        self.thumbnails = make and {s: [_squared(lr, make) for lr in self.lr[s]] for s in self.scales}
 
     def batch(self, step: int) -> Batch:
         """The batch of `step` (0, 1, …)."""
-        random = np.random.default_rng((self.seed, step))
+        clean = self._crops(step)
+        degradation = None if self.degrade else self.supply.degradation
+        if degradation is None:
+            return clean
+        random = self.supply.random(step, 1)  # 1: other numbers than those that chose the crops
+        images = clean.hr if degradation.shrinks else clean.lr
+        lr = np.stack([degradation(image, clean.scale, random) for image in images.numpy()])
+        return clean._replace(lr=torch.from_numpy(lr))
+
+    def _crops(self, step: int) -> Batch:
+        random, number = self.supply.random(step), self.supply.batch_size
         scale = self.scales[random.integers(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
-        size = self.lr_sizes[scale]
-        lr = np.empty((self.batch_size, size, size, 3), np.uint8)
-        hr = np.empty((self.batch_size, size * scale, size * scale, 3), np.uint8)
+        size = self.supply.hr_patch // scale
+        lr = np.empty((number, size, size, 3), np.uint8)
+        hr = np.empty((number, size * scale, size * scale, 3), np.uint8)
         squares = []
-        for i in range(self.batch_size):
+        for i in range(number):
             index = random.integers(len(self.lr[scale]))
             small, large = self.lr[scale][index], self.hr[scale][index]
             top, left = (int(random.integers(length - size + 1)) for length in small.shape[:2])
@@ -91,56 +87,27 @@ class Patches:
 class FixedPatches:
     """`count` crops, cut once, without flips and rotations, and seen in a new order each epoch (Waifu2x CARN study).
 
-    `batch(k)` depends on (seed, k) and the images alone; an epoch has count // batch_size steps.
+    `batch(k)` depends on (seed, stage, k) and the images alone; an epoch has count // batch_size steps. `degrade` makes
+    LR of a crop each time it is seen, whatever the supply's degradation. Raises ValueError for fewer crops than a
+    batch, and UserError as Patches does.
     """
 
-    def __init__(
-        self,
-        files: list[Path],
-        scale: int,
-        batch_size: int,
-        hr_patch: int,
-        seed: int,
-        count: int,
-        degrade: Degrade,
-    ) -> None:
-        if count < batch_size:
-            raise UserError(f"recipe.fixed_patches={count}: fewer than budget.batch_size={batch_size}")
-        self.scale, self.batch_size, self.seed, self.degrade = scale, batch_size, seed, degrade
-        source = Patches(files, (scale,), count, hr_patch, seed, turns=1)
+    def __init__(self, supply: Supply, count: int, degrade: Degrade) -> None:
+        if count < supply.batch_size:
+            raise ValueError(f"count is {count}, fewer than the {supply.batch_size} patches of a batch.")
+        self.supply, self.degrade = supply, degrade
+        source = Patches(replace(supply, batch_size=count, thumbnail=None, degradation=None), turns=1)
         self.hr = source.batch(0).hr.numpy()
-        self.epoch_steps = count // batch_size
+        self.epoch_steps = count // supply.batch_size
 
     def batch(self, step: int) -> Batch:
         """The batch of `step` (0, 1, …)."""
         epoch, place = divmod(step, self.epoch_steps)
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.hr))
-        chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
-        random = np.random.default_rng((self.seed, epoch, place))
+        order = self.supply.random(epoch).permutation(len(self.hr))
+        chosen = order[place * self.supply.batch_size : (place + 1) * self.supply.batch_size]
+        random = self.supply.random(epoch, place)
         lr = np.stack([self.degrade(self.hr[i], random) for i in chosen])
-        return Batch(torch.from_numpy(lr), torch.from_numpy(self.hr[chosen]), self.scale)
-
-
-class Stream:
-    """Endless batches from `start` on, each made in the background while the step before it runs.
-
-    `waited`: seconds that the training has waited for batches.
-    """
-
-    def __init__(self, source: Patches | FixedPatches, start: int) -> None:
-        self.source, self.start, self.waited = source, start, 0.0
-
-    def __iter__(self) -> Iterator[Batch]:
-        with ThreadPoolExecutor(1) as background:
-            step = self.start
-            following = background.submit(self.source.batch, step)
-            while True:
-                began = time.perf_counter()
-                batch = following.result()
-                self.waited += time.perf_counter() - began
-                step += 1
-                following = background.submit(self.source.batch, step)
-                yield batch
+        return Batch(torch.from_numpy(lr), torch.from_numpy(self.hr[chosen]), self.supply.scale)
 
 
 def turned(image: np.ndarray, turn: int) -> np.ndarray:

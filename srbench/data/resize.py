@@ -113,4 +113,5 @@ def _inside(taps: np.ndarray, length: int, edge: Edge) -> np.ndarray:
     if edge == "replicate":
         return taps.clip(0, length - 1)
     taps = taps % (2 * length)  # an image smaller than the kernel is mirrored more than once
-    return np.minimum(taps, 2 * length - 1 - taps)
+    result: np.ndarray = np.minimum(taps, 2 * length - 1 - taps)
+    return result

@@ -1,7 +1,6 @@
 """The catalogue of data sets, and `data get` from a server of our own, whose archives are made here."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import threading
@@ -12,11 +11,13 @@ import numpy as np
 import pytest
 import yaml
 
-from srbench.cli.data import get
+from srbench.cli.data import get_data
 from srbench.cli.listing import markdown, table
+from srbench.cli.verbs import DataGetVerb
 from srbench.core.errors import UserError
 from srbench.data.catalog import catalog
-from srbench.data.catalog.catalog import catalogue, count_images, get_command, pixel_digest
+from srbench.data.catalog.catalog import catalogue, count_images, get_command
+from srbench.data.digests import pixel_digest
 from srbench.data.images import image_files, write_image
 from tests.core.test_archives import zipped
 from tests.http_server import Page, serve
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 # The command line, with another catalogue.
 COMMAND = (
     "import sys; from pathlib import Path; from srbench.data.catalog import catalog; "
-    "catalog.CATALOGUE = Path(sys.argv.pop(1)) / 'datasets.yaml'; from srbench.__main__ import main; main()"
+    "catalog.CATALOGUE = Path(sys.argv.pop(1)) / 'datasets.yaml'; from srbench.__main__ import main; sys.exit(main())"
 )
 
 
@@ -90,7 +91,7 @@ class World:
         catalogue.cache_clear()
 
     def get(self, name: str) -> None:
-        get(name, self.data, str(self.weights))
+        get_data(DataGetVerb(wanted=name, data_root=self.data, weights_dir=[self.weights]))
 
     def start(self, *words: str) -> subprocess.Popen:
         options = [f"data_root={self.data}", f"weights_dir={self.weights}"] if words[0] == "get" else []
@@ -131,34 +132,6 @@ def test_datasets_md_is_written_from_the_catalogue():
 def test_the_digests_of_set5_are_those_of_the_pixels(shared):
     for folder in catalogue()["set5"].folders:
         assert pixel_digest(image_files(shared / "data" / folder.path)) == folder.digest
-
-
-def test_a_pixel_digest_survives_another_format_and_nothing_else(tmp_path):
-    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-    for name, pixels in (("a.png", image), ("b/a.bmp", image), ("c.png", image), ("d/a.png", image.reshape(6, 4, 3))):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        write_image(tmp_path / name, pixels)
-    one, same, *others = (pixel_digest([tmp_path / name]) for name in ("a.png", "b/a.bmp", "c.png", "d/a.png"))
-    assert one == same
-    assert len({one, *others}) == 3
-    assert pixel_digest([tmp_path / "c.png", tmp_path / "a.png"]) == pixel_digest(
-        [tmp_path / "a.png", tmp_path / "c.png"]
-    )
-
-
-def test_a_pixel_digest_is_computed_once_until_a_file_changes(tmp_path):
-    file = tmp_path / "a.png"
-    write_image(file, np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8))
-    before, found = pixel_digest([file]), file.stat()
-    file.write_bytes(b"x" * found.st_size)  # not to be read: size and time are those of before
-    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert pixel_digest([file]) == before
-    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
-    with pytest.raises(UserError, match=r"a\.png: cannot be read as an image"):
-        pixel_digest([file])
-    file.unlink()
-    with pytest.raises(UserError, match=r"a\.png: no such image"):
-        pixel_digest([file])
 
 
 def test_names_are_found_in_any_case_and_guessed(world):
@@ -323,7 +296,7 @@ def test_the_table_tells_what_is_at_hand(world):
     (world.data / "DIV2K/DIV2K_valid_HR").mkdir(parents=True)
     write_image(world.data / "DIV2K/DIV2K_valid_HR/0801.png", np.zeros((4, 4, 3), np.uint8))
     (world.data / "benchmark/Set14/HR/.hidden.png").touch()
-    states = {line.split()[0]: line.split()[-1] for line in table(world.data, "").splitlines()[1:]}
+    states = {line.split()[0]: line.split()[-1] for line in table(world.data, []).splitlines()[1:]}
     networks = dict.fromkeys(("alexnet", "vgg16", "squeezenet"), "no")
     assert states == networks | {"div2k": "part", "set5": "yes", "set14": "yes", "both": "part", "far": "no"}
     assert count_images(world.data) == 7
@@ -337,16 +310,3 @@ def test_the_page_names_each_checksum_and_who_computed_it(world):
     assert f"size unknown, SHA-256 `{sha256}`, computed by us" in page
     assert "`data/benchmark/Set5/HR` (2 images, pixels `abc`)" in page
     assert "- By hand: ask for it and put it into data/Far." in page
-
-
-def test_a_digest_is_kept_until_a_file_changes(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    image = np.zeros((4, 4, 3), np.uint8)
-    write_image(tmp_path / "a.png", image)
-    first = pixel_digest([tmp_path / "a.png"])
-    catalog._digest.cache_clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(catalog, "read_image", None)
-        assert pixel_digest([tmp_path / "a.png"]) == first
-    write_image(tmp_path / "a.png", image + 1)
-    assert pixel_digest([tmp_path / "a.png"]) != first

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from srbench.core.errors import UserError
-from srbench.data.chains import parse_degradation
+from srbench.data.chains import degradation_of, parse_degradation
 from srbench.data.images import write_image
+from srbench.data.pairs import lr_source
 from srbench.data.resizers import RESIZERS, as_uint8
-from srbench.experiments.preflight import check, datasets, validation_pairs
-from srbench.experiments.spec import PlannedRun, build_data, build_on_meta, reference_overrides
+from srbench.experiments.checks import check_run
+from srbench.experiments.compose import build_on_meta
+from srbench.experiments.inputs import datasets, validation_pairs
+from srbench.experiments.spec import run_spec
 
 HR = np.random.default_rng(0).integers(0, 256, (24, 28, 3), np.uint8)
+
+CHAIN_OF_ALL = [{"blur": {"sigma": 2}}, "pil-bicubic", {"noise": {"sigma": "25/255"}}, {"jpeg": {"quality": 40}}]
 
 
 def degraded(given, name="baby", image=HR):
@@ -33,8 +38,14 @@ def degraded(given, name="baby", image=HR):
     ],
 )
 def test_spellings_of_one_degradation_are_the_same(given, spelled_out):
-    assert parse_degradation(given).settings == parse_degradation(spelled_out).settings
+    assert parse_degradation(given).facts == parse_degradation(spelled_out).facts
     np.testing.assert_array_equal(degraded(given), degraded(spelled_out))
+
+
+@pytest.mark.parametrize("given", ["noise", CHAIN_OF_ALL])
+def test_a_degradation_is_made_again_of_its_facts(given):
+    chain = parse_degradation(given)
+    assert degradation_of(chain.facts) == chain
 
 
 @pytest.mark.parametrize("given", [None, []])
@@ -138,9 +149,9 @@ CHAIN = "data.degradation=[{blur: {sigma: 2}}, pil-bicubic, {noise: {sigma: 25/2
 
 def test_the_command_line_can_say_it(plan):
     label = "gaussian-blur k=5 σ=2 + pil-bicubic + noise σ=0.0980392 + jpeg q=40"
-    assert plan(CHAIN).degradation.label == label
-    assert plan("data.degradation={noise: {sigma: 0.2}}").degradation.label == "noise σ=0.2"
-    assert plan().degradation is None
+    assert plan(CHAIN).data.degradation.label == label
+    assert plan("data.degradation={noise: {sigma: 0.2}}").data.degradation.label == "noise σ=0.2"
+    assert plan().data.degradation is None
 
 
 def test_a_degradation_fixes_the_weights_however_it_is_spelled(plan):
@@ -151,8 +162,8 @@ def test_a_degradation_fixes_the_weights_however_it_is_spelled(plan):
 
 
 def test_the_bicubic_run_has_the_same_degradation(plan):
-    word = "data.degradation=noise"
-    assert reference_overrides(plan("model=safmn", "checkpoint=safmn", word)) == ["model=bicubic", "budget=none", word]
+    run = plan("model=safmn", "checkpoint=safmn", "data.degradation=noise")
+    assert run.reference().data.degradation == run.data.degradation == parse_degradation("noise")
 
 
 def test_what_is_evaluated_is_degraded(plan, tmp_path):
@@ -162,21 +173,20 @@ def test_what_is_evaluated_is_degraded(plan, tmp_path):
     write_image(tmp_path / "benchmark/Own/LR_bicubic/X2/ax2.png", HR[::2, ::2])
     run = plan("data.degradation=noise", f"data_root={tmp_path}", "eval.datasets=[own,val]")
     found = datasets(run)
-    assert [pair.resizer for pair in found["own"]] == ["file + noise σ=0.1"]
-    assert {pair.resizer for pair in found["val"]} == {"matlab-symmetric + noise σ=0.1"}
-    assert {pair.resizer for pair in validation_pairs(run)} == {"matlab-symmetric + noise σ=0.1"}
+    assert lr_source(found["own"]).resizer == "file + noise σ=0.1"
+    assert lr_source(found["val"]).resizer == "matlab-symmetric + noise σ=0.1"
+    assert lr_source(validation_pairs(run)) == lr_source(found["val"])
 
 
 def test_a_data_set_of_ones_own_needs_no_such_key(plan):
-    config = plan().config.copy()
-    config.data = {"_target_": config.data._target_}
-    run = PlannedRun("carn", [], config)
-    assert run.degradation is None
-    assert len(build_data(run).train()) == 3
+    config = {**plan().config, "data": {"_target_": "srbench.data.photos.Photos"}}
+    run = run_spec(config, "carn", (), "photos")
+    assert run.data.degradation is None
+    assert len(run.data.train_files()) == 3
     assert run.config_hash == plan().config_hash
 
 
 def test_a_network_that_sees_the_whole_image_cannot_be_trained_on_degraded_patches(plan):
     run = plan("model=mossnet", "data.degradation=noise")
     with pytest.raises(UserError, match=r"data\.degradation: model=mossnet sees the whole LR image"):
-        check(run, build_on_meta(run))
+        check_run(run, build_on_meta(run))

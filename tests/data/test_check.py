@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.cli.data import data
+from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from srbench.data.check.findings import Look, other_sizes
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.data.images import read_image, write_image
 from srbench.data.layouts import find
 from srbench.data.photos import Photos
@@ -52,15 +52,11 @@ def make_set(folder, photographs, makers):
 
 @pytest.fixture
 def checked(capsys, tmp_path):
-    """Runs the command and returns its exit status and lines."""
+    """Runs the command and returns the exit status that it leads to, and its lines."""
 
     def run(*words):
-        status = 0
-        try:
-            data(["check", *words, f"data_root={tmp_path / 'data'}"])
-        except SystemExit as left:
-            status = left.code
-        return status, capsys.readouterr().out.splitlines()
+        well = perform(["data", "check", *words, f"data_root={tmp_path / 'data'}"])
+        return (0 if well else 1), capsys.readouterr().out.splitlines()
 
     return run
 
@@ -112,7 +108,7 @@ def test_a_set_whose_folders_are_empty_is_not_whole(tmp_path, checked):
 def test_lr_without_its_scale_in_the_name_is_named_as_evaluation_refuses_it(own, checked, tmp_path):
     (own / "LR_bicubic/X2/bx2.png").rename(own / "LR_bicubic/X2/b.png")
     with pytest.raises(UserError, match=r"bx2\.png is missing"):
-        benchmark(tmp_path / "data", "own", 2)
+        benchmark_pairs(tmp_path / "data", "own", 2)
     status, lines = checked("own")
     assert wrong(lines) == [
         "wrong: Own ×2: 1 of 3 LR images without x2 at the end of their names: b.png; rename b.png to bx2.png"
@@ -316,9 +312,11 @@ def test_a_copy_of_set5_in_another_layout_is_known_by_its_pixels(tmp_path, check
 
 
 def test_mistakes(tmp_path):
-    with pytest.raises(UserError, match="which set"):
-        data(["check"])
-    with pytest.raises(UserError, match="data check: jobs=2: no such option; usage: python -m srbench data check NAME"):
-        data(["check", "set5", "jobs=2"])
+    with pytest.raises(UserError, match=r"data check: NAME\|FOLDER is needed, not 0 places"):
+        perform(["data", "check"])
+    with pytest.raises(
+        UserError, match=r"data check: jobs=: no such option .*; see: python -m srbench data check --help"
+    ):
+        perform(["data", "check", "set5", "jobs=2"])
     with pytest.raises(UserError, match="set5: no such set below"):
-        data(["check", "set5", f"data_root={tmp_path}"])
+        perform(["data", "check", "set5", f"data_root={tmp_path}"])

@@ -10,14 +10,15 @@ from torch.nn.functional import interpolate
 
 from srbench.data.chains import parse_degradation
 from srbench.data.degradations import Blur, Jpeg, Noise
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.data.pairs import ImagePair
 from srbench.evaluation.evaluate import evaluate, mean_scores
-from srbench.evaluation.inference import Inference, SuperResolver
-from srbench.metrics.fidelity import Protocol
+from srbench.evaluation.inference import SuperResolver
+from srbench.evaluation.settings import Inference
+from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
 from srbench.models.bicubic import Bicubic
-from srbench.models.hub import load
+from srbench.models.hub import load_checkpoint
 from srbench.models.mdrn import MDRN
 from srbench.models.safmn import SAFMN
 
@@ -125,7 +126,7 @@ class TorchBicubic(nn.Module):
 def psnr_on_set5(model, degradation, shared):
     """Of protocol y, in dB."""
     chain = parse_degradation(degradation)
-    pairs = [ImagePair(p.name, p.hr_file, p.lr_file, 2, chain) for p in benchmark(shared / "data", "Set5", 2)]
+    pairs = [ImagePair(p.name, p.hr_file, p.lr_file, 2, chain) for p in benchmark_pairs(shared / "data", "Set5", 2)]
     scorer = make_scorer(["psnr"], Protocol("y", "luma"), [])
     rows = evaluate(model, {"set5": pairs}, scorer, "cpu", lambda *_: None, lambda *_: None)
     return mean_scores(rows)["set5"]["psnr"]
@@ -136,7 +137,7 @@ def published(shared):
     """The networks of the slides, with the weights that their authors published."""
     networks = {"safmn": SAFMN(scale=2), "mdrn": MDRN(scale=2)}
     for name, network in networks.items():
-        load(network, name, shared / "reference" / "checkpoints" / f"{name}_x2.safetensors", 2)
+        load_checkpoint(network, name, shared / "reference" / "checkpoints" / f"{name}_x2.safetensors", 2)
     return networks
 
 

@@ -5,19 +5,20 @@ import pytest
 import torch
 
 from srbench.data.chains import parse_degradation
-from srbench.data.degraded_patches import DegradedPatches
 from srbench.data.images import write_image
 from srbench.data.patches import Patches
 from srbench.data.resizers import RESIZERS
+from srbench.data.supply import Supply
 from srbench.recipes.supervised import as_images
 
 
-def patches(files, given, seed=7, scales=(2,)):
-    return DegradedPatches(files, scales, 4, 24, seed, parse_degradation(given))
+def patches(files, given, seed=7, scales=None):
+    supply = Supply(files, 2, scales, 4, 24, seed, degradation=parse_degradation(given))
+    return Patches(supply, multi_scale=scales is not None)
 
 
 def test_lr_is_degraded_after_cropping_and_turning(files):
-    clean, blurred = Patches(files, (2,), 4, 24, 7).batch(3), patches(files, "blur").batch(3)
+    clean, blurred = patches(files, None).batch(3), patches(files, "blur").batch(3)
     assert torch.equal(clean.hr, blurred.hr)
     blur = parse_degradation("blur")
     expected = [blur(lr, 2, np.random.default_rng()) for lr in clean.lr.numpy()]
@@ -25,7 +26,7 @@ def test_lr_is_degraded_after_cropping_and_turning(files):
 
 
 def test_noise_reaches_the_network_unrounded(files):
-    clean, noisy = Patches(files, (2,), 4, 24, 7).batch(0), patches(files, "noise").batch(0)
+    clean, noisy = patches(files, None).batch(0), patches(files, "noise").batch(0)
     images = as_images(noisy.lr)
     assert (images.dtype, images.shape) == (torch.float32, (4, 3, 12, 12))
     assert 0 <= images.min() < images.max() <= 1
@@ -57,3 +58,9 @@ def test_several_scales_are_degraded_each_at_its_own(files):
     batches = [source.batch(step) for step in range(20)]
     assert {batch.scale for batch in batches} == {2, 3, 4}
     assert all(batch.hr.shape[1] == 24 == batch.lr.shape[1] * batch.scale for batch in batches)
+
+
+def test_what_a_sampler_does_to_lr_comes_in_place_of_the_degradation(files):
+    supply = Supply(files, 2, None, 4, 24, 7, degradation=parse_degradation("noise"))
+    batch = Patches(supply, degrade=lambda hr, random: hr[::2, ::2]).batch(0)
+    assert torch.equal(batch.lr, batch.hr[:, ::2, ::2])

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from srbench.core.errors import UserError
-from srbench.data.folders import DF2K, DIV2K, Folder, benchmark, benchmark_names
+from srbench.data.folders import DF2K, DIV2K, Folder, benchmark_names, benchmark_pairs
 from srbench.data.images import read_image, write_image
+from srbench.data.pairs import lr_source
 from srbench.data.resize import imresize
 
 
@@ -51,12 +52,12 @@ def test_div2k_is_read_as_its_authors_name_the_folders(tmp_path):
         DIV2K(str(tmp_path / "none")).train()
     assert [file.stem for file in data.train()] == ["0001", "0800"]
     assert data.valid() == [tmp_path / "DIV2K/DIV2K_valid_HR/0801.png"]
-    (pair,) = benchmark(tmp_path, "DIV2K", 2)
+    (pair,) = benchmark_pairs(tmp_path, "DIV2K", 2)
     assert (pair.hr_file, pair.lr_file.name) == (data.valid()[0], "0801x2.png")
-    assert benchmark(tmp_path, "div2k", 3)[0].lr_file is None
+    assert benchmark_pairs(tmp_path, "div2k", 3)[0].lr_file is None
     assert benchmark_names(tmp_path) == ["div2k"]
     make_images(tmp_path / "benchmark/DIV2K/HR", ["own.png"])
-    assert [pair.name for pair in benchmark(tmp_path, "div2k", 2)] == ["own"]
+    assert [pair.name for pair in benchmark_pairs(tmp_path, "div2k", 2)] == ["own"]
 
 
 def test_df2k_trains_on_both_and_validates_on_one(tmp_path):
@@ -73,20 +74,20 @@ def test_df2k_trains_on_both_and_validates_on_one(tmp_path):
 def test_lr_files_that_exist_are_used_as_they_are(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
-    (pair,) = benchmark(tmp_path, "own", 2)
+    (pair,) = benchmark_pairs(tmp_path, "own", 2)
     lr, hr = pair.read()
     np.testing.assert_array_equal(lr, read_image(tmp_path / "benchmark/Own/LR_bicubic/X2/ax2.png"))
-    assert pair.resizer == "file"
+    assert lr_source([pair]).resizer == "file"
     assert hr.shape == (16, 20, 3)
 
 
 def test_other_lr_images_are_made_by_our_resizer_and_cached(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png"], 17, 20)
-    (pair,) = benchmark(tmp_path, "OWN", 3)
+    (pair,) = benchmark_pairs(tmp_path, "OWN", 3)
     lr, hr = pair.read()
     assert hr.shape == (15, 18, 3)
     np.testing.assert_array_equal(lr, imresize(hr, 1 / 3))
-    assert pair.resizer == "matlab-symmetric"
+    assert lr_source([pair]).resizer == "matlab-symmetric"
     (cached,) = (tmp_path / "cache/srbench/lr").rglob("*.png")
     write_image(cached, np.full((5, 6, 3), 9, np.uint8))
     assert (pair.read()[0] == 9).all()
@@ -95,7 +96,7 @@ def test_other_lr_images_are_made_by_our_resizer_and_cached(tmp_path):
 def test_hr_may_exceed_lr_by_less_than_the_scale(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png"], 17, 21)
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
-    (pair,) = benchmark(tmp_path, "own", 2)
+    (pair,) = benchmark_pairs(tmp_path, "own", 2)
     whole = read_image(tmp_path / "benchmark/Own/HR/a.png")
     np.testing.assert_array_equal(pair.read()[1], whole[:16, :20])
 
@@ -104,7 +105,7 @@ def test_hr_may_exceed_lr_by_less_than_the_scale(tmp_path):
 def test_lr_of_another_size_is_an_error(tmp_path, height, width):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png"])
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], height, width)
-    (pair,) = benchmark(tmp_path, "own", 2)
+    (pair,) = benchmark_pairs(tmp_path, "own", 2)
     with pytest.raises(UserError, match=f"ax2.png: {width}×{height} is not 1/2 of a.png, 20×16"):
         pair.read()
 
@@ -113,11 +114,11 @@ def test_two_images_of_one_name_are_refused_by_both_names(tmp_path):
     """Their rows and SR images would be told apart by nothing."""
     make_images(tmp_path / "benchmark/Own/HR", ["a.jpg", "a.png"])
     with pytest.raises(UserError, match=r"Own/HR: a\.jpg and a\.png share a name; move one of them away"):
-        benchmark(tmp_path, "own", 2)
+        benchmark_pairs(tmp_path, "own", 2)
     (tmp_path / "benchmark/Own/HR/a.jpg").unlink()
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.bmp", "ax2.png"], 8, 10)
     with pytest.raises(UserError, match=r"X2: ax2\.bmp and ax2\.png share a name"):
-        benchmark(tmp_path, "own", 2)
+        benchmark_pairs(tmp_path, "own", 2)
     for folder in ("hr/valid", "DIV2K/DIV2K_valid_HR"):
         make_images(tmp_path / folder, ["b.png", "b.tif"])
     for data in (Folder(str(tmp_path / "hr")), DIV2K(str(tmp_path))):
@@ -138,7 +139,7 @@ def test_lr_and_hr_of_different_counts_are_an_error(tmp_path):
     make_images(tmp_path / "benchmark/Own/HR", ["a.png", "b.png"])
     make_images(tmp_path / "benchmark/Own/LR_bicubic/X2", ["ax2.png"], 8, 10)
     with pytest.raises(UserError, match=r"1 LR images for 2 HR images; bx2\.png is missing"):
-        benchmark(tmp_path, "own", 2)
+        benchmark_pairs(tmp_path, "own", 2)
 
 
 def test_an_unknown_set_names_those_that_are_there(tmp_path):
@@ -148,6 +149,6 @@ def test_an_unknown_set_names_those_that_are_there(tmp_path):
         r"eval.datasets=\[set5\].*there are val and own; get it with: python -m srbench data get set5 data_root=/"
     )
     with pytest.raises(UserError, match=expected):
-        benchmark(tmp_path, "set5", 2)
+        benchmark_pairs(tmp_path, "set5", 2)
     with pytest.raises(UserError, match=r"eval.datasets=\[mine\].*there are val and own$"):
-        benchmark(tmp_path, "mine", 2)
+        benchmark_pairs(tmp_path, "mine", 2)

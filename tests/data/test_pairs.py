@@ -6,9 +6,9 @@ import pytest
 from srbench.core.errors import UserError
 from srbench.data.catalog.catalog import catalogue
 from srbench.data.chains import parse_degradation
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.data.images import write_image
-from srbench.data.pairs import ImagePair, checksums, shrink, sizes_fit
+from srbench.data.pairs import ImagePair, digests, lr_source, shrink, sizes_fit
 from srbench.data.resize import imresize
 from srbench.data.resizers import RESIZERS
 
@@ -34,7 +34,7 @@ def test_without_a_resizer_the_lr_file_is_degraded(pair):
     lr, hr = pair("blur").read()
     np.testing.assert_array_equal(lr, parse_degradation("blur")(LR, 2, np.random.default_rng()))
     np.testing.assert_array_equal(hr, HR[:16, :20])
-    assert pair("blur").resizer == "file + gaussian-blur k=5 σ=1.5"
+    assert lr_source([pair("blur")]).resizer == "file + gaussian-blur k=5 σ=1.5"
 
 
 def test_where_there_is_no_file_our_lr_is_degraded(pair):
@@ -43,7 +43,7 @@ def test_where_there_is_no_file_our_lr_is_degraded(pair):
         lr, parse_degradation("blur")(imresize(HR[:16, :20], 1 / 2), 2, np.random.default_rng())
     )
     np.testing.assert_array_equal(hr, HR[:16, :20])
-    assert pair("blur", file=False).resizer == "matlab-symmetric + gaussian-blur k=5 σ=1.5"
+    assert lr_source([pair("blur", file=False)]).resizer == "matlab-symmetric + gaussian-blur k=5 σ=1.5"
 
 
 @pytest.mark.parametrize("file", [True, False])
@@ -51,8 +51,9 @@ def test_a_resizer_makes_lr_from_hr_whether_there_is_a_file_or_not(pair, file):
     lr, hr = pair("pil-lanczos", file).read()
     np.testing.assert_array_equal(lr, RESIZERS["pil-lanczos"](HR[:16, :20], 2))
     np.testing.assert_array_equal(hr, HR[:16, :20])
-    assert pair("pil-lanczos", file).resizer == "pil-lanczos"
-    assert pair(["blur", "opencv-area", "jpeg"], file).resizer == "gaussian-blur k=5 σ=1.5 + opencv-area + jpeg q=75"
+    assert lr_source([pair("pil-lanczos", file)]).resizer == "pil-lanczos"
+    chain = lr_source([pair(["blur", "opencv-area", "jpeg"], file)])
+    assert chain.resizer == "gaussian-blur k=5 σ=1.5 + opencv-area + jpeg q=75"
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -70,8 +71,8 @@ def test_a_pair_is_the_same_at_each_reading(pair):
 
 def test_a_pair_without_degradation_is_as_it_was(pair):
     np.testing.assert_array_equal(pair(None).read()[0], LR)
-    assert pair(None).resizer == "file"
-    assert pair(None, file=False).resizer == "matlab-symmetric"
+    assert lr_source([pair(None)]).resizer == "file"
+    assert lr_source([pair(None, file=False)]).resizer == "matlab-symmetric"
 
 
 def test_an_image_smaller_than_the_scale_is_named(pair):
@@ -87,13 +88,13 @@ def test_hr_may_exceed_sr_by_less_than_the_scale(hr, fits):
     assert sizes_fit(hr, (16, 20, 3), 2) == fits
 
 
-def test_checksums_are_the_catalogues_and_of_what_is_used(shared, pair):
+def test_digests_are_the_catalogues_and_of_what_is_used(shared, pair):
     known = {folder.path: folder.digest for folder in catalogue()["set5"].folders}
-    found = checksums(benchmark(shared / "data", "Set5", 3))
-    assert found == {"hr": known["benchmark/Set5/HR"], "lr": known["benchmark/Set5/LR_bicubic/X3"]}
-    assert list(checksums([pair(None, file=False)])) == ["hr"]
-    assert list(checksums([pair("pil-bicubic")])) == ["hr"]  # makes LR from HR: the file is not read
-    assert list(checksums([pair("blur")])) == ["hr", "lr"]
+    found = digests(benchmark_pairs(shared / "data", "Set5", 3))
+    assert found == (known["benchmark/Set5/HR"], known["benchmark/Set5/LR_bicubic/X3"])
+    assert digests([pair(None, file=False)])[1] is None
+    assert digests([pair("pil-bicubic")])[1] is None  # makes LR from HR: the file is not read
+    assert digests([pair("blur")])[1] == digests([pair(None)])[1]
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch):

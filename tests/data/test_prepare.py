@@ -8,18 +8,21 @@ import pytest
 import torch
 from hydra.errors import MissingConfigException
 
-from srbench.cli.prepare import prepare
+from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from srbench.data import classsr_windows, memmap
 from srbench.data.classsr_windows import SubImages
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.data.images import read_image, write_image
 from srbench.data.memmap import Pile
+from srbench.data.pairs import lr_source
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.prepare.cut import Grid
 from srbench.data.resize import imresize
-from srbench.metrics.fidelity import Protocol, psnr
+from srbench.data.supply import Supply
+from srbench.metrics.fidelity import psnr
+from srbench.metrics.protocol import Protocol
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,8 @@ def command(root, capsys):
     """Runs the command in this process and returns its lines."""
 
     def run(*words):
-        prepare([*words, f"data_root={root}", *([] if any("jobs=" in word for word in words) else ["jobs=1"])])
+        jobs = [] if any("jobs=" in word for word in words) else ["jobs=1"]
+        assert perform(["data", "prepare", *words, f"data_root={root}", *jobs])
         return capsys.readouterr().out.splitlines()
 
     return run
@@ -66,8 +70,8 @@ def test_lr_images_are_the_bit_exact_resizers_in_edsrs_layout(root, command, pho
     lines = command("own")
     assert lines == [f"{root}/benchmark/Own/LR_bicubic: X2, X3, X4 of 3 images by matlab-symmetric, 9 written now"]
     for scale in (2, 3, 4):
-        pairs = benchmark(root, "own", scale)  # what evaluates reads it
-        assert [pair.resizer for pair in pairs] == ["file"] * 3
+        pairs = benchmark_pairs(root, "own", scale)  # what evaluates reads it
+        assert lr_source(pairs).resizer == "file"
         for pair, hr in zip(pairs, photographs, strict=True):
             np.testing.assert_array_equal(pair.read()[0], shrunk(hr, scale))
 
@@ -105,7 +109,7 @@ def test_div2k_has_its_own_names(root, command, photographs):
 def test_of_another_layout_hr_is_copied_to_its_lr_into_edsrs(root, command, photographs):
     make_hr(root / "testsets/own", photographs)
     command("own", "scale=2")
-    for pair, hr in zip(benchmark(root, "own", 2), photographs, strict=True):
+    for pair, hr in zip(benchmark_pairs(root, "own", 2), photographs, strict=True):
         lr, cropped = pair.read()
         np.testing.assert_array_equal(cropped, hr[: hr.shape[0] // 2 * 2, : hr.shape[1] // 2 * 2])
         np.testing.assert_array_equal(lr, shrunk(hr, 2))
@@ -221,7 +225,8 @@ def test_sub_images_that_were_interrupted_are_gone_on_with(root, command, photog
 
 
 def batches(files, scales, in_memory):
-    source = Patches(files, scales, 4, 24, seed=3, in_memory=in_memory)
+    supply = Supply(files, scales[0], scales, 4, 24, seed=3)
+    source = Patches(supply, multi_scale=len(scales) > 1, in_memory=in_memory)
     return [source.batch(step) for step in range(6)]
 
 
@@ -241,7 +246,8 @@ def test_training_from_the_cache_sees_the_same_batches(root, command, photograph
 
 def test_the_cache_is_mapped_and_holds_the_pixels(root, photographs):
     files = sorted(make_hr(root / "own/HR", photographs).iterdir())
-    source = Patches(files[:2], (3,), 1, 24, seed=0, in_memory=0, thumbnail=lambda lr: lr[..., :4, :4])
+    supply = Supply(files[:2], 3, None, 1, 24, seed=0, thumbnail=lambda lr: lr[..., :4, :4])
+    source = Patches(supply, in_memory=0)
     for images, photograph in zip((source.hr[3], source.lr[3]), ("hr", "lr"), strict=True):
         for image, hr in zip(images, photographs, strict=False):
             expected = shrunk(hr, 3) if photograph == "lr" else hr[: hr.shape[0] // 3 * 3, : hr.shape[1] // 3 * 3]
@@ -250,7 +256,7 @@ def test_the_cache_is_mapped_and_holds_the_pixels(root, photographs):
             base = image
             while not isinstance(base, np.memmap):
                 base = base.base
-    assert torch.equal(source.batch(0).lr, Patches(files[:2], (3,), 1, 24, seed=0).batch(0).lr)
+    assert torch.equal(source.batch(0).lr, Patches(supply).batch(0).lr)
 
 
 def test_a_cache_of_images_that_have_changed_is_made_anew(root, photographs):
@@ -386,20 +392,20 @@ def test_classsr_by_a_model_of_the_command_line(root, command, large):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "one set is needed, not 0; usage: python -m srbench data prepare NAME"),
-        (["own", "scal=2"], "scal=: no such option"),
-        (["own", "scale=1/2"], "scale=1/2: whole numbers above 1"),
-        (["own", "edge=mirror"], "edge=mirror: symmetric or replicate"),
-        (["own", "jobs=0"], "jobs=0: a whole number from 1 on"),
-        (["own", "sub_images=48"], "step=: a whole number from 1 on"),
+        ([], "data prepare: NAME|FOLDER is needed, not 0 places; see: python -m srbench data prepare --help"),
+        (["own", "scal=2"], "scal=: no such option, did you mean scale?"),
+        (["own", "scale=1/2"], "scale=1/2: a whole number from 2 on"),
+        (["own", "edge=mirror"], "edge=mirror: no such choice (there are replicate, symmetric)"),
+        (["own", "jobs=0"], "jobs=0: auto, or a whole number from 1 on"),
+        (["own", "sub_images=48"], "step=: must be given with sub_images="),
         (["own", "sub_images=48", "step=22", "scale=4"], "step=22 is no multiple of scale=4"),
         (["own", "sub_images=400", "step=20", "scale=2"], "a length of 74 is less than a window's 400"),
-        (["own", "step=24"], "step= does not go with LR images"),
+        (["own", "step=24"], "step= goes with sub_images= only"),
         (["own", "cache=true", "edge=replicate"], "edge= does not go with cache="),
         (["own", "cache=true", "classsr=true"], "cache= and classsr= are made one at a time"),
-        (["own", "cache=yes"], "cache=yes: cache=true, or leave it out"),
-        (["own", "classsr=true"], "classsr=true needs model=NAME"),
-        (["own", "model=carn"], "model= does not go with LR images"),
+        (["own", "cache=yes"], "cache=yes: true, or leave it out"),
+        (["own", "classsr=true"], "model=: must be given with classsr="),
+        (["own", "model=carn"], "model= goes with classsr= only"),
         (["own", "classsr=true", "model=carn"], "model=carn: has no trained weights without checkpoint=FILE"),
         (["own", "classsr=true", "model=bicubic"], "97×74 at 1 is smaller than a window of 128"),
         (["own", "scale=90"], "97×74 is smaller than scale=90"),

@@ -1,5 +1,6 @@
 """The training loop: what it leaves, that it repeats itself, and that an interrupted one ends like any other."""
 
+import logging
 import math
 import os
 import signal
@@ -10,60 +11,47 @@ import pytest
 import torch
 from torch import nn
 
-from srbench.data.images import write_image
-from srbench.data.patches import Patches
-from srbench.models.carn import CARN
-from srbench.recipes.fit import NotFiniteError, Training, fit
+from srbench.core.files import in_one_step
+from srbench.models.weights import read_weights
+from srbench.recipes.callbacks import NotFiniteError
+from srbench.recipes.fit import fit
+from srbench.recipes.length import Length
+from srbench.recipes.stages import Stage
 from srbench.recipes.supervised import Supervised
+from tests.recipes.toys import Adversarial, a_session, a_stage, small_carn, supervised, two_stages, weights
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    y, x = np.mgrid[:48, :64]
-    for i in range(2):
-        image = 127 + 120 * np.sin(np.stack([x / (3 + i), y / 4, (x + y) / 5], axis=2))
-        write_image(folder / f"{i}.png", image.astype(np.uint8))
-    return sorted(folder.glob("*.png"))
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def recipe(ema=None, learning_rate=1e-3, loss=None):
-    torch.manual_seed(0)
-    model = CARN(width=4, blocks=1, units=1, atrous=[1])
-    schedule = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=60)
-    return Supervised(model, loss or nn.L1Loss(), partial(torch.optim.Adam, lr=learning_rate), schedule, ema)
+def fail_at(validation):
+    """A validate function that fails at its n-th call, as a process that is killed there: last.ckpt is of the one
+    before."""
+    calls = []
 
+    def validate(model):
+        calls.append(model)
+        if len(calls) == validation:
+            raise MemoryError
+        return 30.0
 
-def training(steps=12, validate=lambda model: 30.0, tell=lambda *_: None, **changes):
-    settings = {"epoch_steps": 5, "val_every": 4, "device": "cpu", "precision": "bf16-mixed", "clip": 1.0}
-    return Training(steps=steps, validate=validate, tell=tell, **(settings | changes))
-
-
-def batches(files):
-    return Patches(files, (2,), 2, 16, seed=0)
-
-
-def weights(trained):
-    return torch.cat([p.detach().flatten() for p in trained.parameters()])
+    return validate
 
 
 def test_the_loss_falls_and_every_step_is_written(files, tmp_path):
-    numbers = fit(recipe(learning_rate=0.02), batches(files), training(60, val_every=0), tmp_path)
+    recipe = supervised(optimizer=partial(torch.optim.Adam, lr=0.02))
+    _, (outcome,) = fit(small_carn(), [a_stage(files, 60, 0, recipe)], tmp_path, a_session())
     lines = (tmp_path / "losses.csv").read_text().splitlines()
-    assert lines[0] == "step,epoch,loss"
-    assert [line.split(",")[:2] for line in lines[1:]] == [[str(k), str((k - 1) // 5)] for k in range(1, 61)]
-    losses = [float(line.split(",")[2]) for line in lines[1:]]
+    assert lines[0] == "stage,step,epoch,loss"
+    assert [line.split(",")[:3] for line in lines[1:]] == [["pixel", str(k), str((k - 1) // 5)] for k in range(1, 61)]
+    losses = [float(line.split(",")[3]) for line in lines[1:]]
     assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
-    assert numbers["final_loss"] == pytest.approx(losses[-1])
-    assert numbers["steps"] == 60
-    assert 0 <= numbers["data_wait"] < 1
-
-
-def test_the_same_seed_gives_the_same_losses(files, tmp_path):
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        fit(recipe(), batches(files), training(), tmp_path / name)
-    assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
+    assert outcome.final_loss == losses[-1]
+    assert (outcome.name, outcome.steps, outcome.batch_size, outcome.hr_patch) == ("pixel", 60, 2, 16)
+    assert outcome.steps_per_second > 0
+    assert 0 <= outcome.data_wait < 1
+    assert files_below(tmp_path) == ["losses.csv", "stages/1-pixel.safetensors", "validation.csv"]
 
 
 @pytest.mark.parametrize("ema", [None, 0.9])
@@ -71,57 +59,175 @@ def test_the_same_seed_gives_the_same_losses(files, tmp_path):
 def test_an_interrupted_training_ends_with_the_weights_of_another(files, tmp_path, ema, number):
     for name in "ab":
         (tmp_path / name).mkdir()
-    whole = recipe(ema)
-    fit(whole, batches(files), training(), tmp_path / "a")
+    stages = [a_stage(files, recipe=supervised(ema=ema))]
+    whole, _ = fit(small_carn(), stages, tmp_path / "a", a_session())
 
-    def interrupt(trained):  # at step 4, where it validates
+    def interrupt(model):  # at step 4, where it validates
         os.kill(os.getpid(), number)
         return 30.0
 
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        fit(recipe(ema), batches(files), training(validate=interrupt), tmp_path / "b")
+        fit(small_carn(), stages, tmp_path / "b", a_session(interrupt))
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert (tmp_path / "b/last.ckpt").is_file()
     with (tmp_path / "b/losses.csv").open("a") as file:
-        file.write("6,1,0.5\n7,1,0.5\n")  # a run that was killed later than its last checkpoint
-    resumed = recipe(ema)
-    fit(resumed, batches(files), training(), tmp_path / "b")
-    assert torch.equal(weights(whole.trained), weights(resumed.trained))
-    assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
-    assert (tmp_path / "a/validation.csv").read_bytes() == (tmp_path / "b/validation.csv").read_bytes()
+        file.write("pixel,5,0,0.5\npixel,6,1,0.5\npixel,7,1,")  # of a process that was killed later
+    resumed, _ = fit(small_carn(), stages, tmp_path / "b", a_session())
+    assert torch.equal(weights(whole), weights(resumed))
+    for name in ("losses.csv", "validation.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_averaged_weights_are_the_moving_average(files, tmp_path):
+def test_a_second_interrupt_does_not_wait_for_the_step(files, tmp_path):
+    class Slow(Supervised):
+        def training_step(self, batch, index):
+            if self.step == 6:
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().training_step(batch, index)
+
+    recipe = partial(Slow, **supervised().keywords)
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_carn(), [a_stage(files, recipe=recipe)], tmp_path, a_session())
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["step"] == 4
+
+
+def test_a_checkpoint_is_written_from_time_to_time_without_validation(files, tmp_path, monkeypatch):
+    class Fails(Supervised):
+        def training_step(self, batch, index):
+            if self.step == 6:
+                raise MemoryError
+            return super().training_step(batch, index)
+
+    monkeypatch.setattr("srbench.recipes.callbacks.CHECKPOINT_SECONDS", 0)
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files, 12, 0, partial(Fails, **supervised().keywords))], tmp_path, a_session())
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["step"] == 5
+    assert (tmp_path / "losses.csv").read_text().splitlines()[-1].startswith("pixel,5,")  # never behind a checkpoint
+
+
+def test_a_stop_leaves_a_checkpoint_of_the_step_in_which_it_is_asked_for(files, tmp_path):
+    class Stopped(Supervised):
+        def training_step(self, batch, index):
+            if self.step == 6:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().training_step(batch, index)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_carn(), [a_stage(files, 12, 0, partial(Stopped, **supervised().keywords))], tmp_path, a_session())
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["step"] == 6
+
+
+def test_a_stop_that_is_asked_for_in_the_last_step_comes_before_the_next_stage(files, tmp_path):
+    class Stopped(Supervised):
+        def training_step(self, batch, index):
+            if self.step == self.steps:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().training_step(batch, index)
+
+    first, second = two_stages(files)
+    stopped = Stage(first.name, partial(Stopped, **first.recipe.keywords), first.batches, first.length, 5)
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_carn(), [stopped, second], tmp_path, a_session())
+    assert files_below(tmp_path) == ["losses.csv", "stages/1-pixel.safetensors", "validation.csv"]
+    resumed, _ = fit(small_carn(), [first, second], tmp_path, a_session())
+    (tmp_path / "calm").mkdir()
+    calm, _ = fit(small_carn(), [first, second], tmp_path / "calm", a_session())
+    assert torch.equal(weights(resumed), weights(calm))
+
+
+def test_validation_sees_the_averaged_weights_which_are_the_result(files, tmp_path):
     seen = []
 
-    class Watched(Supervised):
-        def optimizer_step(self, *args, **kwargs):
-            super().optimizer_step(*args, **kwargs)
-            seen.append(weights(self.model).clone())
-
-    plain = recipe()
-    watched = Watched(plain.model, plain.loss, plain.make_optimizer, plain.make_schedule, 0.9)
-    fit(watched, batches(files), training(), tmp_path)
-    average = seen[0]  # torch starts the average at the first weights it sees
-    for step in seen[1:]:
-        average = 0.9 * average + 0.1 * step
-    torch.testing.assert_close(weights(watched.trained), average, rtol=0, atol=1e-6)
-    assert not torch.equal(weights(watched.trained), weights(watched.model))
-
-
-def test_validation_sees_the_averaged_weights_and_leaves_training_alone(files, tmp_path):
-    steps = []
-    averaged = recipe(0.9)
-
-    def validate(trained):
-        steps.append(trained is averaged.trained)
+    def validate(model):
+        seen.append(weights(model).clone())
         return 31.5
 
-    fit(averaged, batches(files), training(validate=validate), tmp_path)
-    assert steps == [True, True]
-    assert (tmp_path / "validation.csv").read_text() == "step,psnr\n4,31.500000\n8,31.500000\n"
+    recipe = supervised(ema=0.9)
+    result, _ = fit(small_carn(), [a_stage(files, recipe=recipe)], tmp_path, a_session(validate))
+    plain, _ = fit(small_carn(), [a_stage(files, recipe=supervised(), name="plain")], tmp_path, a_session())
+    assert len(seen) == 2
+    assert not torch.equal(*seen)
+    assert not torch.equal(weights(result), weights(plain))
+    stored = read_weights(tmp_path / "stages/1-pixel.safetensors")
+    assert all(torch.equal(stored[name], tensor) for name, tensor in result.state_dict().items())
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(files, tmp_path):
+class Untrained(nn.Sequential):
+    """Ends with a layer that belongs in eval mode."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2), nn.BatchNorm2d(3))
+        self.scale = 2
+
+
+@pytest.mark.parametrize("validate", [lambda model: model.eval() and 30.0, lambda model: model.train() and 30.0])
+def test_validation_leaves_every_module_in_its_mode_and_the_model_at_its_scale(files, tmp_path, validate):
+    modes = []
+
+    class Watched(Supervised):
+        def training_step(self, batch, index):
+            modes.append([module.training for module in self.model.modules()] + [self.model.scale])
+            return super().training_step(batch, index)
+
+    def recipe(model, steps):
+        made = Watched(model, steps, **supervised(gradient_clip=None).keywords)
+        made.frozen = (model[2],)
+        return made
+
+    def validate_at_another_scale(model):
+        model.scale = 3
+        return validate(model)
+
+    model = Untrained()
+    fit(model, [a_stage(files, recipe=recipe)], tmp_path, a_session(validate_at_another_scale))
+    assert modes == [[True, True, True, False, 2]] * 12
+    assert torch.equal(model[2].running_mean, torch.zeros(3))
+    assert all(module.training for module in model.modules())  # as it was before
+
+
+def test_a_recipe_that_freezes_leaves_nothing_frozen_for_the_next_stage(files, tmp_path):
+    def freezes(model, steps):
+        model.b1.requires_grad_(False)
+        return supervised()(model, steps)
+
+    model = small_carn()
+    before = weights(model.b1).clone()
+    fit(model, [a_stage(files, recipe=freezes)], tmp_path, a_session())
+    assert torch.equal(weights(model.b1), before)
+    fit(model, [a_stage(files, name="all")], tmp_path, a_session())
+    assert not torch.equal(weights(model.b1), before)
+
+
+def test_a_part_is_trained_alone_and_the_rest_stays(files, tmp_path):
+    validated = []
+    model = nn.ModuleDict({"easy": small_carn(), "hard": small_carn()})
+    before = weights(model["hard"]).clone()
+    session = a_session(lambda part: validated.append(part) or 30.0)
+    fit(model, [a_stage(files, part="easy")], tmp_path, session)
+    assert validated == [model["easy"]] * 2
+    assert torch.equal(weights(model["hard"]), before)
+    assert not torch.equal(weights(model["easy"]), before)
+    assert len(read_weights(tmp_path / "stages/1-pixel.safetensors")) == len(model.state_dict())
+
+
+def test_a_stage_begins_with_the_weights_that_its_start_loads(files, tmp_path):
+    other = weights(small_carn()) * 0.5
+    begun = []
+
+    def start(model):
+        nn.utils.vector_to_parameters(other.clone(), model.parameters())
+
+    def recipe(model, steps):
+        begun.append(weights(model).clone())
+        return supervised()(model, steps)
+
+    fit(small_carn(), [a_stage(files), a_stage(files, recipe=recipe, name="b", start=start)], tmp_path, a_session())
+    assert torch.equal(begun[0], other)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_stage_and_step(files, tmp_path):
     class Explodes(nn.Module):
         calls = 0
 
@@ -129,26 +235,171 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(files, tmp_p
             self.calls += 1
             return (sr - hr).abs().mean() * (math.inf if self.calls == 7 else 1)
 
-    with pytest.raises(NotFiniteError, match=r"the loss is inf at step 7; lower recipe\.optimizer\.lr"):
-        fit(recipe(loss=Explodes()), batches(files), training(), tmp_path)
-    assert (tmp_path / "losses.csv").read_text().splitlines()[-1].startswith("6,1,")
+    line = r"the loss is inf at step 7 of stage pixel; lower recipe\.stages\.pixel\.optimizer\.lr"
+    with pytest.raises(NotFiniteError, match=line):
+        fit(small_carn(), [a_stage(files, recipe=supervised(loss=Explodes()))], tmp_path, a_session())
+    assert (tmp_path / "losses.csv").read_text().splitlines()[-1].startswith("pixel,6,1,")
 
 
-def test_progress_is_told_to_the_end(files, tmp_path):
+def test_a_part_of_the_loss_that_is_not_finite_is_named(files, tmp_path):
+    class Nan(Adversarial):
+        def loss_of_critic(self, batch):
+            return super().loss_of_critic(batch) * math.nan
+
+    with pytest.raises(NotFiniteError, match=r"the loss \(critic\) is nan at step 1 of stage gan"):
+        fit(small_carn(), [a_stage(files, recipe=Nan, name="gan")], tmp_path, a_session())
+
+
+def test_progress_is_told_to_the_end_over_all_stages(files, tmp_path):
     told = []
-    fit(recipe(), batches(files), training(tell=lambda *words: told.append(words)), tmp_path)
-    assert [done for _, done, _ in told][-1] == 12
-    assert all(total == 12 for _, _, total in told)
-    assert "loss 0." in told[-1][0]
+    fit(small_carn(), two_stages(files), tmp_path, a_session(tell=lambda *words: told.append(words)))
+    assert [done for _, done, _ in told][-1] == 22
+    assert 12 in [done for _, done, _ in told]
+    assert all(total == 22 for _, _, total in told)
+    last = (tmp_path / "losses.csv").read_text().splitlines()[-1].rpartition(",")[2]
+    assert told[-1][0] == f"loss {float(last):.4f}  30.00 dB"
 
 
-def test_a_long_training_writes_means_of_several_steps(files, tmp_path, monkeypatch):
-    monkeypatch.setattr("srbench.recipes.fit.MOST_ROWS", 4)
-    (tmp_path / "a").mkdir()
-    fit(recipe(), batches(files), training(val_every=0), tmp_path / "a")
-    monkeypatch.undo()
-    (tmp_path / "b").mkdir()
-    fit(recipe(), batches(files), training(val_every=0), tmp_path / "b")
-    few, all_rows = (np.loadtxt(tmp_path / name / "losses.csv", delimiter=",", skiprows=1) for name in "ab")
-    np.testing.assert_array_equal(few[:, 0], [3, 6, 9, 12])
-    np.testing.assert_allclose(few[:, 2], all_rows[:, 2].reshape(4, 3).mean(1), rtol=1e-6)
+def test_a_row_tells_the_parts_of_the_loss_and_is_empty_where_a_stage_has_none(files, tmp_path):
+    gan = a_stage(files, 3, 0, Adversarial, "gan")
+    stages = [a_stage(files, 2, 0), gan, a_stage(files, 1, 0, name="last")]
+    fit(small_carn(), stages, tmp_path, a_session(precision="32-true"))
+    header, *rows = [line.split(",") for line in (tmp_path / "losses.csv").read_text().splitlines()]
+    assert header == ["stage", "step", "epoch", "loss", "pixel", "adversarial", "critic"]
+    assert [row[:2] for row in rows] == [["pixel", "1"], ["pixel", "2"], *(["gan", k] for k in "123"), ["last", "1"]]
+    assert [row[4:] for row in (rows[0], rows[-1])] == [["", "", ""]] * 2
+    for row in rows[2:5]:
+        loss, pixel, adversarial, critic = map(float, row[3:])
+        assert loss == pytest.approx(pixel + 0.1 * adversarial)
+        assert critic > 0
+
+
+class Slope(Supervised):
+    """0.1 ms a step: no model, and a loss that is the step."""
+
+    def training_step(self, batch, index):
+        return {"loss": torch.tensor(float(self.step))}
+
+
+class Nothing:
+    def batch(self, step):
+        return ()
+
+
+def long_stage(steps, val_every):
+    return Stage("long", partial(Slope, **supervised().keywords), Nothing, Length(steps, 1, 1, val_every), 1000)
+
+
+def test_losses_of_equal_seeds_are_equal_whenever_checkpoints_were_written(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 0)], tmp_path / "a", a_session())
+    with pytest.raises(MemoryError):
+        fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session(fail_at(2)))
+    assert torch.load(tmp_path / "b/last.ckpt", weights_only=True)["losses"] == [[3_001.0]]
+    fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session())
+    steps, losses = np.loadtxt(tmp_path / "a/losses.csv", delimiter=",", skiprows=1, usecols=(1, 3)).T
+    np.testing.assert_array_equal(steps, [*range(2, 10_001, 2), 10_001])  # each the mean of two steps, but for the last
+    np.testing.assert_array_equal(losses, [*np.arange(1.5, 10_001, 2), 10_001])
+    assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it cannot be read"),
+        (b"PK\x03\x04 cut off", "it cannot be read"),
+        ("other seed", "it is of {"),
+        ("other model", "it holds other weights"),
+        ("no checkpoint", "it cannot be read"),
+    ],
+)
+def test_a_checkpoint_that_is_broken_or_foreign_is_told_and_the_stage_begins_anew(
+    files, tmp_path, caplog, content, reason
+):
+    for name in ("calm", "run"):
+        (tmp_path / name).mkdir()
+    stages = [a_stage(files)]
+    calm, _ = fit(small_carn(), stages, tmp_path / "calm", a_session())
+    with pytest.raises(MemoryError):
+        fit(small_carn(), stages, tmp_path / "run", a_session(fail_at(2)))
+    path = tmp_path / "run/last.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        checkpoint = torch.load(path, weights_only=True)
+        if content == "other seed":
+            checkpoint["identity"]["seed"] = 1
+        elif content == "other model":
+            checkpoint["state_dict"] = {"model.weight": torch.zeros(1)}
+        else:
+            checkpoint = [1, 2]
+        torch.save(checkpoint, path)
+    with caplog.at_level(logging.WARNING, "srbench"):
+        result, _ = fit(small_carn(), stages, tmp_path / "run", a_session())
+    (line,) = caplog.messages
+    assert line.startswith(f"stage pixel begins anew, not from {path}: {reason}")
+    assert torch.equal(weights(result), weights(calm))
+    assert (tmp_path / "run/losses.csv").read_bytes() == (tmp_path / "calm/losses.csv").read_bytes()
+
+
+def test_a_training_that_is_done_is_not_repeated(files, tmp_path):
+    first, outcomes = fit(small_carn(), two_stages(files), tmp_path, a_session())
+    rows = (tmp_path / "losses.csv").read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(b"of a process that was killed before it removed it")
+
+    def never(*_):
+        raise AssertionError
+
+    stages = [Stage(stage.name, never, never, stage.length, 5) for stage in two_stages(files)]
+    again, kept = fit(small_carn(), stages, tmp_path, a_session())
+    assert kept == outcomes
+    assert torch.equal(weights(again), weights(first))
+    assert (tmp_path / "losses.csv").read_bytes() == rows
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_stage_whose_weights_are_lost_is_trained_again_and_those_after_it(files, tmp_path):
+    calm, _ = fit(small_carn(), two_stages(files), tmp_path, a_session())
+    rows = (tmp_path / "losses.csv").read_bytes()
+    (tmp_path / "stages/1-pixel.safetensors").write_bytes(b"half")
+    with pytest.raises(MemoryError):
+        fit(small_carn(), two_stages(files), tmp_path, a_session(fail_at(2)))
+    assert files_below(tmp_path) == ["last.ckpt", "losses.csv", "validation.csv"]
+    again, _ = fit(small_carn(), two_stages(files), tmp_path, a_session())
+    assert torch.equal(weights(again), weights(calm))
+    assert (tmp_path / "losses.csv").read_bytes() == rows
+
+
+def test_stages_may_have_the_weights_of_another_length_beside_them(files, tmp_path):
+    fit(small_carn(), [a_stage(files, steps=3)], tmp_path, a_session())
+    _, (outcome,) = fit(small_carn(), [a_stage(files, steps=5)], tmp_path, a_session())
+    assert outcome.steps == 5
+
+
+def test_what_killed_processes_left_of_writing_is_removed(files, tmp_path):
+    (tmp_path / "stages").mkdir()
+    writes = [in_one_step(tmp_path / name) for name in ("last.ckpt", "losses.csv", "stages/1-pixel.safetensors")]
+    for write in writes:
+        write.__enter__().write_bytes(b"half")
+    assert len(files_below(tmp_path)) == 3
+    fit(small_carn(), [a_stage(files)], tmp_path, a_session())
+    assert files_below(tmp_path) == ["losses.csv", "stages/1-pixel.safetensors", "validation.csv"]
+
+
+def test_it_is_one_process_in_a_slurm_job_of_several_tasks(files, tmp_path, monkeypatch):
+    for name, value in {"JOB_ID": "1", "NTASKS": "2", "PROCID": "1", "LOCALID": "1"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    fit(small_carn(), [a_stage(files, 2)], tmp_path, a_session())
+    assert len((tmp_path / "losses.csv").read_text().splitlines()) == 3
+
+
+def test_rows_are_told_of_as_they_are_written(files, tmp_path):
+    seen = []
+
+    def written():
+        seen.append([len((tmp_path / name).read_text().splitlines()) - 1 for name in ("losses.csv", "validation.csv")])
+
+    fit(small_carn(), [a_stage(files)], tmp_path, a_session(written=written))
+    assert seen[-1] == [12, 2]
+    assert [8, 2] in seen

@@ -1,19 +1,16 @@
 """What datasets.yaml lists: data sets, where they are to be had and where they belong."""
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import yaml
 
-from srbench.core.paths import cache_folder, default_places
-from srbench.data.images import SUFFIXES, read_image
+from srbench.core.paths import default_places
+from srbench.data.images import SUFFIXES
 
 CATALOGUE = Path(__file__).with_name("datasets.yaml")
 
@@ -35,7 +32,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Folder:
+class SetFolder:
     """`path` below data_root holds `images` images, in folders of its own or not. `digest`: their `pixel_digest`."""
 
     path: str
@@ -59,7 +56,7 @@ class DataSet:
     licence: str
     cite: str
     home: str | None = None
-    folders: tuple[Folder, ...] = ()
+    folders: tuple[SetFolder, ...] = ()
     archives: tuple[Archive, ...] = ()
     parts: tuple[str, ...] = ()
     about: str | None = None
@@ -70,7 +67,7 @@ class DataSet:
     note: str | None = None
 
     @property
-    def all_folders(self) -> tuple[Folder, ...]:
+    def all_folders(self) -> tuple[SetFolder, ...]:
         """Its own, and those of its parts."""
         return self.folders + tuple(folder for part in self.parts for folder in catalogue()[part].all_folders)
 
@@ -111,52 +108,6 @@ def count_images(folder: Path) -> int:
     )
 
 
-def pixel_digest(files: Sequence[Path]) -> str:
-    """SHA-256, in hex, of names without suffix, sizes and RGB values: the same for a copy in another lossless format.
-
-    The order of `files` does not matter. UserError for one that cannot be read.
-    """
-    return named_digest([(file.stem, file) for file in files])
-
-
-def named_digest(images: Iterable[tuple[str, Path]]) -> str:
-    """The `pixel_digest` that the files would have under these names."""
-    return _digest(tuple((name, file, *_stamp(file)) for name, file in sorted(images)))
-
-
-@lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
-def _digest(images: tuple[tuple[str, Path, int, int], ...]) -> str:
-    """Kept in the user's cache as long as names, sizes and times of change stay, as every process of a grid asks."""
-    asked = hashlib.sha256(repr([(name, str(file.resolve()), *stamp) for name, file, *stamp in images]).encode())
-    kept = cache_folder("digests") / asked.hexdigest()
-    if kept.is_file():
-        return kept.read_text()
-    digest = _computed(images)
-    with suppress(OSError):  # the cache only saves time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_name(f".{uuid4().hex}")
-        partial.write_text(digest)
-        partial.replace(kept)
-    return digest
-
-
-def _computed(images: tuple[tuple[str, Path, int, int], ...]) -> str:
-    content = hashlib.sha256()
-    for name, file, *_ in images:
-        pixels = read_image(file)
-        content.update(f"{name} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
-        content.update(pixels.tobytes())
-    return content.hexdigest()
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    """Size and time of change; zeros for a file that is not there, which `read_image` tells."""
-    if not file.is_file():
-        return 0, 0
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
-
-
 def _content() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text())
     return content
@@ -168,7 +119,7 @@ def _archive(name: str, entry: Mapping[str, Any]) -> Archive:
 
 def _data_set(name: str, entry: Mapping[str, Any], archives: Mapping[str, Archive]) -> DataSet:
     digests = entry.get("digests", {})
-    folders = (Folder(path, images, digests.get(path)) for path, images in entry.get("folders", {}).items())
+    folders = (SetFolder(path, images, digests.get(path)) for path, images in entry.get("folders", {}).items())
     own = {
         "folders": tuple(folders),
         "archives": tuple(archives[archive] for archive in entry.get("archives", [])),

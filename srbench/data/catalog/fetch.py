@@ -14,7 +14,7 @@ from srbench.core.archives import unpack
 from srbench.core.download import download
 from srbench.core.errors import UserError
 from srbench.core.progress import Listener
-from srbench.data.catalog.catalog import Archive, DataSet, Folder, catalogue, count_images
+from srbench.data.catalog.catalog import Archive, DataSet, SetFolder, catalogue, count_images
 
 MOST_GROWTH = 4  # times the archive's own size: images hardly shrink in an archive
 LEAST_BOUND = 1 << 26  # bytes that any archive may unpack to
@@ -31,7 +31,7 @@ def get(entry: DataSet, data_root: Path) -> None:
         _get_set(part, data_root)
 
 
-def _absent(folders: Iterable[Folder], data_root: Path) -> list[Folder]:
+def _absent(folders: Iterable[SetFolder], data_root: Path) -> list[SetFolder]:
     """Those that hold no images. UserError for one that holds another number of them than it should."""
     missing = []
     for folder in folders:
@@ -58,7 +58,7 @@ def _get_set(entry: DataSet, root: Path) -> None:
             _get_archive(archive, brought, root)
 
 
-def _get_archive(archive: Archive, wanted: Sequence[Folder], root: Path) -> None:
+def _get_archive(archive: Archive, wanted: Sequence[SetFolder], root: Path) -> None:
     """Puts `wanted`, and whatever else of the catalogue the archive holds and is not there, into place."""
     path = root / "downloads" / archive.name
     with progress.bar(archive.name) as tell, alone(path):
@@ -69,7 +69,7 @@ def _get_archive(archive: Archive, wanted: Sequence[Folder], root: Path) -> None
                 print(f"{root / folder.path}: {folder.images} images")
 
 
-def _unpacked(archive: Archive, path: Path, root: Path, tell: Listener) -> list[Folder]:
+def _unpacked(archive: Archive, path: Path, root: Path, tell: Listener) -> list[SetFolder]:
     """The folders that are put into place, of all sets in the catalogue that the archive holds."""
     held = [folder for entry in catalogue().values() for folder in entry.folders if _holds(archive, folder)]
     folders = [folder for folder in held if not folder.found(root)]
@@ -90,11 +90,11 @@ def _unpacked(archive: Archive, path: Path, root: Path, tell: Listener) -> list[
     return folders
 
 
-def _holds(archive: Archive, folder: Folder) -> bool:
+def _holds(archive: Archive, folder: SetFolder) -> bool:
     return any(PurePosixPath(folder.path).is_relative_to(held) for held in archive.holds)
 
 
-def _check_count(source: Path, folder: Folder, path: Path) -> None:
+def _check_count(source: Path, folder: SetFolder, path: Path) -> None:
     found = count_images(source)
     if found != folder.images:
         raise UserError(f"{path}: holds {found} images for {folder.path}, not {folder.images}; nothing was unpacked")

@@ -22,7 +22,7 @@ from srbench.data.check.findings import (
     other_copies,
     other_hr,
     other_sizes,
-    summary,
+    summary_of_sets,
     too_few,
     wrong_with,
 )
@@ -42,7 +42,7 @@ def check(names: Sequence[str], data_root: Path) -> bool:
     verdicts = [_verdict(seen) for seen in looks]
     wrong = []
     for images, seen, verdict in zip(sets, looks, verdicts, strict=True):
-        print(summary(images, seen, verdict))
+        print(summary_of_sets(images, seen, verdict))
         wrong += [f"{images.label}: {line}" for line in wrong_with(images, seen, verdict)]
     wrong += [reason for seen in looks for look in seen.values() for reason in look.unreadable]
     wrong += [line for name in names for line in missing_folders(name, data_root)]

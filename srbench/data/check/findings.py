@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from srbench.data.catalog.catalog import Folder, catalogue, named_digest
+from srbench.data.catalog.catalog import SetFolder, catalogue
 from srbench.data.check.detect import MEANING, Distance, Distances, Verdict, recognise
+from srbench.data.digests import named_digest
 from srbench.data.images import image_files
 from srbench.data.layouts import ImageSet
 from srbench.data.pairs import sizes_fit
@@ -40,7 +41,7 @@ def fits(look: Look, scale: int | None) -> bool:
     return sizes_fit(look.hr, (look.lr[0] * scale, look.lr[1] * scale), scale)
 
 
-def summary(images: ImageSet, seen: Looks, verdict: Verdict | None) -> str:
+def summary_of_sets(images: ImageSet, seen: Looks, verdict: Verdict | None) -> str:
     """One line: where, how many, how large, by which resizer."""
     sizes = sorted({look.hr for look in seen.values() if look.hr}, key=lambda size: (size[0] * size[1], size))
     ends = [f"{width}×{height}" for height, width in (sizes[0], sizes[-1])] if sizes else []
@@ -132,7 +133,7 @@ def missing_folders(name: str, data_root: Path) -> Iterator[str]:
             yield f"{data_root / folder.path}: {number} of {folder.images} images"
 
 
-def _catalogued(images: ImageSet, subfolder: str) -> Folder | None:
+def _catalogued(images: ImageSet, subfolder: str) -> SetFolder | None:
     """The catalogue's folder of the set's name."""
     name = images.name.lower()
     ends = f"/{name}/{subfolder}", f"/{name}_{subfolder}"

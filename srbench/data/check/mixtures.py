@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from srbench.data.check.detect import Verdict
 from srbench.data.layouts import ImageSet
-from srbench.data.pairs import RESIZER
+from srbench.data.lr_source import RESIZER
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Shrinking:
     copy: Path | None
 
 
-def write(task: Shrinking) -> int:
+def write_lr_files(task: Shrinking) -> int:
     """Writes what is not there yet, HR cropped to a multiple of the scale first; the number of LR files written.
 
     UserError for HR that cannot be read or is smaller than a scale.

@@ -21,12 +21,12 @@ Group = list[ImageSet]  # a set, once for each scale that it has LR of
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a command asks for. `out`: the folder to write below, empty for beside HR."""
+class PrepareRequest:
+    """What a command asks for. `out`: the folder to write below; None: beside HR."""
 
     scales: tuple[int, ...]
     edge: Edge
-    out: str
+    out: Path | None
     data_root: Path
     jobs: int
 
@@ -41,7 +41,7 @@ class Ranker:
     upscaler: Callable[[int, Listener], classsr_windows.Upscale]
 
 
-def make_lr(request: Request, group: Group, tell: Listener) -> list[str]:
+def make_lr(request: PrepareRequest, group: Group, tell: Listener) -> list[str]:
     """LR images by `request.scales`; where they are not put beside HR, HR is copied to them."""
     images, place = group[0], place_of(group[0], request.out, request.data_root)
     folders = {scale: place.lr(scale) for scale in request.scales}
@@ -60,14 +60,14 @@ def make_lr(request: Request, group: Group, tell: Listener) -> list[str]:
         )
         for name, file in images.hr.items()
     ]
-    written = sum(each(lr_files.write, tasks, request.jobs, tell, f"{images.name} LR"))
+    written = sum(each(lr_files.write_lr_files, tasks, request.jobs, tell, f"{images.name} LR"))
     listed = ", ".join(f"X{scale}" for scale in folders)
     return [
         f"{place.lr(request.scales[0]).parent}: {listed} of {len(tasks)} images by {resizer}, {written} written now"
     ]
 
 
-def make_sub_images(request: Request, group: Group, grid: Grid, tell: Listener) -> list[str]:
+def make_sub_images(request: PrepareRequest, group: Group, grid: Grid, tell: Listener) -> list[str]:
     """HR_sub and X{scale}_sub, as BasicSR names them; LR images that are there are cut as they are."""
     images, place = group[0], place_of(group[0], request.out, request.data_root)
     for scale in request.scales:
@@ -90,7 +90,7 @@ def make_sub_images(request: Request, group: Group, grid: Grid, tell: Listener) 
 
 
 def _lr_files(
-    request: Request, group: Group, place: Place, tell: Listener
+    request: PrepareRequest, group: Group, place: Place, tell: Listener
 ) -> tuple[dict[int, dict[str, Path]], list[str]]:
     """LR by scale and name: those that are there as they are, the others made now; and what to print of it."""
     hr, theirs = group[0].hr, {images.scale: images.lr for images in group if place.root == images.folder}
@@ -106,14 +106,14 @@ def _lr_files(
     return found | made, lines
 
 
-def make_cache(request: Request, group: Group, tell: Listener) -> list[str]:
+def make_cache(request: PrepareRequest, group: Group, tell: Listener) -> list[str]:
     """The piles that training maps (data/pixels.py)."""
     folders = {file.parent: None for file in group[0].hr.values()}
     kept = [pile for folder in folders for pile in cache.keep(folder, request.scales, request.jobs, tell)]
     return [f"{pile}: {(pile / 'pixels.npy').stat().st_size / 1e6:,.1f} MB" for pile in kept]
 
 
-def make_classsr(request: Request, group: Group, ranker: Ranker, tell: Listener) -> list[str]:
+def make_classsr(request: PrepareRequest, group: Group, ranker: Ranker, tell: Listener) -> list[str]:
     """ClassSR's windows, ranked by a network; of a set `…valid`, those to validate on."""
     images, place = group[0], place_of(group[0], request.out, request.data_root)
     valid = images.name.lower().endswith("valid")

@@ -35,11 +35,11 @@ class Place:
         return _child(_child(self.root, f"{self.prefix}LR_bicubic"), f"X{scale}")
 
 
-def place_of(images: ImageSet, out: str, data_root: Path) -> Place:
+def place_of(images: ImageSet, out: Path | None, data_root: Path) -> Place:
     """Below `out` if it is given, else beside HR, or for another layout below `data_root/benchmark`."""
     of_div2k = images.layout == "DIV2K"
     if out:
-        return Place(Path(out).expanduser() if of_div2k else Path(out).expanduser() / images.name, _prefix(images))
+        return Place(out if of_div2k else out / images.name, _prefix(images))
     beside = images.layout in ("EDSR", "DIV2K")
     return Place(images.folder if beside else data_root / "benchmark" / images.name, _prefix(images))
 

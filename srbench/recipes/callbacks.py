@@ -1,0 +1,224 @@
+"""What happens between two steps of a stage, one duty a callback. They are called in the order in which they are
+listed: losses, progress, validation, stop, checkpoint."""
+
+import logging
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from srbench.core.errors import FailedRunError
+from srbench.core.progress import Listener
+from srbench.data.supply import Batch
+from srbench.recipes import history
+from srbench.recipes.modes import as_found
+from srbench.recipes.recipe import Recipe
+from srbench.recipes.stages import Stage
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 10_000  # of a stage in losses.csv
+TOLD_SECONDS = 0.5
+CHECKPOINT_SECONDS = 60.0
+
+
+class NotFiniteError(FailedRunError):
+    """The loss became inf or nan."""
+
+
+class LossHistory(L.Callback):
+    """Writes losses.csv: a row each `every` steps and one at the last, each the mean since the row before.
+
+    The steps since the last row lie in the checkpoint, so that rows end at the same steps however often a training was
+    interrupted. `latest`: the loss of the last step that was looked at.
+    """
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, path: Path, columns: Sequence[str], written: Callable[[], None]
+    ) -> None:
+        self.recipe, self.stage, self.path, self.columns, self.written = recipe, stage, path, columns, written
+        self.every = math.ceil(stage.length.steps / MOST_ROWS)
+        self.names = ("loss", *recipe.parts)
+        self.pending = list[Mapping[str, Tensor]]()  # on the device: to look at a loss is to wait for it
+        self.open = list[list[float]]()
+        self.latest, self.looked = math.nan, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Lightning's hook."""
+        self.pending.append(outputs)
+        if time.perf_counter() - self.looked > TOLD_SECONDS or self.recipe.step == self.stage.length.steps:
+            self.write()
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook. Rows first: a checkpoint must never be ahead of the losses that led to it."""
+        self.write()
+        checkpoint["losses"] = self.open
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        self.open = checkpoint["losses"]
+
+    def write(self) -> None:
+        """Writes the rows that are due. Raises NotFiniteError, naming the step, once the rows before it are written."""
+        flat = [output[name] for output in self.pending for name in self.names]
+        values = torch.stack(flat).double().reshape(-1, len(self.names)).tolist() if flat else []
+        first = self.recipe.step - len(values) + 1
+        self.pending.clear()
+        bad = next((i for i, losses in enumerate(values) if not all(map(math.isfinite, losses))), len(values))
+        lines = [line for i in range(bad) for line in self._closed(first + i, values[i])]
+        if lines:
+            history.append(self.path, lines)
+            self.written()
+        self.looked = time.perf_counter()
+        if bad < len(values):
+            name, value = next((n, v) for n, v in zip(self.names, values[bad], strict=True) if not math.isfinite(v))
+            part = "" if name == "loss" else f" ({name})"
+            key = f"recipe.stages.{self.stage.name}"
+            raise NotFiniteError(
+                f"the loss{part} is {value} at step {first + bad} of stage {self.stage.name}; "
+                f"lower {key}.optimizer.lr, set {key}.gradient_clip, or train with precision=32"
+            )
+
+    def _closed(self, step: int, losses: list[float]) -> Iterator[list[str]]:
+        """The row that ends with `step`, if one does."""
+        self.open.append(losses)
+        self.latest = losses[0]
+        if step % self.every and step < self.stage.length.steps:
+            return
+        means = {
+            name: f"{sum(column) / len(column):.8g}"
+            for name, column in zip(self.names, zip(*self.open, strict=True), strict=True)
+        }
+        self.open = []
+        epoch = (step - 1) // self.stage.epoch_steps
+        row = {"stage": self.stage.name, "step": str(step), "epoch": str(epoch)} | means
+        yield [row.get(name, "") for name in self.columns]
+
+
+class Validation(L.Callback):
+    """Validates the recipe's result, and writes validation.csv. `note`: the latest PSNR, as progress shows it;
+    `seconds`: what it took."""
+
+    def __init__(self, losses: LossHistory, path: Path, validate: Callable[[nn.Module], float]) -> None:
+        self.losses, self.path, self.validate = losses, path, validate
+        self.note, self.seconds = "", 0.0
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Lightning's hook."""
+        recipe, stage = self.losses.recipe, self.losses.stage
+        if not stage.length.validates_at(recipe.step):
+            return
+        began = time.perf_counter()
+        self.losses.write()  # tells of a loss that is not finite, before images that are not
+        with as_found(recipe):
+            psnr = self.validate(recipe.result)
+        history.append(self.path, [[stage.name, str(recipe.step), f"{psnr:.6f}"]])
+        self.losses.written()
+        log.info("stage %s, step %d: loss %.5f, validation %.3f dB", stage.name, recipe.step, self.losses.latest, psnr)
+        self.note = f"  {psnr:.2f} dB"
+        self.seconds += time.perf_counter() - began
+
+
+class StepProgress(L.Callback):
+    """Tells how far the training is, of `total` steps of all stages, `before` of them in stages that are done."""
+
+    def __init__(self, losses: LossHistory, validation: Validation, tell: Listener, before: int, total: int) -> None:
+        self.losses, self.validation, self.tell = losses, validation, tell
+        self.before, self.total = before, total
+        self.told = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Lightning's hook."""
+        step = self.losses.recipe.step
+        if time.perf_counter() - self.told > TOLD_SECONDS or step == self.losses.stage.length.steps:
+            self.tell(f"loss {self.losses.latest:.4f}{self.validation.note}", self.before + step, self.total)
+            self.told = time.perf_counter()
+
+
+class OrderlyStop(L.Callback):
+    """The first SIGINT or SIGTERM asks for a stop after the step that runs; a second SIGINT interrupts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning's hook. Its own handlers, which stop before a checkpoint is written, are set by now."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Lightning's hook."""
+        if self.asked:
+            trainer.should_stop = True
+
+    @contextmanager
+    def handlers_put_back(self) -> Iterator[None]:
+        """Around everything that Lightning does."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class LastCheckpoint(L.Callback):
+    """Keeps last.ckpt: at each validation, each minute, and where a stop is asked for; not after the last step, when
+    the stage leaves its weights. `identity`: what tells this stage's checkpoint from others."""
+
+    def __init__(
+        self, recipe: Recipe, stage: Stage, path: Path, identity: Mapping[str, Any], stop: OrderlyStop
+    ) -> None:
+        self.recipe, self.stage, self.path, self.identity, self.stop = recipe, stage, path, identity, stop
+        self.saved = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Lightning's hook."""
+        step, length = self.recipe.step, self.stage.length
+        late = time.perf_counter() - self.saved > CHECKPOINT_SECONDS
+        if step < length.steps and (late or self.stop.asked or length.validates_at(step)):
+            trainer.save_checkpoint(self.path, weights_only=False)
+            self.saved = time.perf_counter()
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["identity"] = dict(self.identity)
+
+
+class Pace(L.Callback):
+    """`seconds`: that the steps took, without those of `validation`."""
+
+    def __init__(self, validation: Validation) -> None:
+        self.validation = validation
+        self.seconds, self.began = 0.0, 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning's hook."""
+        self.began = time.perf_counter()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning's hook."""
+        self.seconds = time.perf_counter() - self.began - self.validation.seconds

@@ -1,0 +1,59 @@
+"""losses.csv and validation.csv: what they hold when a training begins or goes on, and what is read of them."""
+
+import csv
+from collections.abc import Collection, Sequence
+from io import StringIO
+from pathlib import Path
+
+from srbench.core.files import write_file
+
+LOSSES = "losses.csv"
+VALIDATION = "validation.csv"
+LOSS_COLUMNS = ("stage", "step", "epoch", "loss")
+VALIDATION_COLUMNS = ("stage", "step", "psnr")
+
+
+def begin(
+    path: Path, columns: Sequence[str], parts: Sequence[str], finished: Collection[str], stage: str, step: int
+) -> list[str]:
+    """Keeps the rows of the `finished` stages and those of `stage` up to `step`; the others are computed again.
+
+    Returns the columns that the file then has: `columns`, those that rows of it fill beside them, and `parts`.
+    """
+    rows = [row for row in _rows(path) if _is_kept(row, finished, stage, step)]
+    filled = [name for row in rows for name, value in row.items() if value]
+    names = list(dict.fromkeys([*columns, *filled, *parts]))
+    text = StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(path, text.getvalue().encode())
+    return names
+
+
+def append(path: Path, lines: Sequence[Sequence[str]]) -> None:
+    """Adds rows at the end."""
+    with path.open("a") as file:
+        file.writelines(",".join(line) + "\n" for line in lines)
+
+
+def final_loss(path: Path, stage: str) -> float:
+    """The mean loss of the last fiftieth of the stage's rows."""
+    losses = [float(row["loss"]) for row in _rows(path) if row["stage"] == stage]
+    last = losses[-max(1, len(losses) // 50) :]
+    return sum(last) / len(last)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Without those that were cut off as they were written, and of a file that has other columns, none."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"stage", "step"} <= set(reader.fieldnames or []):
+            return []
+        return [row for row in reader if None not in row and None not in row.values()]
+
+
+def _is_kept(row: dict[str, str], finished: Collection[str], stage: str, step: int) -> bool:
+    return row["stage"] in finished or (row["stage"] == stage and int(row["step"]) <= step)

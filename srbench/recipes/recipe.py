@@ -1,0 +1,144 @@
+"""What every recipe is: Lightning's manual optimization, with a step count, random numbers and frozen parts of its own.
+
+Nothing in a step waits for the device: no value is read, and no branch depends on one (fp16's scaler excepted).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from srbench.data.supply import Batch
+from srbench.recipes.average import Average
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeSchedule = Callable[[Optimizer, int], LRScheduler]
+
+
+class Recipe(L.LightningModule):
+    """How a model is trained in one stage. A recipe has, beside what is here, Lightning's
+
+    - `training_step(batch, index) -> dict[str, Tensor]`, which gives each loss to `update` and returns {"loss": …} and
+      the `parts`, detached scalars in float32;
+    - `configure_optimizers()`, which returns a `with_schedule` of each optimizer.
+
+    `parts`: names of the loss's parts, columns of losses.csv. `frozen`: modules that stay in eval mode. `average`: of
+    the weights of one optimizer's model. `step`: batches done, the one that is being trained included. `seed` and
+    `stage` (from 0) fix, with the step, what the step draws from torch. `gradient_norms`: of each optimizer's last
+    update, before clipping. `accumulate`: batches whose mean gradient makes an update; the last update of a stage may
+    have fewer.
+
+    Trainer.global_step counts the steps of all optimizers together; use `step`.
+    """
+
+    parts: tuple[str, ...] = ()
+    frozen: tuple[nn.Module, ...] = ()
+
+    def __init__(self, steps: int, accumulate: int = 1) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.steps, self.accumulate = steps, accumulate
+        self.seed, self.stage, self.step = 0, 0, 0
+        self.average: Average | None = None
+        self.gradient_norms: dict[Optimizer, Tensor] = {}
+        self._clip: float | None = None
+        self._averaged_by: Optimizer | None = None
+        self._gradients: dict[str, Tensor] = {}
+
+    @property
+    def result(self) -> nn.Module:
+        """The model that was given, or a copy with other weights: what is validated, evaluated and saved."""
+        raise NotImplementedError
+
+    @property
+    def updates(self) -> int:
+        """How many updates an optimizer makes in the stage, which is what its schedule counts."""
+        return -(-self.steps // self.accumulate)
+
+    @property
+    def all_optimizers(self) -> list[LightningOptimizer]:
+        """In the order of `configure_optimizers`."""
+        found: Any = self.optimizers()
+        return found if isinstance(found, list) else [found]
+
+    def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
+        """Adds the loss's gradient to that of the batches before, and after `accumulate` of them steps the optimizer,
+        its schedule and the average. `clip`: the largest norm of the gradient."""
+        first = (self.step - 1) // self.accumulate * self.accumulate
+        together = min(self.accumulate, self.steps - first)
+        # Autocast is for forward passes; the backward pass repeats what it did there.
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(loss / together if together > 1 else loss)
+            if self.step - first < together:
+                return
+            self._clip = clip
+            optimizer.step()  # calls on_before_optimizer_step, where fp16's gradients are unscaled
+            optimizer.zero_grad()
+        for config in self.trainer.lr_scheduler_configs:
+            if config.scheduler.optimizer is optimizer.optimizer:
+                config.scheduler.step()  # type: ignore[call-arg]
+        if self.average and optimizer.optimizer is self._averaged_by:
+            self.average.move()
+
+    def with_schedule(self, optimizer: Optimizer, make_schedule: MakeSchedule) -> OptimizerLRSchedulerConfig:
+        """For `configure_optimizers`."""
+        return {"optimizer": optimizer, "lr_scheduler": make_schedule(optimizer, self.updates)}
+
+    def train(self, mode: bool = True) -> Self:
+        """Leaves the `frozen` modules in eval mode."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Lightning's hook."""
+        # Not earlier: Lightning forgets gradients before it begins.
+        for name, gradient in self._gradients.items():
+            weight = self.get_parameter(name)
+            weight.grad = gradient.to(weight.device)
+        self._gradients = {}
+        if self.average:
+            trainers = [optimizer for optimizer in self.trainer.optimizers if self.average.follows(optimizer)]
+            if len(trainers) != 1:
+                raise ValueError(f"The averaged weights are trained by {len(trainers)} optimizers; one must move them.")
+            self._averaged_by = trainers[0]
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Lightning's hook: a step that draws does so alike in a training that was interrupted."""
+        self.step += 1
+        seed_torch(self.device, self.seed, self.stage, self.step)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Lightning's hook: clips, and keeps the norm where it is, on the device."""
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        if self._clip is not None:
+            nn.utils.clip_grads_with_norm_(weights, self._clip, norm)
+        self.gradient_norms[optimizer] = norm
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["step"] = self.step
+        # Of batches that wait for others, and what a critic has of the generator's loss.
+        checkpoint["gradients"] = {name: w.grad for name, w in self.named_parameters() if w.grad is not None}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        self.step, self._gradients = checkpoint["step"], checkpoint["gradients"]
+
+
+def seed_torch(device: torch.device, seed: int, stage: int, step: int) -> None:
+    """Sets what torch draws next, on the CPU and on `device`. Step 0 is before the first."""
+    number = int(np.random.SeedSequence((seed, stage, step)).generate_state(1, np.uint64)[0])
+    # torch.manual_seed also looks for every other kind of device, which takes longer than small kernels do.
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
