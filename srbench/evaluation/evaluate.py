@@ -1,38 +1,29 @@
-"""model × data sets × protocol → one row an image."""
+"""model × data sets × protocol → one result an image."""
 
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import UserError
-from srbench.core.hardware import pick_device
-from srbench.core.paths import default_places, weights_folders
-from srbench.core.progress import Listener, bar
-from srbench.data.folders import benchmark as benchmark_set
+from srbench.core.progress import Listener
+from srbench.data.digests import image_digest
 from srbench.data.pairs import ImagePair
-from srbench.evaluation.inference import Inference, SuperResolver, check_size
-from srbench.metrics import cost
-from srbench.metrics.fidelity import Protocol
+from srbench.evaluation.inference import SuperResolver, check_size
+from srbench.evaluation.settings import Inference
+from srbench.metrics.missing import Missing
 from srbench.metrics.perceptual import BATCH
-from srbench.metrics.scorer import Scorer, check_metrics, make_scorer
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-log = logging.getLogger(__name__)
+from srbench.metrics.scorer import Scorer
+from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.traits import traits_of, use_scale
 
 INFERENCE = Inference()
-LUMA = Protocol("y", "luma")
-COSTS = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
 
 LARGE = 2048**2  # pixels: an image of more is scored before the network goes on
 
@@ -42,17 +33,16 @@ Keep = Callable[[str, int, str, np.ndarray], None]
 
 
 @dataclass(frozen=True)
-class Row:
-    """The scores of one image under one protocol, and `missing`, why a metric has none; `resizer`: what made its LR;
-    `tile`: the largest side, in pixels of LR, of the tiles that it was run in, None where it was run whole."""
+class ImageResult:
+    """The scores of one image, and why a metric has none; `sr_sha256`: the `image_digest` of its SR; `tile`: the
+    largest side, in pixels of LR, of the tiles that it was run in, None where it was run whole."""
 
     dataset: str
     image: str
     scores: dict[str, float]
-    protocol: str
-    resizer: str
-    tile: int | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[Missing, ...]
+    sr_sha256: str
+    tile: int | None
 
 
 @dataclass(frozen=True)
@@ -75,8 +65,8 @@ def evaluate(
     tell: Listener,
     keep: Keep,
     inference: Inference = INFERENCE,
-) -> list[Row]:
-    """One row an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
+) -> list[ImageResult]:
+    """One result an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
 
     The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
     given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
@@ -85,7 +75,7 @@ def evaluate(
     """
     model = model.eval().to(device).to(memory_format=torch.channels_last)
     total = sum(len(pairs) for pairs in datasets.values())
-    rows: list[Row] = []
+    rows: list[ImageResult] = []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as judge:
         outputs = _outputs(model, datasets, SuperResolver(model, device, inference), reader)
         for found in _judged(judge, partial(_judge, scorer, keep), _groups(outputs)):
@@ -107,8 +97,8 @@ def _overlapped(executor: Executor, function: Callable[[Item], Result], items: I
 
 
 def _judged(
-    executor: Executor, judge: Callable[[list[Output]], list[Row]], groups: Iterable[list[Output]]
-) -> Iterator[list[Row]]:
+    executor: Executor, judge: Callable[[list[Output]], list[ImageResult]], groups: Iterable[list[Output]]
+) -> Iterator[list[ImageResult]]:
     """Each group's rows, overlapped but for large images, whose network and scores would take memory at one time."""
     for large, alike in groupby(groups, key=lambda group: group[-1].sr[..., 0].size > LARGE):
         if large:
@@ -120,16 +110,16 @@ def _judged(
 def _outputs(
     model: nn.Module, datasets: dict[str, list[ImagePair]], resolver: SuperResolver, reader: Executor
 ) -> Iterator[Output]:
+    traits = traits_of(model)
     places = [(dataset, index) for dataset, pairs in datasets.items() for index in range(len(pairs))]
     images = _overlapped(reader, ImagePair.read, [datasets[dataset][index] for dataset, index in places])
     for (dataset, index), (lr, hr) in zip(places, images, strict=True):
         pair = datasets[dataset][index]
         check_size(model, lr, pair.lr_file or pair.hr_file)
-        if getattr(model, "scales", None):  # a training on several scales leaves the last batch's
-            model.scale = pair.scale  # type: ignore[assignment]
+        use_scale(model, pair.scale)  # a training on several leaves the last batch's
         thumbnail = None
-        if getattr(model, "shuffle_thumbnails", False):
-            thumbnail = _of_another(datasets[dataset], index, model)
+        if traits.shuffle_thumbnails and traits.thumbnail:
+            thumbnail = _of_another(datasets[dataset], index, traits.thumbnail)
         sr = resolver(lr, thumbnail)
         if sr.shape != hr.shape:
             sizes = [f"{image.shape[1]}×{image.shape[0]}" for image in (lr, sr, hr)]
@@ -152,18 +142,17 @@ def _groups(outputs: Iterable[Output]) -> Iterator[list[Output]]:
         yield group
 
 
-def _judge(scorer: Scorer, keep: Keep, group: list[Output]) -> list[Row]:
+def _judge(scorer: Scorer, keep: Keep, group: list[Output]) -> list[ImageResult]:
     for output in group:
         keep(output.dataset, output.index, output.pair.name, output.sr)
     scores = scorer.of_images([(output.sr, output.hr, output.pair.scale) for output in group])
-    label = scorer.protocol.label
     return [
-        Row(output.dataset, output.pair.name, found.numbers, label, output.pair.resizer, output.tile, found.reasons)
-        for output, found in zip(group, scores, strict=True)
+        ImageResult(one.dataset, one.pair.name, found.numbers, found.missing, image_digest(one.sr), one.tile)
+        for one, found in zip(group, scores, strict=True)
     ]
 
 
-def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+def mean_scores(rows: Sequence[ImageResult]) -> dict[str, dict[str, float]]:
     """The mean over the images of each data set, by data set and metric; none of a metric that an image lacks."""
     means: dict[str, dict[str, float]] = {}
     for dataset in dict.fromkeys(row.dataset for row in rows):
@@ -173,61 +162,17 @@ def mean_scores(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     return means
 
 
-def reasons(rows: Sequence[Row]) -> dict[str, str]:
+def missing_means(rows: Sequence[ImageResult]) -> tuple[Missing, ...]:
     """Why a data set lacks the mean of a metric, as `<dataset>.<metric>`: the first image that has no score."""
-    found: dict[str, str] = {}
+    found: dict[str, Missing] = {}
     for row in rows:
-        for metric, reason in row.missing.items():
-            found.setdefault(f"{row.dataset}.{metric}", f"{row.image}: {reason}")
-    return found
+        for missing in row.missing:
+            what = f"{row.dataset}.{missing.what}"
+            found.setdefault(what, Missing(what, missing.kind, f"{row.image}: {missing.reason}"))
+    return tuple(found.values())
 
 
-def _of_another(pairs: list[ImagePair], index: int, model: nn.Module) -> Tensor:
+def _of_another(pairs: list[ImagePair], index: int, size: int) -> Tensor:
     other, _ = pairs[(index + 1) % len(pairs)].read()
     image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 255
-    square: Tensor = model.make_thumbnail(image)  # type: ignore[operator]
-    return square
-
-
-def benchmark(
-    model: nn.Module,
-    scale: int,
-    datasets: Sequence[str] = ("set5",),
-    metrics: Sequence[str] = ("psnr", "ssim", "lpips"),
-    protocol: Protocol = LUMA,
-    data_root: Path | None = None,
-    weights_dir: str | None = None,
-    device: str = "auto",
-) -> "DataFrame":
-    """One row for bicubic interpolation and one for `model`, any module from LR to SR, with the columns of table.csv.
-
-    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). Reasons for what is missing are in the
-    frame's `attrs["missing"]`, what the scores rest on in `attrs["protocol"]` and `attrs["resizer"]`. Raises UserError
-    for a metric that does not exist, and for a data set that is not there or cannot be read.
-    """
-    from pandas import DataFrame
-
-    from srbench.models.bicubic import Bicubic
-
-    places = default_places()
-    root = data_root or Path(places["data_root"])
-    pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
-    folders = weights_folders(weights_dir or places["weights_dir"])
-    check_metrics(metrics, "metrics=[{}]")
-    scorer = make_scorer(metrics, protocol, folders)
-    networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
-    rows, missing = [], {}
-    for name, network in networks.items():
-        with bar(name) as tell:
-            found_rows = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None)
-        means = mean_scores(found_rows)
-        counted, uncounted = cost.summary(network, scale)
-        time = cost.latency(network, cost.LATENCY_INPUT, cost.LATENCY_INPUT).median_ms
-        scores = {f"{dataset}.{metric}": value for dataset, found in means.items() for metric, value in found.items()}
-        rows.append({"model": name, "scale": scale, **counted, "latency_ms": time, **scores})
-        missing[name] = uncounted | scorer.missing | reasons(found_rows)
-    scored = [f"{name}.{metric}" for name in pairs for metric in metrics]
-    table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored])
-    resizers = dict.fromkeys(pair.resizer for found in pairs.values() for pair in found)
-    table.attrs |= {"missing": missing, "protocol": protocol.label, "resizer": ", ".join(resizers)}
-    return table
+    return make_thumbnail(image, size)

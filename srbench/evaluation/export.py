@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from srbench.core.errors import UserError
+from srbench.models.traits import traits_of
 
 TOLERANCE = 1e-4  # of values in [0, 1]
 FORMS = (".safetensors", ".pt2", ".onnx")
@@ -24,7 +25,7 @@ LARGEST = 1 << 14
 Network = Callable[[Tensor], Tensor]
 
 
-def check_place(out: Path) -> None:
+def check_export_place(out: Path) -> None:
     """Raises UserError for a file that cannot be exported to: of another form, or in no folder."""
     if out.suffix not in FORMS:
         raise UserError(f"export: {out}: the suffix says the form: {', '.join(FORMS)}")
@@ -40,7 +41,7 @@ def export(model: nn.Module, name: str, config: Mapping[str, Any], out: Path, si
     also where torch cannot write the network for any. The file appears once it gives the same picture, within 1e-4.
     Raises UserError otherwise, for a place as `check_place`, and without the packages that ONNX needs.
     """
-    check_place(out)
+    check_export_place(out)
     partial = out.with_name(f".{uuid4().hex}{out.suffix}")
     try:
         network, size = _write(model, config, partial, size)
@@ -80,7 +81,7 @@ def _again(model: nn.Module, path: Path) -> nn.Module:
 
 def _traced_for_any_size(model: nn.Module) -> ExportedProgram | None:
     """None where torch cannot: an adaptive pooling, say, takes its output's size from one input."""
-    least = max(16, getattr(model, "smallest_input", 1))
+    least = max(16, traits_of(model).smallest_input)
     sides = {2: Dim("height", min=least, max=LARGEST), 3: Dim("width", min=least, max=LARGEST)}
     try:
         return _traced(model, 4 * least, (sides,))
@@ -88,7 +89,7 @@ def _traced_for_any_size(model: nn.Module) -> ExportedProgram | None:
         return None
 
 
-def _traced(model: nn.Module, size: int, sides: tuple | None) -> ExportedProgram:
+def _traced(model: nn.Module, size: int, sides: tuple[Any, ...] | None) -> ExportedProgram:
     try:
         with warnings.catch_warnings(action="ignore"):
             return torch.export.export(model, (torch.rand(1, 3, size, size),), dynamic_shapes=sides)

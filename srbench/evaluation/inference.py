@@ -22,16 +22,18 @@ from functools import partial, reduce
 from itertools import pairwise, product
 from math import ceil, isqrt
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import FailedRunError, UserError
+from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import exact_float32, peak_memory
 from srbench.metrics.memory import LiveBytes
+from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
+from srbench.models.traits import traits_of
 
 log = logging.getLogger(__name__)
 
@@ -42,33 +44,6 @@ PROBE = 512  # pixels of LR a side that a network's memory is counted at
 REAL_PROBE = 128  # the same where it must be computed
 
 Tell = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Inference:
-    """How an image goes through a network: the keys of `eval` of these names.
-
-    `tile`: the largest side of a tile in pixels of LR; None: never any tiles; auto: none where the whole image takes
-    less than `memory_gb` (10⁹ bytes: weights, input and the tensors of one pass), else the largest tiles that do.
-    `overlap`: in pixels of LR, rounded up to a multiple of 16. `self_ensemble`: the mean of the outputs for the eight
-    flips and rotations of the input, each turned back (Lim et al., "Enhanced Deep Residual Networks for Single Image
-    Super-Resolution", CVPR Workshops 2017, §3.4: EDSR+). Raises ValueError, beginning with the name, for other values.
-    """
-
-    tile: int | Literal["auto"] | None = "auto"
-    overlap: int = 64
-    self_ensemble: bool = False
-    memory_gb: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.tile not in (None, "auto") and not (type(self.tile) is int and self.tile > 0):
-            raise ValueError(f"tile={self.tile}: auto, null (never any tiles) or a number of pixels")
-        if type(self.overlap) is not int or self.overlap < 0:
-            raise ValueError(f"overlap={self.overlap}: a number of pixels from 0 on")
-        if type(self.self_ensemble) is not bool:
-            raise ValueError(f"self_ensemble={self.self_ensemble}: true or false")
-        if type(self.memory_gb) not in (int, float) or not self.memory_gb > 0:
-            raise ValueError(f"memory_gb={self.memory_gb}: a number above 0")
 
 
 @dataclass(frozen=True)
@@ -152,7 +127,7 @@ class SuperResolver:
     """
 
     def __init__(self, model: nn.Module, device: str, inference: Inference) -> None:
-        self.model, self.device, self.inference = model, device, inference
+        self.model, self.device, self.inference, self.traits = model, device, inference, traits_of(model)
         self.overlap = overlap_for(model, inference)
         self.ensemble = inference.self_ensemble and any(True for _ in model.parameters())
         self.costs: dict[int | None, tuple[float, float]] = {}
@@ -176,8 +151,8 @@ class SuperResolver:
         image, tile = torch.from_numpy(lr).permute(2, 0, 1)[None], self.tile(*lr.shape[:2])
         if tile:
             self._tell_once(lr.shape[0], lr.shape[1], tile)
-            if thumbnail is None and getattr(self.model, "thumbnail", None):
-                thumbnail = self.model.make_thumbnail(image.float() / 255)  # type: ignore[operator]
+            if thumbnail is None and self.traits.thumbnail:
+                thumbnail = make_thumbnail(image.float() / 255, self.traits.thumbnail)
         others = [] if thumbnail is None else [thumbnail.to(self.device)]
         with exact_float32():
             sr = tiled(
@@ -231,7 +206,7 @@ class SuperResolver:
         self.told = True
         name, size = type(self.model).__name__, f"LR of {width}×{height}"
         log.info("%s: in tiles of at most %d pixels that overlap by %d", size, tile, self.overlap)
-        if getattr(self.model, "whole_image_statistics", False):
+        if self.traits.whole_image_statistics:
             needed = self._bytes(height, width) / 1e9
             log.warning("%s takes statistics of the whole image, so tiles change its result", name)
             log.warning("%s: %s takes %.2g GB (memory_gb) to run whole", size, name, needed)
@@ -244,13 +219,13 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
     looks at values.
     """
     fixed = float(sum(tensor.nbytes for tensor in [*model.parameters(), *model.buffers()]))
-    multiple = getattr(model, "input_multiple", 1)
-    side = _up(max(PROBE, getattr(model, "smallest_input", 1)), multiple)
+    traits = traits_of(model)
+    side = _up(max(PROBE, traits.smallest_input), traits.multiple)
     try:
         with torch.inference_mode(False):
             peak = peak_memory(copy.deepcopy(model).to("meta"), side, side).bytes
     except ValueError:
-        side = _up(max(REAL_PROBE, getattr(model, "smallest_input", 1)), multiple)
+        side = _up(max(REAL_PROBE, traits.smallest_input), traits.multiple)
         own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
         lr = torch.rand(1, 3, side, side, generator=own).to(next((p.device for p in model.parameters()), "cpu"))
         with torch.no_grad(), LiveBytes([*model.parameters(), *model.buffers(), lr]) as live:
@@ -260,9 +235,9 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
 
 
 def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
-    """`model(lr, *others)`, where need be on `lr` grown to a multiple of its `input_multiple`, and cropped."""
+    """`model(lr, *others)`, where need be on `lr` grown to a multiple of its trait `multiple`, and cropped."""
     height, width = lr.shape[-2:]
-    multiple = getattr(model, "input_multiple", 1)
+    multiple = traits_of(model).multiple
     padded = pad_to(lr, _up(height, multiple), _up(width, multiple))
     sr: Tensor = model(padded, *others)
     s = sr.shape[-1] // padded.shape[-1]
@@ -274,7 +249,7 @@ def overlap_for(model: nn.Module, inference: Inference) -> int:
 
     ValueError, beginning with `tile`, for a tile that is too small for it.
     """
-    overlap = _up(max(inference.overlap, getattr(model, "smallest_input", 1) - 1), OVERLAPS)
+    overlap = _up(max(inference.overlap, traits_of(model).smallest_input - 1), OVERLAPS)
     if isinstance(inference.tile, int) and inference.tile < overlap + GRID:
         raise ValueError(f"tile={inference.tile}: {overlap + GRID} or more, as tiles here overlap by {overlap}")
     return overlap
@@ -283,7 +258,7 @@ def overlap_for(model: nn.Module, inference: Inference) -> int:
 def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
     """Raises UserError for an LR image, uint8 (h, w, 3), that is smaller than what the model takes."""
     height, width = lr.shape[:2]
-    least = getattr(model, "smallest_input", 1)
+    least = traits_of(model).smallest_input
     if min(height, width) < least:
         name = type(model).__name__
         raise UserError(f"{file}: LR of {width}×{height} is too small for {name}, which needs {least}×{least} or more")

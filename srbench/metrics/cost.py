@@ -8,7 +8,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
 from srbench.metrics.memory import LiveBytes
+from srbench.metrics.missing import Missing
+from srbench.models.traits import traits_of, use_scale
 
 BATCHES = (1, 2, 4, 8, 16)
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
@@ -63,20 +66,6 @@ class Complexity:
     def activations(self) -> int:
         """fvcore's: elements that convolutions and matrix products put out."""
         return cast(int, self.counts["fvcore"].activations)
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds of one forward pass of a whole batch: median, 10 % and 90 % quantiles."""
-
-    batch: int
-    height: int
-    width: int
-    median_ms: float
-    q10_ms: float
-    q90_ms: float
-    threads: int
-    device: str
 
 
 @dataclass(frozen=True)
@@ -139,26 +128,23 @@ def complexity(model: nn.Module, height: int, width: int) -> Complexity:
     )
 
 
-def summary(model: nn.Module, scale: int) -> tuple[dict[str, float], dict[str, str]]:
-    """The columns of a table but for latency, and the reasons for those that are missing.
-
-    params, params_frozen, params_dead; flops and activations for both standard inputs; peak_memory_mb at 256×256.
-    """
+def cost_summary(model: nn.Module, scale: int) -> tuple[Cost, tuple[Missing, ...]]:
+    """The costs of a table but for latency, and the reasons for those that are missing."""
     counted = parameters(model)
-    found: dict[str, float] = {"params": counted.trainable, "params_frozen": counted.frozen}
-    found["params_dead"] = sum(dead_parameters(model).values()) if counted.trainable else 0
+    dead = sum(dead_parameters(model).values()) if counted.trainable else 0
+    known = Cost(counted.trainable, counted.frozen, dead)
     if not counted.trainable:
-        return found, {"flops": "no network: fvcore counts multiply-adds of layers"}
+        return known, (Missing("flops", "network", "no network: fvcore counts multiply-adds of layers"),)
     try:
-        for name, (height, width) in standard_inputs(scale).items():
-            counts = complexity(model, height, width)
-            if counts.unknown:
-                return found, {"flops": f"operators that no table knows: {', '.join(counts.unknown)}"}
-            found |= {f"flops_{name}": counts.flops, f"activations_{name}": counts.activations}
-        found["peak_memory_mb"] = round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
+        counts = {name: complexity(model, *size) for name, size in standard_inputs(scale).items()}
+        memory = round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
     except ValueError as error:
-        return found, {"flops": str(error)}
-    return found, {}
+        return known, (Missing("flops", "network", str(error)),)
+    if unknown := counts["256"].unknown:
+        return known, (Missing("flops", "operator", f"operators that no table knows: {', '.join(unknown)}"),)
+    figures = {f"flops_{name}": count.flops for name, count in counts.items()}
+    figures |= {f"activations_{name}": count.activations for name, count in counts.items()}
+    return replace(known, **figures, peak_memory_mb=memory), ()
 
 
 def latency(
@@ -199,7 +185,7 @@ def latencies(
             _measure(copied, lr, warmup, 1, seconds)
             times = _measure(copied, lr, repeats, at_least, seconds)
         low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
-        yield Latency(batch, height, width, median, low, high, torch.get_num_threads(), name)
+        yield Latency(batch, height, width, median, low, high, torch.get_num_threads(), name, memory_format(copied))
 
 
 def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Memory:
@@ -224,6 +210,13 @@ def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Me
     return Memory(live.peak, "tensors")
 
 
+def memory_format(model: nn.Module) -> str:
+    """How the weights lie in memory: `channels_last`, or `contiguous`."""
+    kernels = [p for p in model.parameters() if p.ndim == 4]
+    last = any(p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous() for p in kernels)
+    return "channels_last" if last else "contiguous"
+
+
 def _copy(model: nn.Module, device: torch.device | str) -> nn.Module:
     with torch.inference_mode(False):
         return copy.deepcopy(model).to(device)
@@ -238,9 +231,9 @@ def _backward(model: nn.Module) -> None:
     """Leaves the gradients of one training pass at each of the model's scales in its parameters."""
     with torch.inference_mode(False), torch.enable_grad():
         lr = torch.rand(2, 3, 48, 48, device=_device(model))
-        for scale in getattr(model, "scales", None) or [None]:
+        for scale in traits_of(model).scales or [None]:
             if scale is not None:
-                model.scale = scale
+                use_scale(model, scale)
             outputs = [leaf for leaf in tree_leaves(model(lr)) if isinstance(leaf, Tensor) and leaf.requires_grad]
             if outputs:
                 torch.stack([output.sum() for output in outputs]).sum().backward()

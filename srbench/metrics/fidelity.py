@@ -9,15 +9,13 @@ sum are the same for every number of threads, so the scores are, bit for bit.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-Channels = Literal["luma", "luma_rounded", "rgb"]
+from srbench.metrics.protocol import Channels, Protocol
 
 WINDOW = 11
 SIGMA = 1.5
@@ -25,45 +23,20 @@ C1, C2 = 0.01**2, 0.03**2  # (K1 L)² and (K2 L)² with L = 1, the range of the 
 STRIP = 64  # rows at a time, which stay in the processor's cache
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How SR is compared with HR. `border`: pixels cropped from each side before, or "scale" for as many as the scale.
+def planes_of(image: np.ndarray, channels: Channels, border: int) -> Tensor:
+    """What a protocol compares: uint8 (H, W, 3) → float64 (1, C, H − 2·border, W − 2·border) in [0, 1].
 
-    `channels`: "luma" is the Y of MATLAB's rgb2ycbcr (BT.601) on uint8 RGB, kept as it comes (as BasicSR does);
-    "luma_rounded" rounds it to integers (as MATLAB does on uint8); "rgb" takes all three channels jointly.
+    Raises ValueError for another dtype or shape, and for an image of which the border leaves nothing.
     """
-
-    name: str
-    channels: Channels
-    border: int | Literal["scale"] = "scale"
-
-    def __post_init__(self) -> None:
-        if self.channels not in get_args(Channels):
-            raise ValueError(f"A protocol's channels are one of {', '.join(get_args(Channels))}, not {self.channels}.")
-        if self.border != "scale" and not (isinstance(self.border, int) and self.border >= 0):
-            raise ValueError(f'A protocol\'s border is a number of pixels or "scale", not {self.border}.')
-
-    @property
-    def label(self) -> str:
-        """The name, with what it stands for where that is not what the project's protocol of that name is."""
-        usual = {"y": "luma", "y_uint8": "luma_rounded", "rgb": "rgb", "ntire": "rgb"}.get(self.name) == self.channels
-        return self.name if usual and self.border == "scale" else f"{self.name} ({self.channels}, border {self.border})"
-
-    def prepare(self, image: np.ndarray, scale: int) -> Tensor:
-        """The image cropped and converted once, for every metric: uint8 (H, W, 3) → float64 (1, C, H', W') in [0, 1].
-
-        Raises ValueError for another dtype or shape, and for an image of which the border leaves nothing.
-        """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"A protocol compares uint8 images (H, W, 3), not {image.dtype} of shape {image.shape}.")
-        border = scale if self.border == "scale" else self.border
-        height, width, _ = image.shape
-        if min(height, width) <= 2 * border:
-            raise ValueError(f"Nothing is left of an image of {height}×{width} without a border of {border} pixels.")
-        cropped = image[border : height - border, border : width - border]
-        if self.channels == "rgb":
-            return torch.from_numpy(np.ascontiguousarray(cropped.transpose(2, 0, 1)))[None].double().div_(255)
-        return _luma(cropped, rounded=self.channels == "luma_rounded")[None, None]
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"A protocol compares uint8 images (H, W, 3), not {image.dtype} of shape {image.shape}.")
+    height, width, _ = image.shape
+    if min(height, width) <= 2 * border:
+        raise ValueError(f"Nothing is left of an image of {height}×{width} without a border of {border} pixels.")
+    cropped = image[border : height - border, border : width - border]
+    if channels == "rgb":
+        return torch.from_numpy(np.ascontiguousarray(cropped.transpose(2, 0, 1)))[None].double().div_(255)
+    return _luma(cropped, rounded=channels == "luma_rounded")[None, None]
 
 
 def _luma(image: np.ndarray, rounded: bool) -> Tensor:

@@ -165,7 +165,7 @@ class FlopCounter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops: dict[Convention, int] = dict.fromkeys(CONVENTIONS, 0)
         self.activations: dict[Convention, int] = {"fvcore": 0, "ntire": 0}
         self.products = 0

@@ -17,7 +17,7 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self, tensors: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._alive: dict[StorageWeakRef, int] = {}
         self._note(tensors)
         self.peak = sum(self._alive.values())

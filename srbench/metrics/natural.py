@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 import torch
 
-from srbench.metrics.perceptual import MetricUnavailable, find_weights
+from srbench.metrics.available import MetricUnavailable, find_weights
+from srbench.metrics.missing import Missing
 
 BLOCK = 96  # pixels; half as many in the image of half the size
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # to the four neighbours of a pixel that are multiplied with it
 HALVE = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 256  # MATLAB's antialiased bicubic at scale ½, exactly
-MA_WEIGHTS = "NRQM_model.mat"
 
 
 def niqe(image: np.ndarray, border: int) -> float:
@@ -42,13 +42,12 @@ class PI:
     """
 
     def __init__(self, weights_dirs: Sequence[Path]) -> None:
-        weights = find_weights(weights_dirs, MA_WEIGHTS, "PI", "put pyiqa's file there")
+        weights = find_weights(weights_dirs, "pi")
         try:
             import pyiqa  # type: ignore[import-not-found, unused-ignore]  # an extra, and it takes seconds
         except ImportError as error:
-            raise MetricUnavailable(
-                f"PI needs pyiqa ({error}); install it with pip install 'srbench[pi]' (its licence is non-commercial)"
-            ) from error
+            reason = f"PI needs pyiqa, which cannot be imported ({error})"
+            raise MetricUnavailable(Missing("pi", "package", reason)) from error
         # The colours are those of pyiqa's own PI; for Ma's score alone its default is another luma.
         self._ma = pyiqa.create_metric("nrqm", device="cpu", color_space="ycbcr", pretrained_model_path=str(weights))
 
@@ -85,7 +84,8 @@ def _luma(image: np.ndarray) -> np.ndarray:
     """
     rgb = image.astype(np.float32) / np.float32(255)
     luma = cv2.transform(rgb.astype(np.float64), np.array([[65.481, 128.553, 24.966, 16]]) / 255)
-    return np.rint(luma.astype(np.float32) * np.float32(255)).astype(np.float64)
+    result: np.ndarray = np.rint(luma.astype(np.float32) * np.float32(255)).astype(np.float64)
+    return result
 
 
 def _distance(luma: np.ndarray) -> float:
@@ -165,7 +165,8 @@ def _normalise(plane: np.ndarray, window: np.ndarray) -> np.ndarray:
 
     centre = mean(plane)
     deviation = np.sqrt(np.abs(mean(plane * plane) - centre * centre))
-    return (plane - centre) / (deviation + 1)
+    result: np.ndarray = (plane - centre) / (deviation + 1)
+    return result
 
 
 def _fit(blocks: np.ndarray, model: _Model) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -16,13 +16,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from srbench.metrics.available import find_weights
+from srbench.metrics.table import OF_LPIPS
+
 Net = Literal["alex", "vgg", "squeeze"]
 
-BACKBONES: dict[Net, str] = {
-    "alex": "alexnet_features.safetensors",
-    "vgg": "vgg16_features.safetensors",
-    "squeeze": "squeezenet_features.safetensors",
-}
 STRIDES: dict[Net, list[int]] = {  # of the features that count, in pixels
     "alex": [4, 8, 16, 16, 16],
     "vgg": [1, 2, 4, 8, 16],
@@ -37,10 +35,6 @@ PIECE = 1280  # the side of what a piece counts, a multiple of all strides
 MARGIN = 128  # what it sees beyond: more than any feature of the three nets reaches
 
 
-class MetricUnavailable(Exception):  # noqa: N818  a state of the machine, not a mistake
-    """A metric cannot be computed here; the message is the reason, one sentence that names the fix."""
-
-
 class LPIPS:
     """Callable: the perceptual distance of two images, uint8 (H, W, 3) → float. Lower is better, 0 if equal.
 
@@ -50,11 +44,10 @@ class LPIPS:
     """
 
     def __init__(self, weights_dirs: Sequence[Path], net: Net = "alex") -> None:
-        if net not in BACKBONES:
+        if net not in OF_LPIPS:
             raise ValueError(f"LPIPS has no net {net}: choose from {', '.join(get_args(Net))}.")
         self._smallest, self._strides = SMALLEST[net], STRIDES[net]
-        fix = f"get it with: python -m srbench data get {BACKBONES[net].partition('_')[0]}"
-        backbone = find_weights(weights_dirs, BACKBONES[net], "LPIPS", fix)
+        backbone = find_weights(weights_dirs, "lpips" if net == "alex" else f"lpips_{net}")
         self._net = _load(net, backbone).to(memory_format=torch.channels_last)  # 1.3 times as fast
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
@@ -128,15 +121,6 @@ def _counted(span: tuple[int, int, int, int], stride: int) -> slice:
     return slice((begin - seen_from) // stride, None if end == seen_to else (end - seen_from) // stride)
 
 
-def find_weights(weights_dirs: Sequence[Path], name: str, metric: str, fix: str) -> Path:
-    """The first file `name` in the folders. MetricUnavailable, for `metric` and with the `fix`, if none holds it."""
-    for folder in weights_dirs:
-        if (folder / name).is_file():
-            return folder / name
-    folders = ", ".join(map(str, weights_dirs)) or "no folder at all"
-    raise MetricUnavailable(f"{metric} needs {name}, looked for in {folders}; {fix}, or set weights_dir")
-
-
 def _load(net: Net, backbone: Path) -> nn.Module:
     """The package's LPIPS with the weights from `backbone`; every weight comes from one of the two files."""
     import lpips  # takes seconds: it imports torchvision, scikit-image and matplotlib
@@ -150,7 +134,8 @@ def _load(net: Net, backbone: Path) -> nn.Module:
     weights = torch.load(linear, map_location="cpu", weights_only=True)
     for index, layer in enumerate(model.lins):
         layer.load_state_dict({"model.1.weight": weights[f"lin{index}.model.1.weight"]}, assign=True)
-    return model.eval().requires_grad_(False)
+    result: nn.Module = model.eval().requires_grad_(False)
+    return result
 
 
 def _to_slices(weights: dict[str, Tensor], sliced: nn.Module) -> dict[str, Tensor]:

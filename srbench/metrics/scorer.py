@@ -10,9 +10,13 @@ from torch import Tensor
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
-from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
+from srbench.metrics.available import MetricUnavailable
+from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
+from srbench.metrics.missing import Missing
 from srbench.metrics.natural import PI, niqe
-from srbench.metrics.perceptual import LPIPS, MetricUnavailable, Net
+from srbench.metrics.perceptual import LPIPS, Net
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.table import METRICS
 
 RGB = Protocol("rgb", "rgb")
 WHOLE_RGB = Protocol("rgb", "rgb", border=0)
@@ -58,8 +62,8 @@ def _pi(folders: Sequence[Path]) -> Score:
     return lambda pairs: [index(pair.sr, pair.scale) for pair in pairs]
 
 
-# Each makes its metric from the folders of weights, or raises MetricUnavailable.
-METRICS: dict[str, Maker] = {
+# Each makes its metric (of metrics/table.py) from the folders of weights, or raises MetricUnavailable.
+MAKERS: dict[str, Maker] = {
     "psnr": _each(lambda pair: psnr(*pair.prepared).item()),
     "ssim": _each(lambda pair: ssim(*pair.prepared).item()),
     "lpips": _lpips("alex"),
@@ -80,55 +84,56 @@ def check_metrics(metrics: Sequence[str], told: str) -> None:
             raise UserError(f"{told.format(metric)}: no such metric{did_you_mean(metric, METRICS)}")
 
 
-@dataclass
-class Scores:
-    """Of one image, by metric: the numbers, and why there is none."""
+@dataclass(frozen=True)
+class ImageScores:
+    """Of one image: the numbers by metric, and why there is none."""
 
     numbers: dict[str, float]
-    reasons: dict[str, str]
+    missing: tuple[Missing, ...]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores SR against HR, both uint8 (H, W, 3). `missing`: why a metric cannot be had here at all."""
+    """Scores SR against HR, both uint8 (H, W, 3). `missing`: the metrics that cannot be had here at all."""
 
     protocol: Protocol
     scores: dict[str, Score]
-    missing: dict[str, str]
+    missing: tuple[Missing, ...]
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray, scale: int) -> dict[str, float]:
         """One number a metric; none for those that cannot be computed."""
         return self.of_images([(sr, hr, scale)])[0].numbers
 
-    def of_images(self, images: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> list[Scores]:
+    def of_images(self, images: Sequence[tuple[np.ndarray, np.ndarray, int]]) -> list[ImageScores]:
         """The scores of each (sr, hr, scale); LPIPS is faster on several small images than on each alone."""
         pairs = [Pair(*image, self.protocol) for image in images]
-        found = [Scores({}, {}) for _ in pairs]
-        for name, score in self.scores.items():
-            for of_image, number in zip(found, _scored(score, pairs), strict=True):
-                if isinstance(number, str):
-                    of_image.reasons[name] = number
-                else:
-                    of_image.numbers[name] = number
-        return found
+        by_metric = {name: _scored(name, score, pairs) for name, score in self.scores.items()}
+        found = [{name: scores[place] for name, scores in by_metric.items()} for place in range(len(pairs))]
+        return [
+            ImageScores(
+                {name: score for name, score in of_image.items() if not isinstance(score, Missing)},
+                tuple(score for score in of_image.values() if isinstance(score, Missing)),
+            )
+            for of_image in found
+        ]
 
 
-def _scored(score: Score, pairs: Sequence[Pair]) -> Sequence[float | str]:
+def _scored(name: str, score: Score, pairs: Sequence[Pair]) -> Sequence[float | Missing]:
     """A number for each pair, or the reason why that pair has none."""
     try:
         return score(pairs)
     except ValueError as error:
         if len(pairs) == 1:
-            return [str(error)]
-        return [found for pair in pairs for found in _scored(score, [pair])]
+            return [Missing(name, "image", str(error))]
+        return [found for pair in pairs for found in _scored(name, score, [pair])]
 
 
 def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:
     """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there."""
-    scores, missing = {}, {}
+    scores, missing = {}, []
     for name in metrics:
         try:
-            scores[name] = METRICS[name](weights_folders)
-        except MetricUnavailable as reason:
-            missing[name] = str(reason)
-    return Scorer(protocol, scores, missing)
+            scores[name] = MAKERS[name](weights_folders)
+        except MetricUnavailable as error:
+            missing.append(error.missing)
+    return Scorer(protocol, scores, tuple(missing))

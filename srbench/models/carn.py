@@ -17,12 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice, check_groups
+from srbench.models.layers.argument_checks import check_choice, check_groups
 from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.partial_conv import PartialConv2d
 from srbench.models.layers.scse import SCSE
 from srbench.models.layers.upsampler import STAGES
+from srbench.models.traits import Traits
 
 
 class Stack(nn.Module):
@@ -48,7 +49,8 @@ class Unit(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.body(x).add_(x))
+        output: Tensor = self.activation(self.body(x).add_(x))
+        return output
 
 
 class Cascade(nn.Module):
@@ -199,15 +201,15 @@ class CARN(Cascade):
             return Stack([layer for stage in layers for layer in stage], len(STAGES[scale]) // len(stages))
 
         super().__init__([block(rate) for rate in rates], gates("global", blocks), fusions(blocks), legacy_wiring)
-        self.scale, self.scales = scale, list(scales) if scales else None
-        self.whole_image_statistics = se in ("scse", "channel")
+        self.scale = scale
+        self.traits = Traits(scales=tuple(scales or ()), whole_image_statistics=se in ("scse", "channel"))
         self.feature_residual = feature_residual
         self.bilinear_residual = bilinear_residual
         self.sub_mean = MeanShift(-1, trainable=train_mean_shift) if mean_shift else nn.Identity()
         self.entry = conv(3, width)
         self.entry_activation = act() if activate_entry else nn.Identity()
         self.concat = conv((blocks + 1) * width, width) if concat_global else None
-        self.heads = {s: f"up{s}" for s in self.scales} if self.scales else {scale: "up"}
+        self.heads = {s: f"up{s}" for s in scales} if scales else {scale: "up"}
         self.upsample = nn.ModuleDict({name: upsampler(s) for s, name in self.heads.items()})
         self.exit = conv(width, 3)
         self.add_mean = MeanShift(1, trainable=train_mean_shift) if mean_shift else nn.Identity()
@@ -224,7 +226,8 @@ class CARN(Cascade):
         sr = self.exit(self.upsample[self.heads[self.scale]](features))
         if self.bilinear_residual:
             sr = sr + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
-        return self.add_mean(sr)
+        output: Tensor = self.add_mean(sr)
+        return output
 
 
 def from_waifu2x(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

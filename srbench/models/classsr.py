@@ -13,7 +13,7 @@ Departs from the published code in these points, none of which changes what it c
 Published for ×4. Initialisation of the classifier: as `start_small`; its linear layer as PyTorch's default.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import torch
@@ -49,7 +49,8 @@ class Classifier(nn.Module):
         start_small(self.CondNet)
 
     def forward(self, sub_images: Tensor) -> Tensor:
-        return self.lastOut(self.CondNet(sub_images).mean((2, 3)))
+        output: Tensor = self.lastOut(self.CondNet(sub_images).mean((2, 3)))
+        return output
 
 
 class ClassSR(nn.Module):
@@ -60,13 +61,21 @@ class ClassSR(nn.Module):
     branch that the classifier prefers, and what overlaps is averaged. An image smaller than a window is padded to one
     by reflection. What runs depends on values, so costs are counted branch by branch, at patch × patch.
 
-    `branches`: networks of one scale, from easy to hard, called net1, net2, … as in the published weights.
+    `branches`: networks of one scale, from easy to hard, whatever their names; called net1, net2, … as in the
+    published weights.
     """
 
     from_published = staticmethod(from_classsr)
 
-    def __init__(self, branches: Sequence[nn.Module], scale: int = 4, patch: int = 32, step: int = 28) -> None:
+    def __init__(
+        self,
+        branches: Mapping[str, nn.Module] | Sequence[nn.Module],
+        scale: int = 4,
+        patch: int = 32,
+        step: int = 28,
+    ) -> None:
         super().__init__()
+        branches = list(branches.values()) if isinstance(branches, Mapping) else branches
         if len(branches) < 2:
             raise ValueError(f"ClassSR chooses between 2 branches or more, not {len(branches)}.")
         if patch < 4 or not 1 <= step <= patch:
@@ -118,11 +127,13 @@ class ClassSR(nn.Module):
     def routes(self, lr: Tensor) -> Tensor:
         """(N, T) int64: the branch of each window of each image, row by row, 0 the easiest."""
         windows = self.windows(self.at_least_a_window(lr))
-        return self.choose(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        output: Tensor = self.choose(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        return output
 
     def choose(self, sub_images: Tensor) -> Tensor:
         """(M, 3, patch, patch) → the index of each one's branch, (M,)."""
-        return self.classifier(sub_images).argmax(1)
+        output: Tensor = self.classifier(sub_images).argmax(1)
+        return output
 
     def super_resolve(self, windows: Tensor) -> Tensor:
         """(N, T, 3, patch, patch) → (N, T, 3, s·patch, s·patch), each through its branch."""
@@ -135,7 +146,8 @@ class ClassSR(nn.Module):
             for part in own.split(at_once):
                 if len(part):
                     sr[part] = branch(sub_images[part]).to(sr.dtype)
-        return sr.unflatten(0, windows.shape[:2])
+        output: Tensor = sr.unflatten(0, windows.shape[:2])
+        return output
 
     def windows(self, lr: Tensor) -> Tensor:
         """(N, 3, H, W) → (N, T, 3, patch, patch), row by row."""

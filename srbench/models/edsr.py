@@ -14,7 +14,7 @@ from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
 
 
-class ResidualBlock(nn.Module):
+class EDSRBlock(nn.Module):
     """x + res_scale · conv(relu(conv(x)))."""
 
     def __init__(self, width: int, res_scale: float) -> None:
@@ -42,14 +42,15 @@ class EDSR(nn.Module):
         self.scale, self.rgb_range = scale, rgb_range
         self.sub_mean = MeanShift(-1, rgb_range)
         self.head = nn.Sequential(conv3x3(3, width))
-        self.body = nn.Sequential(*(ResidualBlock(width, res_scale) for _ in range(blocks)), conv3x3(width, width))
+        self.body = nn.Sequential(*(EDSRBlock(width, res_scale) for _ in range(blocks)), conv3x3(width, width))
         self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
         self.add_mean = MeanShift(1, rgb_range)
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.head(self.sub_mean(lr * self.rgb_range))
         deep = self.body(shallow).add_(shallow)
-        return self.add_mean(self.tail(deep)) / self.rgb_range
+        output: Tensor = self.add_mean(self.tail(deep)) / self.rgb_range
+        return output
 
     @staticmethod
     def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ Initialisation: as `start_small`; the transposed convolution as PyTorch's defaul
 
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.initialise import start_small
 
 KERNEL = 9  # of the transposed convolution
@@ -42,4 +42,5 @@ class FSRCNN(nn.Module):
         start_small(self.head_conv, self.body_conv)
 
     def forward(self, lr: Tensor) -> Tensor:
-        return self.tail_conv(self.body_conv(self.head_conv(lr)))
+        output: Tensor = self.tail_conv(self.body_conv(self.head_conv(lr)))
+        return output

@@ -5,9 +5,10 @@ with Restormer's feed-forward network. Published for ×4 only. Initialisation: P
 
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.layer_norm import LayerNorm
 from srbench.models.layers.safm import SAFM
+from srbench.models.traits import Traits
 
 
 class GDFN(nn.Module):
@@ -26,10 +27,11 @@ class GDFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.dwconv(self.project_in(x)).chunk(2, 1)
-        return self.project_out(gate * value)
+        output: Tensor = self.project_out(gate * value)
+        return output
 
 
-class Block(nn.Module):
+class GFMNBlock(nn.Module):
     """Modulation, then the feed-forward network, each of the normalised input and added to it."""
 
     def __init__(self, width: int, expansion: float) -> None:
@@ -41,7 +43,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.safm(self.norm1(x)) + x
-        return self.ffd(self.norm2(x)) + x
+        output: Tensor = self.ffd(self.norm2(x)) + x
+        return output
 
 
 class GFMN(nn.Module):
@@ -50,7 +53,7 @@ class GFMN(nn.Module):
     `width`, `blocks` and `expansion` are the published `dim`, `n_blocks` and `ffn_scale`.
     """
 
-    smallest_input = 16
+    traits = Traits(smallest_input=16)
 
     def __init__(self, scale: int = 4, width: int = 36, blocks: int = 8, expansion: float = 2.0) -> None:
         super().__init__()
@@ -59,9 +62,10 @@ class GFMN(nn.Module):
             raise ValueError("GFMN needs a width, blocks and an expansion above 0.")
         self.scale = scale
         self.to_feat = nn.Conv2d(3, width, 3, padding=1)
-        self.feats = nn.Sequential(*(Block(width, expansion) for _ in range(blocks)))
+        self.feats = nn.Sequential(*(GFMNBlock(width, expansion) for _ in range(blocks)))
         self.to_img = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.to_feat(lr)
-        return self.to_img(self.feats(shallow) + shallow)
+        output: Tensor = self.to_img(self.feats(shallow) + shallow)
+        return output

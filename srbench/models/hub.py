@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -44,13 +44,13 @@ class Published:
 
 
 @cache
-def catalogue() -> tuple[Published, ...]:
+def checkpoint_catalogue() -> tuple[Published, ...]:
     """What checkpoints.yaml lists, one entry a file."""
     content = yaml.safe_load(CATALOGUE.read_text())
     return tuple(_entries(content))
 
 
-def _entries(content: dict[str, dict]) -> Iterator[Published]:
+def _entries(content: dict[str, dict[str, Any]]) -> Iterator[Published]:
     for name, entry in content.items():
         shared = {key: entry[key] for key in ("model", "licence", "source")}
         for file in entry["files"]:
@@ -59,7 +59,7 @@ def _entries(content: dict[str, dict]) -> Iterator[Published]:
 
 def named(checkpoint: str, scale: int) -> Published | None:
     """The catalogue's entry; None for a file, which may have any name. UserError for a scale without weights."""
-    entries = [entry for entry in catalogue() if entry.name == checkpoint]
+    entries = [entry for entry in checkpoint_catalogue() if entry.name == checkpoint]
     if not entries:
         return None
     fitting = [entry for entry in entries if scale in entry.scales]
@@ -96,7 +96,7 @@ def fetch(checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> Pa
     return path
 
 
-def load(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
+def load_checkpoint(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
     """Copies the weights at `path` into `model`. UserError if they are not what the catalogue says, or do not fit."""
     entry = named(checkpoint, scale)
     weights = read_weights(path, entry.key if entry else None)
@@ -107,7 +107,7 @@ def load(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
 
 def bring(model: "nn.Module", checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> None:
     """Copies what `checkpoint` names into `model`, downloaded if need be. UserError as `fetch` and `load`."""
-    load(model, checkpoint, fetch(checkpoint, weights_dir, scale, tell), scale)
+    load_checkpoint(model, checkpoint, fetch(checkpoint, weights_dir, scale, tell), scale)
 
 
 def _folders(weights_dir: str) -> list[Path]:
@@ -123,5 +123,5 @@ def _file(checkpoint: str, weights_dir: str) -> Path:
     looked = ", ".join(str(folder.resolve()) for folder in folders)
     raise UserError(
         f"checkpoint={checkpoint}: no such file (looked in {looked}; weights_dir names further folders), and no such "
-        f"published weights{did_you_mean(checkpoint, {entry.name for entry in catalogue()})}"
+        f"published weights{did_you_mean(checkpoint, {entry.name for entry in checkpoint_catalogue()})}"
     )

@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.bsconv import BSConv
-from srbench.models.layers.checks import check_choice
 from srbench.models.layers.mean_shift import DIV2K_MEAN
+from srbench.models.traits import Traits
 
 
 def window_variance(x: Tensor) -> Tensor:
@@ -59,7 +60,8 @@ class MDSA(nn.Module):
         gate = self.conv_f(squeezed)
         for level in (fine, middle, coarse):
             gate = gate + F.interpolate(level, size=x.shape[2:], mode="bilinear", align_corners=False)
-        return x * self.conv4(gate).sigmoid()
+        output: Tensor = x * self.conv4(gate).sigmoid()
+        return output
 
 
 class CCA(nn.Module):
@@ -79,10 +81,11 @@ class CCA(nn.Module):
         mean = x.mean((2, 3), keepdim=True)
         # var_mean takes ten times as long on a CPU in channels_last.
         variance = (x - mean).square().mean((2, 3), keepdim=True)
-        return x * self.conv_du((variance + self.eps).sqrt() + mean)
+        output: Tensor = x * self.conv_du((variance + self.eps).sqrt() + mean)
+        return output
 
 
-class Residual(nn.Module):
+class MDRNResidual(nn.Module):
     """body(x) + x."""
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -90,7 +93,8 @@ class Residual(nn.Module):
         self.body = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x) + x
+        output: Tensor = self.body(x) + x
+        return output
 
 
 class EADB(nn.Module):
@@ -105,8 +109,8 @@ class EADB(nn.Module):
         self.c1_r, self.c2_r, self.c3_r = (BSConv(width, width) for _ in range(3))
         self.c4 = BSConv(width, distilled)
         self.c5 = nn.Conv2d(4 * distilled, width, 1)
-        self.esa = Residual(MDSA(width))
-        self.cca = Residual(
+        self.esa = MDRNResidual(MDSA(width))
+        self.cca = MDRNResidual(
             nn.Conv2d(width, width, 1),
             nn.GELU(),
             CCA(width, eps),
@@ -119,7 +123,8 @@ class EADB(nn.Module):
             parts.append(F.gelu(distil(refined)))
             refined = F.gelu(refine(refined) + refined)
         parts.append(F.gelu(self.c4(refined)))
-        return self.cca(self.esa(self.c5(torch.cat(parts, 1)))) + x
+        output: Tensor = self.cca(self.esa(self.c5(torch.cat(parts, 1)))) + x
+        return output
 
 
 class MDRN(nn.Module):
@@ -129,8 +134,7 @@ class MDRN(nn.Module):
     constant over the image makes their gradient NaN; 1e-8, say, keeps it finite.
     """
 
-    smallest_input = 15
-    whole_image_statistics = True
+    traits = Traits(smallest_input=15, whole_image_statistics=True)
     mean: Tensor
 
     def __init__(self, scale: int = 2, width: int = 56, blocks: int = 8, eps: float = 0.0) -> None:
@@ -156,4 +160,5 @@ class MDRN(nn.Module):
             features = self.get_submodule(name)(features)
             outputs.append(features)
         deep = self.c2(F.gelu(self.c1(torch.cat(outputs, 1))))
-        return self.upsampler(deep + shallow) + self.mean
+        output: Tensor = self.upsampler(deep + shallow) + self.mean
+        return output

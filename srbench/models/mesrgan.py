@@ -24,7 +24,8 @@ class MobileConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         wide = F.leaky_relu(self.conv1x1(x), 0.2, inplace=True)
-        return self.conv_linear(F.leaky_relu(self.conv3x3(wide), 0.2, inplace=True))
+        output: Tensor = self.conv_linear(F.leaky_relu(self.conv3x3(wide), 0.2, inplace=True))
+        return output
 
 
 class MESRGAN(ResidualDenseGenerator):

@@ -16,19 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import merge, pad_to, split
+from srbench.models.traits import Traits
 
 Context = Literal["on", "zero", "learned", "constant", "shuffled"]
 Base = Literal["bicubic", "bilinear"]
 
 THUMBNAIL = 64
 TILES_AT_ONCE = 16  # bounds the memory of a large image: the widest map of XS takes 1 MiB per tile of 64
-
-
-def make_thumbnail(lr: Tensor, size: int = THUMBNAIL) -> Tensor:
-    """(N, C, H, W), floating point → (N, C, size, size): bilinear with antialias; the aspect ratio is not kept."""
-    thumbnail = F.interpolate(_precise(lr), size=(size, size), mode="bilinear", align_corners=False, antialias=True)
-    return thumbnail.to(lr.dtype)
 
 
 class ConvGELU(nn.Sequential):
@@ -56,7 +52,8 @@ class ContextNet(nn.Module):
         self.fc = nn.Linear(widths[-1], embedding)
 
     def forward(self, thumbnail: Tensor) -> Tensor:
-        return self.fc(self.convs(thumbnail).mean((2, 3)))
+        output: Tensor = self.fc(self.convs(thumbnail).mean((2, 3)))
+        return output
 
 
 class ContextDecoder(nn.Module):
@@ -97,7 +94,8 @@ class UNet(nn.Module):
         coarse = self.mid(self.down2(middle))
         middle = self.dec1(self.up1(coarse) + middle)
         fine = self.dec0(self.up0(middle) + fine)
-        return self.head(fine)
+        output: Tensor = self.head(fine)
+        return output
 
 
 class MossNet(nn.Module):
@@ -114,8 +112,6 @@ class MossNet(nn.Module):
     - `constant`: as `on`, then averaged over space
     - `shuffled`: as `on`; the evaluation gives another image's thumbnail
     """
-
-    make_thumbnail = staticmethod(make_thumbnail)  # for whoever has the whole image: the patch sampler, the evaluation
 
     def __init__(
         self,
@@ -148,10 +144,10 @@ class MossNet(nn.Module):
             raise ValueError(f"MossNet's tile and overlap are even, 0 ≤ overlap < tile; they are {tile} and {overlap}.")
         self.scale, self.tile, self.overlap, self.base = scale, tile, overlap, base
         self.context_mode, self.context_channels = context, context_channels
-        self.shuffle_thumbnails = context == "shuffled"
-        self.thumbnail = None if context in ("zero", "learned") else THUMBNAIL
+        thumbnail = None if context in ("zero", "learned") else THUMBNAIL
+        self.traits = Traits(thumbnail=thumbnail, shuffle_thumbnails=context == "shuffled")
 
-        if self.thumbnail is not None:
+        if thumbnail is not None:
             self.context = ContextNet(context_widths, embedding)
         if context == "learned":
             self.embedding = nn.Parameter(torch.randn(1, embedding))
@@ -185,7 +181,8 @@ class MossNet(nn.Module):
         """What the decoder is given, (N, embedding), also for a distillation loss. Not for context `zero`."""
         if self.context_mode == "learned":
             return self.embedding.expand(len(lr), -1)
-        return self.context(make_thumbnail(lr) if thumbnail is None else thumbnail)
+        output: Tensor = self.context(make_thumbnail(lr, THUMBNAIL) if thumbnail is None else thumbnail)
+        return output
 
     def context_map(self, lr: Tensor, thumbnail: Tensor | None, size: tuple[int, int]) -> Tensor:
         """(N, context_channels, *size), the same for all tiles of an image."""
@@ -198,7 +195,8 @@ class MossNet(nn.Module):
 
     def residual(self, tiles: Tensor, context: Tensor) -> Tensor:
         """(M, 3, h, w) and (M, context_channels, h, w), h and w even → (M, 3, 2h, 2w)."""
-        return self.unet(self.init(torch.cat((tiles, context), dim=1)))
+        output: Tensor = self.unet(self.init(torch.cat((tiles, context), dim=1)))
+        return output
 
     def interpolated(self, lr: Tensor) -> Tensor:
         """(N, 3, H, W) → (N, 3, 2H, 2W), in float32 at least, as bfloat16 would cost grey levels."""

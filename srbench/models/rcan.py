@@ -12,6 +12,7 @@ from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
+from srbench.models.traits import Traits
 
 
 class ChannelAttention(nn.Module):
@@ -27,7 +28,8 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.conv_du(x.mean((2, 3), keepdim=True))
+        output: Tensor = x * self.conv_du(x.mean((2, 3), keepdim=True))
+        return output
 
 
 class Residual(nn.Module):
@@ -38,7 +40,8 @@ class Residual(nn.Module):
         self.body = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x).add_(x)
+        output: Tensor = self.body(x).add_(x)
+        return output
 
 
 class RCAN(nn.Module):
@@ -48,7 +51,7 @@ class RCAN(nn.Module):
     `reduction`, rounded down. `rgb_range`: the value of white inside, which the weights are made for.
     """
 
-    whole_image_statistics = True  # the attention's means
+    traits = Traits(whole_image_statistics=True)  # the attention's means
     from_published = staticmethod(from_classsr)
 
     def __init__(
@@ -84,4 +87,5 @@ class RCAN(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.head(self.sub_mean(lr * self.rgb_range))
         deep = self.body(shallow).add_(shallow)
-        return self.add_mean(self.tail(deep)) / self.rgb_range
+        output: Tensor = self.add_mean(self.tail(deep)) / self.rgb_range
+        return output

@@ -5,9 +5,10 @@ the ISR_Task_2023 slides call GFMN at ×2 is this one. Initialisation: PyTorch's
 
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.layer_norm import LayerNorm
 from srbench.models.layers.safm import CCM, SAFM
+from srbench.models.traits import Traits
 
 
 class FeatureMixing(nn.Module):
@@ -22,7 +23,8 @@ class FeatureMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.safm(self.norm1(x)) + x
-        return self.ccm(self.norm2(x)) + x
+        output: Tensor = self.ccm(self.norm2(x)) + x
+        return output
 
 
 class SAFMN(nn.Module):
@@ -31,7 +33,7 @@ class SAFMN(nn.Module):
     `width`, `blocks` and `expansion` are the published `dim`, `n_blocks` and `ffn_scale`.
     """
 
-    smallest_input = 8
+    traits = Traits(smallest_input=8)
 
     def __init__(self, scale: int = 2, width: int = 36, blocks: int = 8, expansion: float = 2.0) -> None:
         super().__init__()
@@ -45,4 +47,5 @@ class SAFMN(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.to_feat(lr)
-        return self.to_img(self.feats(shallow) + shallow)
+        output: Tensor = self.to_img(self.feats(shallow) + shallow)
+        return output

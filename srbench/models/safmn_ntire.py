@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.safm import CCM, SAFM
+from srbench.models.traits import Traits
 
 
 class GRN(nn.Module):
@@ -26,10 +27,11 @@ class GRN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         norm = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
         response = norm / (norm.mean(1, keepdim=True) + self.eps)
-        return self.gamma * (x * response) + self.beta + x
+        output: Tensor = self.gamma * (x * response) + self.beta + x
+        return output
 
 
-class FeatureMixing(nn.Module):
+class NTIREFeatureMixing(nn.Module):
     """Feature mixing module without norms and biases: modulation, then mixing of channels, each added to its input."""
 
     def __init__(self, width: int, expansion: float) -> None:
@@ -39,7 +41,8 @@ class FeatureMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.safm(x) + x
-        return self.ccm(x) + x
+        output: Tensor = self.ccm(x) + x
+        return output
 
 
 class SAFMNForNTIRE(nn.Module):
@@ -48,8 +51,7 @@ class SAFMNForNTIRE(nn.Module):
     `width`, `blocks` and `expansion` are the published `dim`, `n_blocks` and `ffn_scale`.
     """
 
-    smallest_input = 16
-    whole_image_statistics = True
+    traits = Traits(smallest_input=16, whole_image_statistics=True)
 
     def __init__(self, scale: int = 4, width: int = 36, blocks: int = 8, expansion: float = 2.0) -> None:
         super().__init__()
@@ -59,9 +61,10 @@ class SAFMNForNTIRE(nn.Module):
         self.scale = scale
         self.to_feat = nn.Conv2d(3, width, 3, padding=1)
         self.norm = GRN(width)
-        self.feats = nn.Sequential(*(FeatureMixing(width, expansion) for _ in range(blocks)))
+        self.feats = nn.Sequential(*(NTIREFeatureMixing(width, expansion) for _ in range(blocks)))
         self.to_img = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
         base = F.interpolate(lr, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        return self.to_img(self.feats(self.norm(self.to_feat(lr)))) + base
+        output: Tensor = self.to_img(self.feats(self.norm(self.to_feat(lr)))) + base
+        return output

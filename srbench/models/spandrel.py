@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from srbench.core.errors import UserError
 from srbench.models.hub import at_hand
+from srbench.models.traits import Traits
 from srbench.models.weights import read_weights
 
 
@@ -39,7 +40,7 @@ class Spandrel(nn.Module):
         if found.scale != scale:
             raise UserError(f"checkpoint={path}: {found.architecture.name} is of scale={found.scale}, not {scale}")
         self.scale = scale
-        self.smallest_input = max(1, found.size_requirements.minimum)
+        self.traits = Traits(smallest_input=max(1, found.size_requirements.minimum))
         self.network, self.found = found.model, found
 
     def from_published(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

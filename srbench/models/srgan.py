@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from srbench.models.layers.normalize import Normalize
 
 
-class ResidualBlock(nn.Module):
+class SRGANBlock(nn.Module):
     """x + bn(conv(prelu(bn(conv(x)))))."""
 
     def __init__(self, width: int) -> None:
@@ -26,7 +26,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).add_(x)
+        output: Tensor = self.layers(x).add_(x)
+        return output
 
 
 class SRGAN(nn.Module):
@@ -45,7 +46,7 @@ class SRGAN(nn.Module):
         self.scale = scale
         self.normalize = Normalize()
         self.conv1 = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
-        self.rrdbs = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.rrdbs = nn.Sequential(*(SRGANBlock(width) for _ in range(blocks)))
         self.conv2 = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
         self.upsamples = nn.Sequential(stage(), stage())
         self.conv3 = nn.Conv2d(width, 3, 9, padding=4)
@@ -57,4 +58,5 @@ class SRGAN(nn.Module):
         """The published network: LR → SR, both in standard deviations from the training set's mean."""
         shallow = self.conv1(lr)
         features = self.conv2(self.rrdbs(shallow)).add_(shallow)
-        return self.conv3(self.upsamples(features))
+        output: Tensor = self.conv3(self.upsamples(features))
+        return output

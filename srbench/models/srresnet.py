@@ -10,7 +10,7 @@ have width 36, 52 and 64. Initialisation: as `start_small`.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
 
@@ -24,7 +24,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = conv3x3(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv2(F.relu(self.conv1(x), inplace=True)).add_(x)
+        output: Tensor = self.conv2(F.relu(self.conv1(x), inplace=True)).add_(x)
+        return output
 
 
 class SRResNet(nn.Module):
@@ -50,7 +51,8 @@ class SRResNet(nn.Module):
         if self.upconv2 is not None:
             features = self.enlarged(self.upconv2, features)
         residual = self.conv_last(leaky(self.HRconv(features)))
-        return residual + F.interpolate(lr, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        output: Tensor = residual + F.interpolate(lr, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return output
 
     def enlarged(self, conv: nn.Conv2d, features: Tensor) -> Tensor:
         return leaky(F.pixel_shuffle(conv(features), self.factor))

@@ -4,15 +4,20 @@ import torch
 from torch import nn
 
 from srbench.core.errors import FailedRunError, UserError
-from srbench.data.folders import benchmark as benchmark_set
+from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation.evaluate import benchmark, evaluate, mean_scores, reasons
-from srbench.evaluation.inference import Inference, SuperResolver
-from srbench.metrics.fidelity import Protocol
+from srbench.evaluation.benchmark import benchmark
+from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
+from srbench.evaluation.inference import SuperResolver
+from srbench.evaluation.settings import Inference
+from srbench.metrics.missing import Missing
+from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
+from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.traits import Traits
 from srbench.models.weights import load_weights
 
 Y, Y_UINT8 = Protocol("y", "luma"), Protocol("y_uint8", "luma_rounded")
@@ -56,15 +61,10 @@ def test_the_bicubic_row_of_set5_is_the_known_one(shared):
 class Doubled(nn.Module):
     """Nearest neighbour plus what the thumbnail says."""
 
-    thumbnail = 2
-    shuffle_thumbnails = True
-
-    @staticmethod
-    def make_thumbnail(lr):
-        return lr.mean((2, 3), keepdim=True)
+    traits = Traits(thumbnail=1, shuffle_thumbnails=True)
 
     def forward(self, lr, thumbnail=None):
-        square = self.make_thumbnail(lr) if thumbnail is None else thumbnail
+        square = make_thumbnail(lr, 1) if thumbnail is None else thumbnail
         return nn.functional.interpolate(lr, scale_factor=2) * 0 + square
 
 
@@ -97,7 +97,9 @@ def test_sr_is_clipped_and_rounded():
 
 def test_a_metric_that_cannot_be_had_is_missing_with_its_reason(tmp_path):
     scorer = make_scorer(["psnr", "lpips"], Y, [tmp_path])
-    assert "alexnet_features.safetensors" in scorer.missing["lpips"]
+    (missing,) = scorer.missing
+    assert missing.what == "lpips"
+    assert "alexnet_features.safetensors" in missing.reason
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
     assert scorer(image, image, 2).keys() == {"psnr"}
 
@@ -109,7 +111,8 @@ def test_an_image_too_small_for_lpips_leaves_its_set_without_it(tmp_path, shared
     assert mean_scores(rows)["small"].keys() == {"psnr"}
     assert mean_scores(rows)["large"].keys() == {"psnr", "lpips"}
     assert [row.scores.keys() for row in rows[:3]] == [{"psnr", "lpips"}, {"psnr"}, {"psnr", "lpips"}]
-    assert reasons(rows) == {"small.lpips": "1: LPIPS takes images of 31×31 pixels or more, not 24×24."}
+    told = "1: LPIPS takes images of 31×31 pixels or more, not 24×24."
+    assert missing_means(rows) == (Missing("small.lpips", "image", told),)
 
 
 class Broken(nn.Module):

@@ -11,9 +11,8 @@ from torch import nn
 from srbench.core.errors import UserError
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation.evaluate import evaluate, make_scorer
+from srbench.evaluation.evaluate import evaluate
 from srbench.evaluation.inference import (
-    Inference,
     SuperResolver,
     check_size,
     memory_of,
@@ -23,12 +22,10 @@ from srbench.evaluation.inference import (
     spans,
     tiled,
 )
-from srbench.experiments.preflight import unscored
-from srbench.experiments.presets import compose_run
-from srbench.experiments.run import run
-from srbench.experiments.store import results
+from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import peak_memory
-from srbench.metrics.fidelity import Protocol
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.scorer import make_scorer
 from srbench.models.bicubic import Bicubic
 from srbench.models.carn import CARN
 from srbench.models.classsr import ClassSR
@@ -38,6 +35,7 @@ from srbench.models.mdrn import MDRN
 from srbench.models.mossnet import MossNet
 from srbench.models.nearest import Nearest
 from srbench.models.safmn import SAFMN
+from srbench.models.traits import Traits
 
 
 def noise(height, width, seed=0):
@@ -115,7 +113,7 @@ class Recorder(nn.Module):
 
     def __init__(self, smallest=1, multiple=1):
         super().__init__()
-        self.smallest_input, self.input_multiple, self.seen = smallest, multiple, []
+        self.traits, self.seen = Traits(smallest_input=smallest, multiple=multiple), []
 
     def forward(self, lr):
         self.seen.append(tuple(lr.shape[-2:]))
@@ -227,31 +225,3 @@ def test_settings_that_make_no_sense_are_refused(settings, line):
     with pytest.raises(ValueError, match="=") as error:
         Inference(**settings)
     assert str(error.value).startswith(line)
-
-
-def test_another_inference_is_evaluated_anew_and_recorded(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "hr").mkdir()
-    write_image(tmp_path / "hr/a.png", noise(100, 140))
-    words = ["model=bicubic", "budget=none", "data=folder", "data.root=hr", "eval.metrics=[psnr]", "eval.latency=false"]
-
-    def done(*more):
-        planned = compose_run([*words, *more])
-        run(planned, lambda *_: None)
-        return results.read_record(planned.folder)
-
-    def asked_again(record, *more):
-        return unscored(compose_run([*words, *more]), record)
-
-    record = done()
-    assert record["inference"]["tile"] == "auto"
-    assert record["inference"]["tiled"] == []
-    assert not asked_again(record)
-    assert not asked_again({key: value for key, value in record.items() if key != "inference"})
-    assert asked_again(record, "eval.self_ensemble=true")
-    record = done("eval.tile=48", "eval.overlap=0")
-    assert record["inference"]["tiled"] == ["val"]
-    assert not asked_again(record, "eval.tile=48", "eval.overlap=0", "eval.memory_gb=1")
-    assert asked_again(record, "eval.tile=48", "eval.overlap=16")
-    assert asked_again(record)
-    assert not asked_again(done("eval.tile=null"), "eval.tile=null", "eval.overlap=0")

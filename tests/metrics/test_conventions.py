@@ -3,8 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,6 +19,7 @@ from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
+from tests.presets import preset
 
 # Our networks; the families of ClassSR are `classsr` with other branches.
 PRESETS = sorted(
@@ -189,15 +188,10 @@ def test_a_transposed_convolution_inflates_fsrcnn():
     assert 2 * counts["fvcore"].flops == pytest.approx(49.8e6, rel=1e-3)
 
 
-def preset(name):
-    config = OmegaConf.load(conf_folder() / "model" / f"{name}.yaml")
-    return OmegaConf.merge(*(preset(base) for base in config.pop("defaults", []) if base != "_self_"), config)
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_products_are_those_of_torchs_own_counter(name):
     scale = 2 if name.startswith("mossnet") else 4
-    model = on_meta(instantiate, config=OmegaConf.create({"scale": scale, "model": preset(name)}).model).eval()
+    model = on_meta(preset(name, scale).build, key="model").eval()
     if name in ("bicubic", "classsr"):
         with pytest.raises(ValueError, match="does not run without values"):
             complexity(model, 40, 36)

@@ -26,6 +26,7 @@ from srbench.models.rcan import RCAN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
+from srbench.models.traits import Traits
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore:`torch.jit:DeprecationWarning")
 
@@ -206,7 +207,7 @@ class Partly(nn.Module):
 
     def __init__(self, scales=None) -> None:
         super().__init__()
-        self.scale, self.scales = 2, scales
+        self.scale, self.traits = 2, Traits(scales=tuple(scales or ()))
         self.up2, self.up3 = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
         self.unused = nn.Linear(7, 1)
         self.zero = nn.Parameter(torch.ones(1))

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis.strategies import integers
-from omegaconf import OmegaConf
 from skimage.metrics import structural_similarity
 
-from srbench.metrics.fidelity import PIRM, Protocol, psnr, rmse, ssim, ssim_global
+from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
+from srbench.metrics.protocol import Protocol
 from tests.metrics.conftest import CASES
 
 Y = Protocol("y", "luma")
@@ -161,9 +160,8 @@ def test_the_border_is_cropped_on_all_sides():
 @pytest.mark.parametrize(
     ("name", "channels"), [("y", "luma"), ("y_uint8", "luma_rounded"), ("rgb", "rgb"), ("ntire", "rgb")]
 )
-def test_the_configs_name_the_four_protocols(name, channels, request):
-    config = OmegaConf.load(request.config.rootpath / "conf" / "protocol" / f"{name}.yaml")
-    assert instantiate(config) == Protocol(name, channels, border="scale")
+def test_the_configs_name_the_four_protocols(name, channels, plan):
+    assert plan(f"protocol={name}").evaluation.protocol == Protocol(name, channels, border="scale")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from scipy.stats import laplace, norm
 
 from benchmarks.metrics import niqe_block_by_block
 from srbench.data.resize import imresize
+from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.natural import PI, _distance, _fit, _halve, _luma, _model, niqe, perceptual_index
-from srbench.metrics.perceptual import MetricUnavailable
 from tests.metrics.conftest import CASES, read
 
 

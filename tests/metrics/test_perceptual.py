@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from srbench.metrics import perceptual
-from srbench.metrics.perceptual import LPIPS, MetricUnavailable
+from srbench.metrics.available import MetricUnavailable
+from srbench.metrics.perceptual import LPIPS
 
 CASES = [(image, scale) for image in ("baby", "bird", "butterfly", "head", "woman") for scale in (2, 3, 4)]
 

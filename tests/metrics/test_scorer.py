@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from srbench.data.images import read_image
-from srbench.metrics.fidelity import Protocol
-from srbench.metrics.scorer import METRICS, make_scorer
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.scorer import MAKERS, make_scorer
+from srbench.metrics.table import METRICS
 
 Y = Protocol("y", "luma")
 
@@ -23,10 +24,15 @@ def pair():
 def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
     scorer = make_scorer(list(METRICS), Y, [tmp_path])
     scores = scorer(*pair, 2)
-    assert scores.keys() | scorer.missing.keys() == METRICS.keys()
     assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
-    for name in ("lpips", "lpips_vgg", "lpips_squeeze", "pi"):
-        assert " needs " in scorer.missing[name]
+    assert {(missing.what, missing.kind) for missing in scorer.missing} == {
+        (name, "weights") for name in ("lpips", "lpips_vgg", "lpips_squeeze", "pi")
+    }
+    assert all(missing.may_come and " needs " in missing.reason for missing in scorer.missing)
+
+
+def test_the_table_knows_every_metric_that_can_be_made():
+    assert MAKERS.keys() == METRICS.keys()
 
 
 def test_each_metric_has_its_own_protocol(pair):
@@ -45,10 +51,11 @@ def test_a_metric_that_fails_on_one_image_is_there_for_the_others(shared):
     scorer = make_scorer(["psnr", "ssim", "lpips"], Y, [shared / "weights"])
     first, second = scorer.of_images([(small, small, 2), (large, large, 2)])
     assert first.numbers == {"psnr": np.inf}
-    assert "11×11 pixels" in first.reasons["ssim"]
-    assert "31×31 pixels" in first.reasons["lpips"]
+    ssim, lpips = first.missing
+    assert (ssim.what, ssim.kind, "11×11 pixels" in ssim.reason) == ("ssim", "image", True)
+    assert (lpips.what, lpips.may_come, "31×31 pixels" in lpips.reason) == ("lpips", False, True)
     assert second.numbers == {"psnr": np.inf, "ssim": 1, "lpips": 0}
-    assert not second.reasons
+    assert not second.missing
     assert not scorer.missing
 
 

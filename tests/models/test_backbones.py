@@ -5,9 +5,10 @@ import hashlib
 import pytest
 import yaml
 
-from srbench.cli.data import get
+from srbench.cli.data import get_data
+from srbench.cli.verbs import DataGetVerb
 from srbench.core.errors import UserError
-from srbench.metrics.perceptual import BACKBONES
+from srbench.metrics.table import OF_LPIPS
 from srbench.models import backbones as catalog
 from srbench.models.backbones import backbones
 from srbench.models.weights import digest, read_weights
@@ -27,7 +28,7 @@ def fetch(tmp_path, monkeypatch):
             (tmp_path / "backbones.yaml").write_text(yaml.safe_dump({name: content[name] | known | changed}))
             monkeypatch.setattr(catalog, "CATALOGUE", tmp_path / "backbones.yaml")
             backbones.cache_clear()
-            get(name, tmp_path / "data", str(weights))
+            get_data(DataGetVerb(wanted=name, data_root=tmp_path / "data", weights_dir=[weights]))
             monkeypatch.undo()
             return weights, server
 
@@ -38,7 +39,7 @@ def fetch(tmp_path, monkeypatch):
 def test_the_catalogue_has_the_networks_that_lpips_loads():
     for network in backbones().values():
         assert network.address.endswith(f"-{network.sha256[:8]}.pth")
-    assert {network.file for network in backbones().values()} == set(BACKBONES.values())
+    assert {network.file for network in backbones().values()} == set(OF_LPIPS.values())
 
 
 def test_the_digest_of_alexnet_is_that_of_its_convolutional_part(shared):

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
+from srbench.experiments.ablations import as_override
 from srbench.models.carn import CARN
 from srbench.models.layers.partial_conv import PartialConv2d
+from tests.presets import preset
 
 ROOT = Path(__file__).parents[2]
 CARN_M = {"unit": "efficient", "unit_groups": 4, "share_units": True, "upsampler_groups": 4}
@@ -41,15 +40,10 @@ def frozen(model: CARN) -> int:
 
 def dead(model: CARN) -> int:
     """Trainable parameters that no gradient reaches, whatever the scale."""
-    for scale in model.scales or [model.scale]:
+    for scale in model.traits.scales or [model.scale]:
         model.scale = scale
         model(torch.rand(1, 3, 16, 16, device="meta")).sum().backward()
     return sum(p.numel() for p in model.parameters() if p.requires_grad and p.grad is None)
-
-
-def preset(name: str, scale: int = 2):
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        return compose(overrides=[f"+model={name}", f"+scale={scale}"])
 
 
 @pytest.mark.parametrize(
@@ -143,12 +137,9 @@ STUDY_PARAMETERS = {  # column: (trainable, of which the original wiring trained
 def test_the_saved_study_builds_the_networks_of_its_columns():
     counts = {}
     for column, factors in STUDY["runs"].items():
-        config = preset(STUDY["overrides"]["model"])
-        for key, value in {**STUDY["overrides"], **factors}.items():
-            if key.startswith("model."):
-                OmegaConf.update(config, key, value)
+        words = [as_override(k, v) for k, v in {**STUDY["overrides"], **factors}.items() if k.startswith("model.")]
         with torch.device("meta"):
-            model = instantiate(config.model)
+            model = preset(STUDY["overrides"]["model"], 2, *words).build("model")
         counts[column] = (trainable(model), trainable(model) - dead(model))
     assert counts == STUDY_PARAMETERS
 
@@ -267,9 +258,9 @@ def test_a_wrong_argument_is_named_with_the_right_ones(factors, sentence):
 
 def test_the_preset_repeats_the_constructor_s_defaults():
     defaults = {name: p.default for name, p in inspect.signature(CARN).parameters.items()}
-    config = OmegaConf.to_container(preset("carn").model, resolve=True)
-    assert config.pop("_target_") == "srbench.models.carn.CARN"
-    assert config == {**defaults, "atrous": [defaults["atrous"]] * defaults["blocks"]}
+    carn = preset("carn", 2)
+    assert carn.target == "srbench.models.carn.CARN"
+    assert carn.arguments == {**defaults, "atrous": [defaults["atrous"]] * defaults["blocks"]}
 
 
 @pytest.mark.parametrize(
@@ -286,5 +277,4 @@ def test_the_preset_repeats_the_constructor_s_defaults():
 )
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_other_presets_differ_from_it_in_their_own_factors_only(name, factors, scale):
-    config = OmegaConf.to_container(preset(name, scale).model, resolve=True)
-    assert config == {**OmegaConf.to_container(preset("carn", scale).model, resolve=True), **factors}
+    assert preset(name, scale).arguments == preset("carn", scale).arguments | factors

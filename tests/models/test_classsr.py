@@ -3,15 +3,11 @@ counted; the constants of its code for the FLOPs of one 32×32 sub-image."""
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis.strategies import integers
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from srbench.metrics.cost import Parameters, complexity, dead_parameters, parameters
@@ -19,14 +15,9 @@ from srbench.models.classsr import CPU_AT_ONCE, Classifier, ClassSR
 from srbench.models.fsrcnn import FSRCNN
 from srbench.models.layers.sub_images import covered, merge_mean
 from srbench.models.layers.tiles import positions, split
+from tests.presets import preset
 
-CONF = Path(__file__).parents[2] / "conf"
 CLASSIFIER = 60_035
-
-
-def preset(name: str, scale: int = 4, *overrides: str):
-    with initialize_config_dir(str(CONF), version_base=None):
-        return compose(overrides=[f"+model={name}", f"+scale={scale}", *overrides])
 
 
 class ByBrightness(nn.Module):
@@ -93,7 +84,7 @@ def transposed(branch: nn.Module) -> int:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_published_sizes_and_flops_of_every_family(family):
     with torch.device("meta"):
-        model = instantiate(preset(family).model)
+        model = preset(family, 4).build("model")
     assert parameters(model) == Parameters(TOTALS[family], 0)
     assert parameters(model.classifier) == Parameters(CLASSIFIER, 0)
     for branch, (count, megaflops, constant) in zip(model.branches, FAMILIES[family], strict=True):
@@ -106,7 +97,7 @@ def test_published_sizes_and_flops_of_every_family(family):
 @pytest.mark.parametrize("family", ["classsr_fsrcnn", "classsr_carn", "classsr_srresnet"])
 def test_training_reaches_every_parameter(family):
     with torch.device("meta"):
-        assert dead_parameters(instantiate(preset(family).model)) == {}
+        assert dead_parameters(preset(family, 4).build("model")) == {}
 
 
 def test_the_classifier_s_multiply_adds():
@@ -241,19 +232,19 @@ def test_a_wrong_argument_is_told_in_a_sentence(arguments, sentence):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_presets_repeat_the_constructor_s_defaults(family):
     defaults = {name: p.default for name, p in inspect.signature(ClassSR).parameters.items()}
-    config = OmegaConf.to_container(preset(family).model, resolve=True)
-    assert config.pop("_target_") == "srbench.models.classsr.ClassSR"
-    assert len(config["branches"]) == 3
-    assert config == {**defaults, "branches": config["branches"]}
+    found = preset(family, 4)
+    assert found.target == "srbench.models.classsr.ClassSR"
+    assert list(found.arguments["branches"]) == ["easy", "medium", "hard"]
+    assert found.arguments == defaults | {"branches": found.arguments["branches"]}
 
 
 def test_the_preset_without_a_family_is_of_fsrcnns():
-    assert preset("classsr").model == preset("classsr_fsrcnn").model
+    assert preset("classsr", 4) == preset("classsr_fsrcnn", 4)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_branches_of_a_preset_follow_the_scale_and_can_be_varied(scale):
-    model = instantiate(preset("classsr", scale, "model.branches.2.d=40").model).eval()
+    model = preset("classsr", scale, "model.branches.hard.d=40").build("model").eval()
     assert [branch.head_conv[0].out_channels for branch in model.branches] == [16, 36, 40]
     with torch.inference_mode():
         assert model(torch.rand(1, 3, 40, 33)).shape == (1, 3, scale * 40, scale * 33)

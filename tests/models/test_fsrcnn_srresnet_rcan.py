@@ -107,7 +107,7 @@ def test_rcan_s_attention_sees_the_whole_image():
     lr = torch.rand(1, 3, 60, 60, dtype=torch.double)
     other = lr.clone()
     other[..., -1, -1] = 0
-    assert RCAN.whole_image_statistics
+    assert RCAN.traits.whole_image_statistics
     with torch.inference_mode():
         assert (model(lr) - model(other))[..., 0, 0].abs().max() > 0
 

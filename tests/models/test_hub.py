@@ -11,15 +11,15 @@ from torch import nn
 from srbench.core.errors import UserError
 from srbench.core.paths import weights_folders
 from srbench.models import hub
-from srbench.models.hub import at_hand, bring, catalogue, fetch, identity, load, named
+from srbench.models.hub import at_hand, bring, checkpoint_catalogue, fetch, identity, load_checkpoint, named
 from srbench.models.weights import digest, read_weights
 from tests.http_server import Page, serve
 
 
 def test_every_entry_is_the_weights_that_the_reference_holds(shared):
     folder = shared / "reference" / "checkpoints"
-    assert {entry.file for entry in catalogue()} == {path.name for path in folder.glob("*.safetensors")}
-    for entry in catalogue():
+    assert {entry.file for entry in checkpoint_catalogue()} == {path.name for path in folder.glob("*.safetensors")}
+    for entry in checkpoint_catalogue():
         assert digest(read_weights(folder / entry.file)) == entry.digest, entry.file
 
 
@@ -66,9 +66,9 @@ def published(tmp_path, monkeypatch):
         entry = {"model": "any", "licence": "MIT", "source": "here", "files": [{**file, "address": address}]}
         (tmp_path / "checkpoints.yaml").write_text(yaml.safe_dump({"tiny": entry}))
         monkeypatch.setattr(hub, "CATALOGUE", tmp_path / "checkpoints.yaml")
-        catalogue.cache_clear()
+        checkpoint_catalogue.cache_clear()
         yield model, server
-    catalogue.cache_clear()
+    checkpoint_catalogue.cache_clear()
 
 
 def test_published_weights_are_downloaded_once_and_checked(tmp_path, published):
@@ -89,4 +89,4 @@ def test_a_file_of_that_name_with_other_weights_is_refused(tmp_path, published):
     assert load_file(tmp_path / "tiny.safetensors").keys() == other.state_dict().keys()
     path = at_hand("tiny", str(tmp_path), 2)
     with pytest.raises(UserError, match=r"checkpoint=tiny: .*tiny\.safetensors does not hold the published weights"):
-        load(other, "tiny", path, 2)
+        load_checkpoint(other, "tiny", path, 2)

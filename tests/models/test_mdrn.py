@@ -57,7 +57,7 @@ def test_every_parameter_gets_a_finite_gradient():
 def test_the_smallest_input_works_and_one_pixel_less_does_not(size):
     torch.manual_seed(0)
     model = MDRN(width=16, blocks=1)
-    assert min(size) == MDRN.smallest_input
+    assert min(size) == MDRN.traits.smallest_input
     with torch.inference_mode():
         assert model(torch.rand(1, 3, *size)).isfinite().all()
         with pytest.raises(RuntimeError, match="Padding size"):
@@ -114,7 +114,7 @@ def test_an_output_pixel_depends_on_the_whole_image():
     torch.manual_seed(0)
     lr = torch.rand(1, 3, 120, 120, dtype=torch.float64, requires_grad=True)
     MDRN(width=32, blocks=1).double()(lr)[..., 0, 0].sum().backward()
-    assert MDRN.whole_image_statistics
+    assert MDRN.traits.whole_image_statistics
     assert lr.grad[..., -1, -1].abs().min() > 1e-15  # without channel attention, rounding errors of 1e-30 arrive
 
 

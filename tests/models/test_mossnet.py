@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from omegaconf import OmegaConf
 
 from srbench.metrics.cost import complexity, dead_parameters, parameters
-from srbench.models.mossnet import MossNet, make_thumbnail
+from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.mossnet import MossNet
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "model"
 M = {
@@ -97,7 +98,7 @@ def test_a_pixel_of_the_residual_depends_on_the_specified_radius(atrous, radius)
 def test_with_a_constant_context_a_crop_equals_the_full_frame_but_for_its_halo(atrous, halo):
     model = random_mossnet(context="constant", atrous=atrous)
     lr = torch.rand(1, 3, 100, 120, dtype=torch.float64)
-    thumbnail = make_thumbnail(lr)
+    thumbnail = make_thumbnail(lr, 64)
     crop = lr[..., 20:84, 30:94]  # even corners, so that the strides keep their phase
     with torch.inference_mode():
         frame = model.whole(lr, thumbnail) - model.interpolated(lr)
@@ -142,7 +143,7 @@ def test_any_size_is_doubled(size):
 def test_what_pads_an_odd_image_is_its_reflection():
     model = random_mossnet(context="constant")
     lr = torch.rand(1, 3, 71, 99, dtype=torch.float64)
-    thumbnail = make_thumbnail(lr)
+    thumbnail = make_thumbnail(lr, 64)
     reflected = torch.cat((lr, lr[..., -2:-1, :]), dim=-2)
     reflected = torch.cat((reflected, reflected[..., -2:-1]), dim=-1)
     with torch.inference_mode():
@@ -167,9 +168,9 @@ def test_the_images_of_a_batch_do_not_mix():
 
 
 def test_the_thumbnail_is_the_whole_image_made_small():
-    torch.testing.assert_close(make_thumbnail(torch.full((1, 3, 200, 90), 0.25)), torch.full((1, 3, 64, 64), 0.25))
+    torch.testing.assert_close(make_thumbnail(torch.full((1, 3, 200, 90), 0.25), 64), torch.full((1, 3, 64, 64), 0.25))
     ramp = torch.arange(128.0).expand(1, 3, 128, 128)
-    inner = make_thumbnail(ramp)[0, 0, 5, 1:-1]
+    inner = make_thumbnail(ramp, 64)[0, 0, 5, 1:-1]
     torch.testing.assert_close(inner, torch.arange(2.5, 126, 2))  # the mean of two columns and their neighbours
 
 
@@ -178,11 +179,11 @@ def test_the_thumbnail_matters_where_it_is_asked_for_and_nowhere_else(context):
     model = random_mossnet(context=context)
     lr, other = torch.rand(2, 1, 3, 64, 64, dtype=torch.float64)
     with torch.inference_mode():
-        own, given, foreign = model(lr), model(lr, make_thumbnail(lr)), model(lr, make_thumbnail(other))
+        own, given, foreign = model(lr), model(lr, make_thumbnail(lr, 64)), model(lr, make_thumbnail(other, 64))
     assert torch.equal(own, given)
-    assert model.thumbnail == (None if context in ("zero", "learned") else 64)
-    assert torch.equal(own, foreign) == (model.thumbnail is None)
-    assert model.shuffle_thumbnails == (context == "shuffled")
+    assert model.traits.thumbnail == (None if context in ("zero", "learned") else 64)
+    assert torch.equal(own, foreign) == (model.traits.thumbnail is None)
+    assert model.traits.shuffle_thumbnails == (context == "shuffled")
 
 
 def test_shuffled_is_trained_as_on():

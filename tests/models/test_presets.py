@@ -4,10 +4,8 @@ for. Those of CARN, ClassSR and MossNet say more: their own tests."""
 import inspect
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from srbench.core.paths import conf_folder
+from srbench.experiments.component import Component
 from srbench.models.edsr import EDSR
 from srbench.models.esrgan import ESRGAN
 from srbench.models.fsrcnn import FSRCNN
@@ -20,6 +18,7 @@ from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
+from tests.presets import preset
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,5 @@ from srbench.models.srresnet import SRResNet
 )
 def test_a_preset_repeats_the_constructor_s_defaults(name, network, factors):
     defaults = {key: parameter.default for key, parameter in inspect.signature(network).parameters.items()}
-    with initialize_config_dir(str(conf_folder()), version_base=None):
-        config = compose(overrides=[f"+model={name}", f"+scale={defaults['scale']}"])
-    target = f"{network.__module__}.{network.__name__}"
-    assert OmegaConf.to_container(config.model, resolve=True) == {"_target_": target, **defaults, **factors}
+    found = preset(name, defaults["scale"])
+    assert found == Component(f"{network.__module__}.{network.__name__}", {**defaults, **factors})

@@ -70,7 +70,7 @@ def test_every_parameter_gets_a_finite_gradient(network, scale):
 def test_the_smallest_input_works_and_one_pixel_less_does_not(network, smallest):
     torch.manual_seed(0)
     model = network(width=8, blocks=1)
-    assert network.smallest_input == smallest
+    assert network.traits.smallest_input == smallest
     with torch.inference_mode():
         for size in ((smallest, 40), (40, smallest)):
             assert model(torch.rand(1, 3, *size)).isfinite().all()
@@ -123,7 +123,7 @@ def test_an_output_pixel_of_team_15_depends_on_the_whole_image():
     nn.init.ones_(model.norm.gamma)
     lr = torch.rand(1, 3, 96, 96, requires_grad=True)
     model(lr)[..., 0, 0].sum().backward()
-    assert SAFMNForNTIRE.whole_image_statistics
+    assert SAFMNForNTIRE.traits.whole_image_statistics
     assert lr.grad[..., -1, -1].all()
 
 

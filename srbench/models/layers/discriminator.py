@@ -69,7 +69,8 @@ class Discriminator(nn.Module):
             )
         features = self.block1(self.activation(self.conv1(images)))
         features = self.block4(self.block3(self.block2(features)))
-        return self.answer(self.dense2(self.activation(self.dense1(features.flatten(1)))))
+        output: Tensor = self.answer(self.dense2(self.activation(self.dense1(features.flatten(1)))))
+        return output
 
     @staticmethod
     def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,4 +20,5 @@ class MeanShift(nn.Module):
         self.shifter.bias = nn.Parameter(sign * rgb_range * mean, requires_grad=trainable)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shifter(x)
+        output: Tensor = self.shifter(x)
+        return output

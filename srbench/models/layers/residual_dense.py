@@ -83,7 +83,8 @@ class ResidualDenseGenerator(nn.Module):
         features = self.conv2(self.rrdbs(shallow)).add_(shallow)
         for stage in self.upsamples:
             features = self.prelu(stage(features))
-        return self.conv4(self.prelu(self.conv3(features)))
+        output: Tensor = self.conv4(self.prelu(self.conv3(features)))
+        return output
 
     @staticmethod
     def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

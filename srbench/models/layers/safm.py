@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srbench.models.layers.checks import check_groups
+from srbench.models.layers.argument_checks import check_groups
 
 
 class SAFM(nn.Module):
@@ -50,4 +50,5 @@ class CCM(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.ccm(x)
+        output: Tensor = self.ccm(x)
+        return output

@@ -26,9 +26,13 @@ class SCSE(nn.Module):
         self.kind = kind
 
     def forward(self, x: Tensor) -> Tensor:
+        output: Tensor
         if self.kind == "spatial":
-            return x * self.spatial_excite(x)
+            output = x * self.spatial_excite(x)
+            return output
         channel_gate = self.channel_excite(x.mean((2, 3)))[:, :, None, None]
         if self.kind == "channel":
-            return x * channel_gate
-        return x * (channel_gate + self.spatial_excite(x))
+            output = x * channel_gate
+            return output
+        output = x * (channel_gate + self.spatial_excite(x))
+        return output

@@ -4,7 +4,7 @@ Initialisation: PyTorch's default.
 
 from torch import nn
 
-from srbench.models.layers.checks import check_choice
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.conv3x3 import conv3x3
 
 STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}  # scale → factor of each pixel shuffle

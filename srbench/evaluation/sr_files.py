@@ -1,0 +1,66 @@
+"""SR images that somebody has, in files, against their HR images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pandas import DataFrame
+
+from srbench.core.errors import UserError
+from srbench.core.progress import Listener
+from srbench.data.images import image_files, read_image
+from srbench.data.pairs import sizes_fit
+from srbench.metrics.missing import Missing
+from srbench.metrics.scorer import Scorer
+
+
+def score_files(sr: Path, hr: Path, scale: int, scorer: Scorer, tell: Listener) -> tuple[DataFrame, list[Missing]]:
+    """One row an image, `image` and the metrics, NaN where an image has none, and the reasons for what is missing.
+
+    `sr` and `hr`: two images, or two folders whose images pair by name; SR's may have a suffix (`babyx2`). HR may
+    exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not pair or fit.
+    """
+    pairs, rows, missing = _pairs(sr, hr), [], {one.what: one for one in scorer.missing}
+    for number, (name, sr_file, hr_file) in enumerate(pairs, 1):
+        found = scorer.of_images([(*_fitting(sr_file, hr_file, scale), scale)])[0]
+        rows.append({"image": name} | found.numbers)
+        for one in found.missing:
+            missing.setdefault(one.what, replace(one, reason=f"{name}: {one.reason}"))
+        tell("scores", number, len(pairs))
+    metrics = [name for name in scorer.scores if any(name in row for row in rows)]
+    return DataFrame(rows, columns=["image", *metrics]), list(missing.values())
+
+
+def _pairs(sr: Path, hr: Path) -> list[tuple[str, Path, Path]]:
+    if sr.is_file() and hr.is_file():
+        return [(hr.stem, sr, hr)]
+    for folder in (sr, hr):
+        if not folder.is_dir():
+            raise UserError(f"score: {folder}: no such {'folder' if sr.is_dir() or hr.is_dir() else 'file or folder'}")
+    hr_files, sr_files = image_files(hr), image_files(sr)
+    pairs = [(file.stem, _of(file, sr_files, hr_files), file) for file in hr_files]
+    unused = set(sr_files) - {sr_file for _, sr_file, _ in pairs}
+    if unused:
+        raise UserError(
+            f"score: {len(sr_files)} SR images for {len(hr_files)} HR images; {min(unused)} is of no HR image"
+        )
+    return pairs
+
+
+def _of(hr_file: Path, sr_files: list[Path], hr_files: list[Path]) -> Path:
+    """The SR image of the same name, else the one whose name begins with it, where no other HR image's name fits."""
+    same = [file for file in sr_files if file.stem == hr_file.stem]
+    longer = [other.stem for other in hr_files if other.stem.startswith(hr_file.stem) and other != hr_file]
+    begun = [f for f in sr_files if f.stem.startswith(hr_file.stem) and not any(map(f.stem.startswith, longer))]
+    found = same or begun
+    if len(found) != 1:
+        raise UserError(f"score: {len(found) or 'no'} SR images for {hr_file}")
+    return found[0]
+
+
+def _fitting(sr_file: Path, hr_file: Path, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    sr, hr = read_image(sr_file), read_image(hr_file)
+    height, width = sr.shape[:2]
+    if not sizes_fit(hr.shape, sr.shape, scale):
+        raise UserError(f"score: {sr_file} is {width}×{height}, {hr_file} {hr.shape[1]}×{hr.shape[0]} (scale={scale})")
+    return sr, np.ascontiguousarray(hr[:height, :width])

@@ -1,0 +1,141 @@
+"""Every metric and cost that a table can show: its name, which way is better, what it needs. Read without torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from srbench.metrics.missing import Missing
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`decimals`: those that are printed. `caveat`: what the name does not tell, for a footnote. `weights`: the file
+    that it needs from weights_dir, with the `fix` for one who lacks it; `package`: the module that it needs, with the
+    `extra` that brings it. `tolerance`: to which a score can be computed again on another machine."""
+
+    name: str
+    higher_is_better: bool
+    decimals: int
+    title: str = ""
+    caveat: str = ""
+    weights: str = ""
+    fix: str = ""
+    package: str = ""
+    extra: str = ""
+    tolerance: float = 1e-6
+
+    @property
+    def heading(self) -> str:
+        """What a table calls it."""
+        return self.title or self.name.upper()
+
+
+@dataclass(frozen=True)
+class CostColumn:
+    """`unit` and its `size` in plain units; `whole`: an integer; `told_by`: the names under which a record tells why it
+    is missing."""
+
+    name: str
+    title: str
+    unit: str
+    size: float
+    whole: bool
+    told_by: tuple[str, ...] = ()
+
+
+NETWORKS = 1e-4  # of scores by networks in float32, whose last digits depend on threads and processor
+
+OF_LPIPS: dict[Literal["alex", "vgg", "squeeze"], str] = {  # by backbone
+    "alex": "alexnet_features.safetensors",
+    "vgg": "vgg16_features.safetensors",
+    "squeeze": "squeezenet_features.safetensors",
+}
+MA_WEIGHTS = "NRQM_model.mat"
+
+
+def _lpips(name: str, net: Literal["alex", "vgg", "squeeze"]) -> Metric:
+    fix = f"get it with: python -m srbench data get {OF_LPIPS[net].partition('_')[0]}"
+    return Metric(name, False, 4, weights=OF_LPIPS[net], fix=fix, tolerance=NETWORKS)
+
+
+# In the order of a table's columns.
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("psnr", True, 2),
+        Metric("ssim", True, 4),
+        _lpips("lpips", "alex"),
+        Metric(
+            "niqe",
+            False,
+            2,
+            caveat="NIQE by BasicSR's convention (rounded luma in 16–235, border = scale); pyiqa's differs by up to "
+            "1.0 on Set5",
+        ),
+        Metric(
+            "pi",
+            False,
+            2,
+            caveat="PI = ((10 − Ma) + NIQE)/2; Ma's score comes from pyiqa, under a non-commercial licence",
+            weights=MA_WEIGHTS,
+            fix="put pyiqa's file there",
+            package="pyiqa",
+            extra="pi",
+            tolerance=NETWORKS,
+        ),
+        Metric("rmse", False, 2),
+        _lpips("lpips_vgg", "vgg"),
+        _lpips("lpips_squeeze", "squeeze"),
+        Metric(
+            "rmse_pirm",
+            False,
+            2,
+            title="RMSE_PIRM (unverified)",
+            caveat="RMSE_PIRM is unverified: luma without a border of 4 pixels, inferred from the description of PIRM "
+            "2018; no published value has been reproduced with it",
+        ),
+        Metric(
+            "ssim_global",
+            True,
+            4,
+            caveat="SSIM_GLOBAL has one window, the whole image, as the MESRGAN poster's code: near 0.95 for anything "
+            "that keeps the low frequencies; not comparable with SSIM",
+        ),
+    )
+}
+ALWAYS = ("psnr", "ssim", "lpips", "niqe", "pi", "rmse")  # columns of every scores.csv
+
+# In the order of a table's columns.
+COSTS = {
+    cost.name: cost
+    for cost in (
+        CostColumn("params", "Params", "K", 1e3, True),
+        CostColumn("params_dead", "Dead", "K", 1e3, True),
+        CostColumn("flops_720p", "FLOPs 720p", "G", 1e9, True, ("flops",)),
+        CostColumn("flops_256", "FLOPs 256²", "G", 1e9, True, ("flops",)),
+        CostColumn("activations_720p", "Act. 720p", "M", 1e6, True, ("activations", "flops")),
+        CostColumn("latency_ms", "Latency", "ms", 1, False, ("latency",)),
+    )
+}
+
+
+def score_name(dataset: str, metric: str) -> str:
+    """What a score is called in a table and in a record: `set5.psnr`."""
+    return f"{dataset}.{metric}"
+
+
+def lacking(metric: str, weights_folders: Sequence[Path]) -> Missing | None:
+    """What the machine lacks for a metric: its weights in none of the folders, or its package; None for nothing."""
+    known = METRICS[metric]
+    if known.weights and not any((folder / known.weights).is_file() for folder in weights_folders):
+        places = ", ".join(map(str, weights_folders)) or "no folder at all"
+        name = metric.partition("_")[0].upper()
+        reason = f"{name} needs {known.weights}, looked for in {places}; {known.fix}, or set weights_dir"
+        return Missing(metric, "weights", reason)
+    if known.package and find_spec(known.package) is None:
+        name = metric.upper()
+        reason = f"{name} needs {known.package}; install it with pip install 'srbench[{known.extra}]'"
+        return Missing(metric, "package", f"{reason} (its licence is non-commercial)")
+    return None

@@ -1,0 +1,15 @@
+"""A small square picture of the whole LR image, for networks that look at it beside a part of the image."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def make_thumbnail(lr: Tensor, size: int) -> Tensor:
+    """(N, C, H, W), floating point → (N, C, size, size): bilinear with antialias; the aspect ratio is not kept.
+
+    Computed in float32 at least, and given in `lr`'s type.
+    """
+    precise = lr.to(torch.promote_types(lr.dtype, torch.float32))
+    thumbnail = F.interpolate(precise, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    return thumbnail.to(lr.dtype)

@@ -1,0 +1,51 @@
+"""What a model may say of itself beside its `scale`: one value, `traits`, of the class or of the module.
+
+class Mine(nn.Module):
+    traits = Traits(multiple=8)
+"""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from srbench.core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Traits:
+    """`scales`: those that the model has an upsampler each for; its `scale`, which may be set, chooses. `thumbnail`:
+    side of the square picture of the whole LR image that `forward` takes besides; None: none. `shuffle_thumbnails`:
+    in an evaluation each image is given another one's. `smallest_input`: the least side of LR; `multiple`: sides of LR
+    are padded to multiples of it. `whole_image_statistics`: tiles change the result."""
+
+    scales: tuple[int, ...] = ()
+    thumbnail: int | None = None
+    shuffle_thumbnails: bool = False
+    smallest_input: int = 1
+    multiple: int = 1
+    whole_image_statistics: bool = False
+
+
+def traits_of(model: "nn.Module") -> Traits:
+    """The model's `traits`, as a Traits or as a mapping; those of a model that has none are the defaults.
+
+    Raises ValueError for a trait that does not exist.
+    """
+    told: Any = getattr(model, "traits", None)
+    if told is None:
+        return Traits()
+    if isinstance(told, Traits):
+        return told
+    known = [field.name for field in fields(Traits)]
+    for name in told:
+        if name not in known:
+            raise ValueError(f"{type(model).__name__} has no trait {name}{did_you_mean(str(name), known)}")
+    return Traits(**told)
+
+
+def use_scale(model: "nn.Module", scale: int) -> None:
+    """Makes a model of several scales one of `scale`; another is left as it is."""
+    if traits_of(model).scales:
+        model.scale = scale  # type: ignore[assignment]
