@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from srbench.experiments.presets import compose_run
-from srbench.experiments.spec import PlannedRun
+from srbench.experiments.compose import compose_run
+from srbench.experiments.spec import RunSpec
 
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -64,7 +64,7 @@ def assert_matches(output: Tensor, reference: Tensor) -> None:
 
 
 @pytest.fixture
-def plan() -> Callable[..., PlannedRun]:
+def plan() -> Callable[..., RunSpec]:
     """plan("model=carn", "scale=4"): the run that these words of a command line describe."""
     return lambda *words: compose_run([*words])
 

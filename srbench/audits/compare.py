@@ -17,7 +17,8 @@ from srbench.data.check.detect import CANDIDATES
 from srbench.data.pairs import ImagePair
 from srbench.data.resize import imresize
 from srbench.data.resizers import as_uint8
-from srbench.metrics.fidelity import Protocol, psnr, ssim, ssim_global
+from srbench.metrics.fidelity import psnr, ssim, ssim_global
+from srbench.metrics.protocol import Protocol
 
 Network = Callable[[np.ndarray], np.ndarray]  # LR (h, w, 3) on 0–255 → SR float32 (sh, sw, 3), clipped to 0–255
 Scores = dict[Convention, tuple[float, float]]  # PSNR and SSIM of one image

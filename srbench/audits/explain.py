@@ -24,8 +24,7 @@ from srbench.core.files import write_file
 from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.reopen import pairs_of
-from srbench.experiments.store import results
-from srbench.experiments.store.results import Study
+from srbench.experiments.store.study import Study, read_study
 from srbench.reports.explained import LEGEND, as_markdown, cells
 
 MOST_RUNS = 4
@@ -54,11 +53,11 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
 
     Raises UserError where there are none.
     """
-    study = results.read_study(study_dir)
-    keeping = [name for name in study.runs.run[study.runs.status == "done"] if (study_dir / name / "images").is_dir()]
+    study = read_study(study_dir)
+    keeping = [run.name for run in study.runs if run.status == "done" and (run.folder / "images").is_dir()]
     if run and run not in keeping:
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")
-    kept, unread, more = _kept(study_dir, [run] if run else keeping)
+    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root)
     sets = [one for one in kept if dataset.lower() in ("", one.dataset)]
     if not kept and unread:
         raise UserError(f"explain: {unread[0]}")
@@ -71,7 +70,7 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
         notes.append(f"{more} more {'runs keep' if more > 1 else 'run keeps'} images; choose one by run=NAME")
     total = sum(len(one.rows) for one in sets)
     for one in sets:
-        scores, remarks = _measured(one, data_root, lambda stage: tell(stage, next(numbers), total))
+        scores, remarks = _measured(one, lambda stage: tell(stage, next(numbers), total))
         rows += _table(one, scores)
         notes += [f"{one.folder.name} {one.dataset}: {remark}" for remark in dict.fromkeys(remarks)]
     if not rows:
@@ -79,21 +78,21 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     return Explanation(study, DataFrame(rows), tuple(notes))
 
 
-def _kept(study_dir: Path, names: list[str]) -> tuple[list[StoredSet], list[str], int]:
+def _kept(study_dir: Path, names: list[str], data_root: Path | None) -> tuple[list[StoredSet], list[str], int]:
     """The image sets of the first MOST_RUNS that can be read, why others cannot, and how many are left over."""
     kept, unread, read = list[StoredSet](), list[str](), 0
     for tried, name in enumerate(names):
         if read == MOST_RUNS:
             return kept, unread, len(names) - tried
         try:
-            kept += stored_sets(study_dir / name)
+            kept += stored_sets(study_dir / name, data_root)
             read += 1
         except UserError as reason:
             unread.append(str(reason))
     return kept, unread, 0
 
 
-def _measured(one: StoredSet, data_root: Path | None, hear: Callable[[str], None]) -> tuple[list[Scores], list[str]]:
+def _measured(one: StoredSet, hear: Callable[[str], None]) -> tuple[list[Scores], list[str]]:
     """The scores of each image that could be compared, and what to say of the others and of the network."""
     scores, remarks, network = list[Scores](), list[str](), None
     if len(one.rows) < one.total:
@@ -103,15 +102,15 @@ def _measured(one: StoredSet, data_root: Path | None, hear: Callable[[str], None
     except UserError as reason:
         remarks.append(f"{NO_NETWORK}: {reason}")
     try:
-        pairs = pairs_of(one.planned, one.dataset, data_root)
+        pairs = pairs_of(one.run, one.dataset)
     except UserError as reason:
         return scores, [*remarks, str(reason)]
     for row in one.rows:
         hear(f"{one.folder.name} {one.dataset}")
         try:
-            if row["image"] not in pairs:
-                raise UserError(f"{row['image']}: the HR image is missing")
-            comparison = one.comparison(row, pairs[row["image"]], network)
+            if row.image not in pairs:
+                raise UserError(f"{row.image}: the HR image is missing")
+            comparison = one.comparison(row, pairs[row.image], network)
         except UserError as reason:
             remarks.append(str(reason))
             continue
@@ -122,13 +121,12 @@ def _measured(one: StoredSet, data_root: Path | None, hear: Callable[[str], None
 
 
 def _table(one: StoredSet, scores: list[Scores]) -> Iterator[dict[str, Any]]:
-    known = one.record["protocol"]
     about = {
         "run": one.folder.name,
         "dataset": one.dataset,
-        "scale": one.record["scale"],
-        "protocol": f"{known['name']} ({known['channels']}, border {known['border']})",
-        "lr": " and ".join(dict.fromkeys(row.get("resizer", "unknown") for row in one.rows)),
+        "scale": one.record.scale,
+        "protocol": one.certificate.told_protocol,
+        "lr": one.certificate.lr.resizer,
         "images": len(scores),
     }
     for convention in one.conventions if scores else ():
@@ -169,17 +167,17 @@ def _answer(table: DataFrame, near: DataFrame, mine: float) -> list[str]:
     return ["", head, *(f"  {row.convention}: {row.psnr:.3f} ({row.run} {row.dataset})" for row in near.itertuples())]
 
 
-def write(explained: Explanation, reports_dir: Path) -> Path:
+def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     """The folder of the study's report, now with explain.csv and explain.md; a report that is there already is written
     again, to show them."""
     study = explained.study
-    folder = reports_dir / study.plan["study"]
+    folder = reports_dir / study.name
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "explain.csv", explained.table.to_csv(index=False, float_format="%.6f").encode())
-    text = as_markdown(study.plan["study"], explained.table, explained.notes, _made_by())
+    text = as_markdown(study.name, explained.table, explained.notes, _made_by())
     write_file(folder / "explain.md", text.encode())
     if (folder / "table.csv").is_file():
-        from srbench.reports.page import rewrite_report  # which takes a second to import
+        from srbench.reports.write import rewrite_report  # which takes a second to import
 
         rewrite_report(study.folder, reports_dir)
     return folder

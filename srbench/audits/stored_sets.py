@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +13,14 @@ from srbench.core import hardware
 from srbench.core.errors import UserError
 from srbench.data.images import read_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation.inference import Inference, SuperResolver
-from srbench.experiments.reopen import Row, load, open_run, read_rows, sr_file, weights_file
-from srbench.experiments.spec import PlannedRun, build
-from srbench.metrics.fidelity import Protocol
+from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.inference import SuperResolver
+from srbench.experiments.compose import build_model
+from srbench.experiments.reopen import load_weights_of, moved, open_run, weights_file
+from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.record import Record
+from srbench.experiments.store.scores import ImageRow, read_rows, sr_file
+from srbench.models.traits import traits_of
 
 
 @dataclass(frozen=True)
@@ -25,30 +28,34 @@ class StoredSet:
     """The SR images that a run keeps of a data set: `rows` of its scores.csv, out of `total`."""
 
     folder: Path
-    planned: PlannedRun
-    record: dict[str, Any]
+    run: RunSpec
+    record: Record
     dataset: str
-    rows: list[Row]
+    rows: list[ImageRow]
     total: int
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the scores of the set rest on."""
+        return self.record.certificates[self.dataset]
 
     @property
     def conventions(self) -> tuple[Convention, ...]:
         """Those that apply."""
-        return CONVENTIONS + OF_BICUBIC if self.planned.class_name == "Bicubic" else CONVENTIONS
+        return CONVENTIONS + OF_BICUBIC if self.run.model.class_name == "Bicubic" else CONVENTIONS
 
     def network(self) -> Network:
         """The run's network, run as it was. Raises UserError where it cannot be had as it was."""
-        path, model = weights_file(self.planned, self.folder), build(self.planned.config.model, "model")
+        path, model = weights_file(self.run, self.folder), build_model(self.run)
         if path:
-            load(self.planned, self.folder, model, path)
-        if getattr(model, "shuffle_thumbnails", False):
+            load_weights_of(self.run, self.folder, model, path)
+        if traits_of(model).shuffle_thumbnails:
             raise UserError("model.context=shuffled gives it other images' thumbnails")
-        settings = {key: value for key, value in (self.record.get("inference") or {}).items() if key != "tiled"}
         device = hardware.pick_device("auto")
         model = model.eval().to(device).to(memory_format=torch.channels_last)
-        return SuperResolver(model, device, Inference(**settings)).unrounded
+        return SuperResolver(model, device, self.certificate.inference).unrounded
 
-    def comparison(self, row: Row, pair: ImagePair, network: Network | None) -> Comparison:
+    def comparison(self, row: ImageRow, pair: ImagePair, network: Network | None) -> Comparison:
         """Without the network where that no longer gives what is stored. UserError for images that do not fit."""
         path = sr_file(self.folder, row)
         (lr, hr), sr = pair.read(), read_image(path)
@@ -57,14 +64,15 @@ class StoredSet:
         raw = network(lr) if network else None
         if raw is not None and np.abs(np.rint(raw) - sr).max() > 1:
             raw = network = None
-        return Comparison(pair, lr, sr, hr, raw, network, Protocol(**self.record["protocol"]))
+        return Comparison(pair, lr, sr, hr, raw, network, self.certificate.protocol)
 
 
-def stored_sets(folder: Path) -> Iterator[StoredSet]:
-    """One for each data set of which a run keeps images. Raises UserError for a run whose files cannot be read."""
-    (planned, record), rows = open_run(folder), read_rows(folder)
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        scored = [row for row in rows if row["dataset"] == dataset]
+def stored_sets(folder: Path, data_root: Path | None) -> Iterator[StoredSet]:
+    """One for each data set of which a run keeps images. `data_root`: where the data lie now, None: where the run found
+    them. Raises UserError for a run whose files cannot be read."""
+    (run, record), rows = open_run(folder), read_rows(folder)
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        scored = [row for row in rows if row.dataset == dataset]
         there = [row for row in scored if sr_file(folder, row).is_file()]
-        if there:
-            yield StoredSet(folder, planned, record, dataset, there, len(scored))
+        if there and dataset in record.certificates:
+            yield StoredSet(folder, moved(run, data_root), record, dataset, there, len(scored))

@@ -6,32 +6,35 @@ sample of the scores, which are computed again from the stored SR and HR under t
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import inf, nan
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from srbench.core.errors import UserError
 from srbench.core.paths import weights_folders
 from srbench.core.progress import Listener
+from srbench.data.digests import image_digest
 from srbench.data.images import image_size, read_image
 from srbench.data.pairs import ImagePair, sizes_fit
-from srbench.experiments.reopen import Row, load, open_run, pairs_of, read_rows, sr_file, weights_file
-from srbench.experiments.spec import build_on_meta
-from srbench.experiments.store import results
+from srbench.experiments.compose import build_on_meta
+from srbench.experiments.reopen import load_weights_of, moved, open_run, pairs_of, weights_file
+from srbench.experiments.store.record import Record
+from srbench.experiments.store.scores import ImageRow, read_rows, sr_file
+from srbench.experiments.store.study import read_study
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.table import METRICS, NETWORKS
 
 if TYPE_CHECKING:  # torch is imported when there is something to compute
-    from srbench.metrics.fidelity import Protocol
     from srbench.metrics.scorer import Scorer
 
 SEED = 0  # of the choice of images
 TOLERANCE = 1e-6  # scores.csv has nine digits
-OF_NETWORKS = 1e-4  # LPIPS and PI: networks in float32, whose last digits depend on threads and processor
 MOST_NAMED = 5
 
 
@@ -64,15 +67,15 @@ def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path 
 
     Raises UserError where `study_dir` is no study.
     """
-    table = results.read_study(study_dir).runs
-    findings = [Finding(str(name)) for name in table.run]
+    runs = read_study(study_dir).runs
+    findings = [Finding(run.name) for run in runs]
     jobs = []
-    for finding, status, error in zip(findings, table.status, table.error, strict=True):
-        if status != "done":
-            finding.unknown.append(f"{status}: {error}")
+    for finding, run in zip(findings, runs, strict=True):
+        if run.status != "done":
+            finding.unknown.append(f"{run.status}: {run.error}")
             continue
         try:
-            jobs.append(_Job(finding, study_dir / finding.run, sample, data_root))
+            jobs.append(_Job(finding, run.folder, sample, data_root))
         except UserError as reason:
             finding.unknown.append(str(reason))
     total, done = sum(len(job.chosen) for job in jobs), 0
@@ -83,7 +86,7 @@ def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path 
     return findings
 
 
-def summary(findings: list[Finding], sample: int | None) -> str:
+def summary_of_findings(findings: list[Finding], sample: int | None) -> str:
     """One line on all runs, and one on how they were looked at."""
     words = {"agrees": "agree", "differs": "differ", "unknown": "could not be looked at"}
     counts = {word: sum(one.verdict == verdict for one in findings) for verdict, word in words.items()}
@@ -92,7 +95,7 @@ def summary(findings: list[Finding], sample: int | None) -> str:
     drawn = f"up to {sample} images per data set and run, drawn with seed {SEED}" if sample else "all stored images"
     return (
         f"{len(findings)} runs: {told or 'none'}; {scores} scores of {images} images, {lost} images not verified\n"
-        f"{drawn}; scores agree within {TOLERANCE:g} (dB for PSNR; LPIPS and PI: {OF_NETWORKS:g})"
+        f"{drawn}; scores agree within {TOLERANCE:g} (dB for PSNR; LPIPS and PI: {NETWORKS:g})"
     )
 
 
@@ -100,8 +103,9 @@ class _Job:
     """What there is to look at of one done run; adds to its `finding`. UserError where a file of it is missing."""
 
     def __init__(self, finding: Finding, folder: Path, sample: int | None, data_root: Path | None) -> None:
-        self.finding, self.folder, self.data_root = finding, folder, data_root
-        self.planned, self.record = open_run(folder)
+        self.finding, self.folder = finding, folder
+        run, self.record = open_run(folder)
+        self.run = moved(run, data_root)
         self.rows = read_rows(folder)
         self.kept = self._kept()
         self.chosen = self._draw(sample)
@@ -116,7 +120,7 @@ class _Job:
         for dataset, images in self.kept.items():
             reasons = defaultdict[str, list[str]](list)
             try:
-                pairs = pairs_of(self.planned, dataset, self.data_root)
+                pairs = pairs_of(self.run, dataset)
             except UserError as reason:
                 reasons[str(reason)], pairs = list(images), None
             for image, row in images.items():
@@ -130,14 +134,14 @@ class _Job:
             self.finding.unverified += sum(map(len, reasons.values()))
             self.finding.unknown += [f"{dataset} {_listed(names)}: {reason}" for reason, names in reasons.items()]
 
-    def _kept(self) -> dict[str, dict[str, Row]]:
+    def _kept(self) -> dict[str, dict[str, ImageRow]]:
         """By data set and image, the rows whose SR images should lie there, the first `save_images`, or do."""
-        most, kept = self.planned.config.eval.save_images, dict[str, dict[str, Row]]()
+        most, kept = self.run.evaluation.save_images, dict[str, dict[str, ImageRow]]()
         counts = Counter[str]()
         for row in self.rows:
-            counts[row["dataset"]] += 1
-            if most == "all" or counts[row["dataset"]] <= most or sr_file(self.folder, row).is_file():
-                kept.setdefault(row["dataset"], {})[row["image"]] = row
+            counts[row.dataset] += 1
+            if most == "all" or counts[row.dataset] <= most or sr_file(self.folder, row).is_file():
+                kept.setdefault(row.dataset, {})[row.image] = row
         return kept
 
     def _draw(self, sample: int | None) -> set[tuple[str, str]]:
@@ -149,17 +153,14 @@ class _Job:
         return chosen
 
     def _check_config(self) -> None:
-        from srbench.metrics.fidelity import Protocol
-
-        protocol, recorded = Protocol(**self.record["protocol"]), self.record["config_hash"]
-        # Records of before 2026-11-21 have the bare name in each row.
-        others = sorted({row["protocol"] for row in self.rows} - {protocol.label, protocol.name})
-        if others:
-            self.finding.differs.append(
-                f"scores.csv has the protocol {', '.join(others)}, result.json {protocol.label}"
-            )
+        for dataset, certificate in self.record.certificates.items():
+            label = certificate.protocol.label
+            others = sorted({row.protocol for row in self.rows if row.dataset == dataset} - {label})
+            if others:
+                told = f"{dataset}: scores.csv has the protocol {', '.join(others)}, result.json {label}"
+                self.finding.differs.append(told)
         try:
-            found = self.planned.config_hash
+            found, recorded = self.run.config_hash, self.record.config_hash
         except UserError as reason:
             self.finding.unknown.append(f"the config's hash: {reason}")
             return
@@ -168,53 +169,52 @@ class _Job:
 
     def _check_weights(self) -> None:
         try:
-            path, model = weights_file(self.planned, self.folder), build_on_meta(self.planned)
+            path, model = weights_file(self.run, self.folder), build_on_meta(self.run)
         except UserError as reason:
             self.finding.unknown.append(f"weights: {reason}")
             return
         try:
             if path:
-                load(self.planned, self.folder, model, path)
+                load_weights_of(self.run, self.folder, model, path)
         except UserError as reason:
             self.finding.differs.append(f"weights: {reason}")
 
-    def _check_image(self, row: Row, pairs: dict[str, ImagePair]) -> None:
+    def _check_image(self, row: ImageRow, pairs: dict[str, ImagePair]) -> None:
         """Raises UserError for an image that cannot be verified."""
         if not sr_file(self.folder, row).is_file():
             raise UserError("the SR image is missing")
-        if row["image"] not in pairs:
+        if row.image not in pairs:
             raise UserError("the HR image is missing")
-        pair = pairs[row["image"]]
+        pair = pairs[row.image]
         sr, hr = image_size(sr_file(self.folder, row)), image_size(pair.hr_file)
         if not sizes_fit(hr, sr, pair.scale):
             sizes = f"SR is {sr[1]}×{sr[0]}, HR {hr[1]}×{hr[0]} ({pair.hr_file})"
-            self.finding.differs.append(f"{row['dataset']} {row['image']}: {sizes}")
-        elif (row["dataset"], row["image"]) in self.chosen:
+            self.finding.differs.append(f"{row.dataset} {row.image}: {sizes}")
+        elif (row.dataset, row.image) in self.chosen:
             self._recompute(row, pair)
 
-    def _recompute(self, row: Row, pair: ImagePair) -> None:
-        from srbench.metrics.fidelity import Protocol
-
-        stored = _numbers(row)
-        scorer = _scorer(tuple(stored), Protocol(**self.record["protocol"]), self.planned.config.weights_dir)
+    def _recompute(self, row: ImageRow, pair: ImagePair) -> None:
+        protocol = self.record.certificates[row.dataset].protocol
+        scorer = _scorer(tuple(row.scores), protocol, self.run.places.weights_dir)
         sr, hr = read_image(sr_file(self.folder, row)), read_image(pair.hr_file)
         cropped = np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]])
-        scores = scorer.of_images([(sr, cropped, pair.scale)])[0]
-        found = scores.numbers
-        lines = [f"{metric}: {reason}" for metric, reason in (scorer.missing | scores.reasons).items()]
+        found = scorer.of_images([(sr, cropped, pair.scale)])[0]
+        lines = [f"{missing.what}: {missing.reason}" for missing in (*scorer.missing, *found.missing)]
         self.finding.unknown += [line for line in lines if line not in self.finding.unknown]
+        if row.sr_sha256 and row.sr_sha256 != image_digest(sr):
+            self.finding.differs.append(f"{row.dataset} {row.image}: the SR image is not the one that was scored")
         self.finding.differs += [
-            f"{row['dataset']} {row['image']} {metric}: stored {row[metric]}, recomputed {new:.9g}"
-            for metric, new in found.items()
-            if not _agree(metric, stored[metric], new)
+            f"{row.dataset} {row.image} {metric}: stored {row.scores[metric]:.9g}, recomputed {new:.9g}"
+            for metric, new in found.numbers.items()
+            if not _agree(metric, row.scores[metric], new)
         ]
-        self.finding.scores += len(found)
-        self.finding.images += bool(found)
+        self.finding.scores += len(found.numbers)
+        self.finding.images += bool(found.numbers)
 
 
 @cache
-def _scorer(metrics: tuple[str, ...], protocol: "Protocol", weights_dir: str) -> "Scorer":
-    from srbench.metrics.scorer import METRICS, make_scorer
+def _scorer(metrics: tuple[str, ...], protocol: Protocol, weights_dir: str) -> "Scorer":
+    from srbench.metrics.scorer import make_scorer  # torch is imported when there is something to compute
 
     for metric in metrics:
         if metric not in METRICS:
@@ -222,12 +222,12 @@ def _scorer(metrics: tuple[str, ...], protocol: "Protocol", weights_dir: str) ->
     return make_scorer(metrics, protocol, weights_folders(weights_dir))
 
 
-def _wrong_means(rows: list[Row], record: dict[str, Any]) -> Iterator[str]:
+def _wrong_means(rows: Sequence[ImageRow], record: Record) -> Iterator[str]:
     """The means in result.json that are not those of scores.csv."""
-    recorded = {(d, m): float(value) for d, scores in record["scores"].items() for m, value in scores.items()}
+    recorded = {(d, m): value for d, scores in record.scores.items() for m, value in scores.items()}
     found: dict[tuple[str, str], float] = {}
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        numbers = [_numbers(row) for row in rows if row["dataset"] == dataset]
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        numbers = [row.scores for row in rows if row.dataset == dataset]
         common = [metric for metric in numbers[0] if all(metric in one for one in numbers)]
         found |= {(dataset, metric): fmean(one[metric] for one in numbers) for metric in common}
     for dataset, metric in recorded | found:
@@ -236,24 +236,11 @@ def _wrong_means(rows: list[Row], record: dict[str, Any]) -> Iterator[str]:
             yield f"{dataset} mean {metric}: result.json has {old:.9g}, the mean of scores.csv is {new:.9g}"
 
 
-def _numbers(row: Row) -> dict[str, float]:
-    """The scores of a row by metric; NaN, which agrees with nothing, for what is no number."""
-    texts = {key: text for key, text in row.items() if key not in ("dataset", "image", "protocol", "resizer")}
-    return {metric: _number(text) for metric, text in texts.items()}
-
-
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return nan
-
-
 def _agree(metric: str, stored: float, found: float) -> bool:
-    tolerance = OF_NETWORKS if metric.startswith(("lpips", "pi")) else TOLERANCE
+    tolerance = METRICS[metric].tolerance if metric in METRICS else TOLERANCE
     return abs(stored - found) <= tolerance if inf not in (stored, found) else stored == found

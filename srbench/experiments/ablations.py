@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.store.record import Membership
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Ablation:
             return {}
         return dict(sorted(part["variants"].items(), key=lambda item: item[0] != part["baseline"]))
 
-    def membership(self, class_name: str, variant: str) -> dict[str, Any]:
-        """{ablation, variant, baseline} of that variant."""
+    def membership(self, class_name: str, variant: str) -> Membership:
+        """Of that variant."""
         part = self.applies_to.get(class_name) or self.applies_to["any"]
-        return {"ablation": self.name, "variant": variant, "baseline": variant == part["baseline"]}
+        return Membership(self.name, variant, variant == part["baseline"])
 
 
 def parse_ablation(name: str, content: dict[str, Any]) -> Ablation:

@@ -1,44 +1,60 @@
-"""Runs from overrides, faster than Hydra composes: its defaults once per choice of groups, then each run's values."""
+"""Runs from the words of a command line: composed by Hydra once per choice of groups, then each run's values."""
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
+from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.conf import HydraConf
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from srbench.core.errors import UserError
-from srbench.experiments.schema import check_keys, no_choice
-from srbench.experiments.spec import PlannedRun, planned
+from srbench.core.paths import PLUGINS, conf_folder
+from srbench.core.progress import Listener
+from srbench.experiments.hydra_versions import VERSION_BASE
+from srbench.experiments.schema import no_choice
+from srbench.experiments.search_path import UserConf
+from srbench.experiments.spec import RunSpec, run_spec
+from srbench.experiments.store.overrides import parse_override
+from srbench.models import hub
+
+SCALES = (1, 2, 3, 4, 8)  # that are tried where a model lacks the one asked for
 
 
 class Composer:
-    """Callable: overrides → the run that `config_loader.load_sweep_config` describes by them, in a tenth of the time.
+    """Callable: words → the run that Hydra composes of them, in a tenth of Hydra's time.
 
-    Raises what Hydra raises for overrides that do not compose, and UserError for a key that is not what it must be.
+    Raises what Hydra raises for words that do not compose, and UserError for a key that is not what it must be.
     """
 
     def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
         self.loader, self.master = loader, master
         self.parser = OverridesParser.create(config_loader=loader)
         self.parsed: dict[str, Override] = {}
-        self.bases: dict[tuple[str, ...], PlannedRun] = {}
+        self.bases: dict[tuple[str, ...], DictConfig] = {}
 
-    def __call__(self, overrides: list[str]) -> PlannedRun:
-        parsed = [self._parsed(word) for word in overrides]
-        groups = tuple(word for word, override in zip(overrides, parsed, strict=True) if self._chooses(override))
+    def __call__(self, words: Sequence[str]) -> RunSpec:
+        parsed = [self._parsed(word) for word in words]
+        groups = tuple(word for word, override in zip(words, parsed, strict=True) if self._chooses(override))
         if groups not in self.bases:
-            config = self.loader.load_sweep_config(self.master, list(groups))
-            self.bases[groups] = planned(config, config.hydra)
+            self.bases[groups] = self.loader.load_sweep_config(self.master, list(groups))
         base = self.bases[groups]
-        config = base.config.copy()
+        config = _without_hydra(base)
         ConfigLoaderImpl._apply_overrides_to_config([o for o in parsed if not self._chooses(o)], config)
-        check_keys(config)
-        own_class = "model._target_" in (override.key_or_group for override in parsed)
-        name = str(config.model._target_).rpartition(".")[2] if own_class else base.name
-        labels: Any = OmegaConf.to_container(config.labels)
-        return PlannedRun(name, overrides, config, labels, base.data)
+        return spec_of(config, tuple(words), base.hydra.runtime.choices)
+
+    def scales(self, run: RunSpec) -> list[int]:
+        """Those that the run's model can be built for."""
+        words = [word for word in run.overrides if parse_override(word).key != "scale"]
+        return [scale for scale in SCALES if _builds(self, [*words, f"scale={scale}"])]
 
     def _parsed(self, word: str) -> Override:
         if word not in self.parsed:
@@ -51,3 +67,79 @@ class Composer:
         if is_group and override.value() is None and not override.is_delete():
             raise UserError(no_choice(f"{override.key_or_group}=null"))
         return bool(is_group) and not isinstance(override.value(), dict)
+
+
+def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec:
+    """The run that a composed config, without its `hydra` node, describes. UserError as `run_spec`."""
+    whole: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    own_class = any(parse_override(word).key == "model._target_" for word in words)
+    target = str((whole.get("model") or {}).get("_target_", ""))
+    name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
+    return run_spec(whole, name, words, choices.get("data"))
+
+
+def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:
+    """The run of a job of Hydra's, from the config that it is given and Hydra's own. UserError as `run_spec`."""
+    return spec_of(config, tuple(hydra.overrides.task), hydra.runtime.choices)
+
+
+def whole_spec(config: DictConfig) -> RunSpec:
+    """The run of a config that Hydra's own part, `hydra`, belongs to."""
+    return job_spec(_without_hydra(config), config.hydra)
+
+
+def compose_run(words: Sequence[str]) -> RunSpec:
+    """The run that `words` (`model=carn`, `scale=4`, …) describe. Raises as `Composer`."""
+    app = GlobalHydra.instance()
+    if app.is_initialized():  # Hydra's own app, whose search path holds
+        return whole_spec(app.config_loader().load_configuration("config", list(words), RunMode.RUN))
+    if str(PLUGINS) not in sys.path:
+        sys.path.insert(0, str(PLUGINS))
+    Plugins.instance().register(UserConf)
+    with initialize_config_dir(str(conf_folder()), job_name="srbench", **VERSION_BASE):
+        loader = GlobalHydra.instance().config_loader()
+        return whole_spec(loader.load_configuration("config", list(words), RunMode.RUN))
+
+
+def scales_that_compose(words: Sequence[str]) -> list[int]:
+    """Those of SCALES that the model of `words` can be built for."""
+    others = [word for word in words if parse_override(word).key != "scale"]
+    return [scale for scale in SCALES if _builds(compose_run, [*others, f"scale={scale}"])]
+
+
+def build_on_meta(run: RunSpec) -> nn.Module:
+    """The run's model without memory for its weights. Raises UserError, naming the model, for arguments it refuses."""
+    import torch
+
+    with torch.device("meta"):
+        return build_model(run)
+
+
+def build_model(run: RunSpec) -> nn.Module:
+    """The run's model as its constructor leaves it. Raises UserError, naming the model, for arguments it refuses."""
+    model: nn.Module = run.model.build(f"model={run.name}")
+    return model
+
+
+def ready_model(run: RunSpec, tell: Listener) -> nn.Module:
+    """The run's model in eval mode on the CPU, with the weights of `checkpoint`. UserError for one that lacks them."""
+    model = build_model(run)
+    if run.checkpoint:
+        hub.bring(model, run.checkpoint, run.places.weights_dir, run.scale, tell)
+    elif any(True for _ in model.parameters()):
+        raise UserError(f"model={run.name}: has no trained weights without checkpoint=FILE")
+    return model.eval()
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.set_struct(job, True)
+    return job
+
+
+def _builds(compose: Any, words: list[str]) -> bool:
+    try:
+        build_on_meta(compose(words))
+    except UserError:
+        return False
+    return True

@@ -17,7 +17,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errn
 NO_CHOICE = "Config group override must be a string or a list"  # Hydra's of `data=null`, without the key
 
 
-def explain(error: BaseException) -> str | None:
+def one_line(error: BaseException) -> str | None:
     """One line for a mistake of the user's: a UserError, a command line or config that Hydra cannot compose, a disk
     that is full or read-only. None for anything else."""
     chain = _chain(error)

@@ -1,109 +1,208 @@
-"""The record of a run, result.json: how it begins, and how a failure gets into it."""
+"""A run under way: what it has to do, what is known of it so far, and how it ends in a record."""
 
 import logging
+import shutil
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
+import yaml
+from torch import nn
+
 from srbench.core import hardware
-from srbench.core.errors import FailedRunError
-from srbench.experiments.messages import explain
-from srbench.experiments.spec import PlannedRun
-from srbench.experiments.store import results
+from srbench.core.errors import FailedRunError, UserError
+from srbench.core.files import write_file
+from srbench.core.progress import Listener, silent
+from srbench.experiments.compose import build_model
+from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.messages import one_line
+from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.left import WEIGHTS, Left
+from srbench.experiments.store.plans import Wanted
+from srbench.experiments.store.record import SCHEMA, Record, read_record, write_record
+from srbench.experiments.trackers.guard import GuardedLogger
+from srbench.experiments.tracking import final_numbers, logged_subject
+from srbench.models import hub
+from srbench.models.weights import digest, load_weights
 
 log = logging.getLogger(__name__)
 
-# What is left of a run that is not trained again: the results, and what the training ran on.
-LASTING = (
-    *("train", "cost", "latency", "scores", "checksums", "lr_made_by", "missing", "seconds"),
-    *("device", "threads", "precision", "versions", "git", "started"),
+OF_A_RUN = (  # what `force` makes anew
+    *("result.json", WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json"),
 )
 
 
+@dataclass(frozen=True)
+class Slot:
+    """Where one run computes: its device, and its number of threads."""
+
+    device: str
+    threads: int
+
+
+@dataclass
+class Attempt:
+    """A run under way. `tell`: of the step that is done; `record`: what is known of the run so far, to which each step
+    adds its part; `trained`: the model that was trained in this process."""
+
+    run: RunSpec
+    slot: Slot
+    tracker: GuardedLogger
+    asked: Wanted
+    left: Left
+    record: Record
+    tell: Listener = field(default=silent)
+    trained: nn.Module | None = None
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """With the weights to evaluate, on the CPU until a step moves it."""
+        if self.trained is not None:
+            return self.trained
+        torch.manual_seed(self.run.seed)
+        model = build_model(self.run)
+        if self.run.stages:
+            load_weights(model, self.run.folder / WEIGHTS)
+        elif self.run.checkpoint:
+            hub.bring(model, self.run.checkpoint, self.run.places.weights_dir, self.run.scale, self.tell)
+        return model
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """The digest of the model's weights; None for a model without any."""
+        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
+        return digest(weights) if weights else None
+
+
 @contextmanager
-def recorded(planned: PlannedRun, device: str) -> Iterator[dict[str, Any]]:
-    """Gives a record to fill in, and keeps run.log meanwhile.
+def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
+    """Gives a run to work on, keeps run.log meanwhile, and writes its record when it ends well.
 
     An exception is written as a record with status `failed`, its traceback to run.log, and raised again.
-    KeyboardInterrupt leaves no record: the same run goes on later.
+    KeyboardInterrupt leaves the record as it was: the same run goes on later.
     """
-    folder = planned.folder
+    folder = run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger = logging.getLogger("srbench")
-    logger.addHandler(handler)
-    record, began = _head(planned, device), time.time()
-    try:
-        yield record
-    except KeyboardInterrupt:
-        log.warning("interrupted; the same command goes on from here")
-        raise
-    except Exception as error:
-        with (folder / "run.log").open("a") as file:
-            file.write(traceback.format_exc())
-        seconds = round(time.time() - began + record["seconds"], 3)
-        _write_failure(folder, record | {"seconds": seconds}, _in_one_line(error))
-        raise
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
+    began = time.monotonic()
+    with _logged_to(folder / "run.log"), GuardedLogger(logged_subject(run)) as tracker:
+        attempt = None
+        try:
+            attempt = _begun(run, slot, tracker)
+            yield attempt
+            seconds = _seconds(attempt.record, began)
+            attempt.record = replace(attempt.record, status="done", error=None, seconds=seconds)
+            tracker.finish(final_numbers(attempt.record), attempt.record.train.steps)
+            write_record(folder, attempt.record)
+            (folder / "last.ckpt").unlink(missing_ok=True)
+        except KeyboardInterrupt:
+            log.warning("interrupted; the same command goes on from here")
+            raise
+        except Exception as error:
+            with (folder / "run.log").open("a") as file:
+                file.write(traceback.format_exc())
+            known = attempt.record if attempt else _earlier(run) or _head(run, slot)
+            _write_failure(folder, replace(known, seconds=_seconds(known, began)), _in_one_line(error))
+            raise
 
 
-def record_death(planned: PlannedRun, device: str, reason: str) -> None:
+def record_death(run: RunSpec, slot: Slot, reason: str) -> None:
     """The record of a run whose process ended without writing one, killed say."""
-    before = results.read_record(planned.folder) or {}
-    _write_failure(planned.folder, _head(planned, device) | lasting(planned, before), reason)
+    _write_failure(run.folder, _earlier(run) or _head(run, slot), reason)
 
 
-def lasting(planned: PlannedRun, before: dict[str, Any]) -> dict[str, Any]:
-    """The part of an earlier record that holds as long as the run's weights do."""
-    trained = (planned.folder / "weights.safetensors").is_file() or not planned.config.budget.steps
-    return {key: before[key] for key in LASTING if key in before} if trained else {}
+def _begun(run: RunSpec, slot: Slot, tracker: GuardedLogger) -> Attempt:
+    if run.force and _earlier(run):
+        for name in OF_A_RUN:
+            (run.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(run.folder / "stages", ignore_errors=True)
+    asked = wanted(run)
+    left = left_of_run(run, asked)
+    known = None if left.train else _earlier(run)
+    record = replace(_head(run, slot), **_lasting(known)) if known else _head(run, slot)
+    write_file(run.folder / "config.yaml", yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True).encode())
+    tracker.start()
+    return Attempt(run, slot, tracker, asked, left, record)
 
 
-def _head(planned: PlannedRun, device: str) -> dict[str, Any]:
-    """The record of a run that has not got anywhere: who it is and where it runs, status `failed`."""
-    import torch
-
-    first = (
-        planned.memberships[0] if planned.memberships else {"ablation": None, "variant": "default", "baseline": False}
-    )
-    return {
-        "run": planned.folder.name,
-        "study": planned.config.study,
-        "status": "failed",
-        "error": None,
-        "config_hash": planned.config_hash,
-        "model": planned.name,
-        **first,
-        "memberships": planned.memberships,
-        "seed": planned.config.seed,
-        "scale": planned.config.scale,
-        "overrides": planned.fixing_overrides,
-        "protocol": planned.protocol,
-        "versions": hardware.versions(),
-        "git": hardware.git_state(),
-        "device": hardware.describe_device(device),
-        "threads": torch.get_num_threads(),
-        "precision": hardware.pick_precision(planned.config.precision, device),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": 0.0,
-    }
-
-
-def _write_failure(folder: Path, record: dict[str, Any], reason: str) -> None:
-    failed = record | {"status": "failed", "error": reason}
+def _earlier(run: RunSpec) -> Record | None:
+    """The run's record; None where there is none that can be read."""
     try:
-        results.write_record(folder / "result.json", failed)
+        return read_record(run.folder)
+    except UserError as reason:
+        log.warning("%s", reason)
+        return None
+
+
+def _head(run: RunSpec, slot: Slot) -> Record:
+    """The record of a run that has not got anywhere: who it is and where it runs, status `failed`."""
+    first = run.memberships[0] if run.memberships else None
+    return Record(
+        schema=SCHEMA,
+        run=run.folder.name,
+        study=run.places.study,
+        status="failed",
+        error=None,
+        config_hash=run.config_hash,
+        model=run.name,
+        class_name=run.model.class_name,
+        ablation=first.ablation if first else None,
+        variant=run.variant,
+        baseline=first.baseline if first else False,
+        memberships=run.memberships,
+        seed=run.seed,
+        scale=run.scale,
+        overrides=run.fixing_overrides,
+        versions=hardware.versions(),
+        git=hardware.git_state(),
+        device=hardware.describe_device(slot.device),
+        threads=slot.threads,
+        precision=hardware.pick_precision(run.precision, slot.device),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+    )
+
+
+def _lasting(known: Record) -> dict[str, Any]:
+    """The parts of an earlier record that hold as long as the run's weights do: the results, and what the training ran
+    on."""
+    names = (
+        *("train", "cost", "latency", "scores", "certificates", "missing", "weights_sha256", "fingerprints"),
+        *("device", "threads", "precision", "versions", "git", "started", "seconds"),
+    )
+    return {name: getattr(known, name) for name in names}
+
+
+def _seconds(record: Record, began: float) -> float:
+    return round(time.monotonic() - began + record.seconds, 3)
+
+
+def _write_failure(folder: Path, record: Record, reason: str) -> None:
+    try:
+        write_record(folder, replace(record, status="failed", error=reason))
     except OSError as disk:
         log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
 
 
 def _in_one_line(error: BaseException) -> str:
-    known = explain(error) or (str(error) if isinstance(error, FailedRunError) else None)
+    known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
     return known or f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+@contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("srbench")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

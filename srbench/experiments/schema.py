@@ -1,165 +1,133 @@
-"""What the keys of a config must be: one table, asked of every run before anything else is done with it."""
+"""The keys of a config that have one meaning for every run, as structured configs: what each must be, and its type.
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+What a model, recipe, data set, protocol or logger takes is its constructor's to judge (see `spec`).
+"""
+
+# ruff: noqa: RUF009  _key makes a field
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
-from omegaconf import Container, DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
+from srbench.core.suggest import did_you_mean
 
-GROUPS = ("model", "recipe", "data", "protocol", "budget", "logger")
+GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
 LARGEST_SEED = 2**63 - 1
 
 
-@dataclass(frozen=True)
-class Key:
-    """`must`: what the value has to be, in words. `read`: the value as the program takes it; ValueError for others."""
-
-    must: str
-    read: Callable[[Any], Any]
+def _key(must: str, holds: Callable[[Any], bool] = lambda value: True, listed: bool = False) -> Any:
+    """`must`: what the value has to be, in words; `holds`: whether it is, of the right type. `listed`: a bare word is a
+    list of one."""
+    return field(default=MISSING, metadata={"must": must, "holds": holds, "listed": listed})
 
 
-def _refuse(value: Any) -> Any:
-    raise ValueError(value)
+def _from(least: int, *words: str) -> Callable[[Any], bool]:
+    return lambda value: value in words if isinstance(value, str) else least <= value <= LARGEST_SEED
 
 
-def _whole(least: int, *words: str | None) -> Callable[[Any], Any]:
-    """Whole numbers from `least` on, or one of `words`."""
-    return lambda value: (
-        value if (type(value) is int and least <= value <= LARGEST_SEED) or value in words else _refuse(value)
+def _named(value: str) -> bool:
+    return bool(value)
+
+
+def _names(value: list[str]) -> bool:
+    return all(value)
+
+
+def _places(value: list[dict[str, Any]]) -> bool:
+    return all({"ablation", "variant", "baseline"} <= set(place) for place in value)
+
+
+FLAG = "true or false"
+FOLDER = "a folder is needed"
+AUTO = "auto, or a number from 1 on"
+
+
+@dataclass
+class BudgetKeys:
+    """How much of a recipe is spent: each stage's `quick` or `full` length, or nothing; a number stands for that of all
+    stages."""
+
+    length: str = _key("quick, full or none", lambda value: value in ("quick", "full", "none"))
+    steps: int | None = _key("a whole number from 0 on, or null", _from(0))
+    batch_size: int | None = _key("a whole number from 1 on, or null", _from(1))
+    hr_patch: int | None = _key("a number of pixels, or null", _from(1))
+    val_every: int | None = _key("a whole number from 0 on, or null", _from(0))
+
+
+@dataclass
+class EvalKeys:
+    """What a run is evaluated on, and how; `tile` and the keys behind it are `evaluation.settings.Inference`'s."""
+
+    datasets: list[str] = _key("names of data sets are needed, as in [val,set5]; [] for none", _names, listed=True)
+    metrics: list[str] = _key(
+        "names of metrics are needed, as in [psnr,ssim]", lambda value: bool(value) and _names(value), listed=True
     )
+    save_images: Union[int, str] = _key("all, or a number of images", _from(0, "all"))  # noqa: UP007  OmegaConf's form
+    latency: bool = _key(FLAG)
+    tile: Union[int, str, None] = _key(  # noqa: UP007
+        "auto, null (never any tiles) or a number of pixels", lambda value: value is None or _from(1, "auto")(value)
+    )
+    overlap: int = _key("a number of pixels from 0 on", _from(0))
+    memory_gb: float = _key("a number above 0", lambda value: value > 0)
+    self_ensemble: bool = _key(FLAG)
 
 
-def _flag(value: Any) -> Any:
-    return value if isinstance(value, bool) else _refuse(value)
+@dataclass
+class Keys:
+    """The keys at the top of the config but for GROUPS."""
+
+    budget: BudgetKeys
+    eval: EvalKeys
+    scale: int = _key("a whole number from 1 on", _from(1))
+    seed: int = _key("a whole number from 0 on", _from(0))
+    checkpoint: str | None = _key("a file, a published name or null", lambda value: value is None or bool(value))
+    precision: Union[int, str] = _key("auto, 32, bf16 or 16", lambda value: value != "")  # noqa: UP007
+    device: str = _key("auto, cpu, cuda or cuda:N", _named)
+    threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
+    jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
+    study: str = _key("a name is needed", _named)
+    runs_dir: str = _key(FOLDER)
+    reports_dir: str = _key(FOLDER)
+    data_root: str = _key(FOLDER)
+    weights_dir: str = _key("a folder is needed, or several with : between them")
+    labels: list[dict[str, Any]] = _key("is filled in by a grid; leave it out", _places)
+    ablation: Any = None
+    sweep: Any = None
+    force: bool = _key(FLAG)
+    dry_run: bool = _key(FLAG)
 
 
-def _text(value: Any) -> Any:
-    return value if isinstance(value, str) and value else _refuse(value)
-
-
-def _place(value: Any) -> Any:
-    """A name that looks like a number, `study=2024`, is a name."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _refuse(value)
-
-
-def _name(value: Any) -> Any:
-    return _place(value) or _refuse(value)
-
-
-def _names(value: Any) -> Any:
-    """A bare word is a list of one."""
-    names = [_name(entry) for entry in (value if isinstance(value, list) else [value])] or _refuse(value)
-    return value if names == value else names
-
-
-def _clip(value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if value is None or (number and value > 0) else _refuse(value)
-
-
-def _patch(value: Any) -> Any:
-    """Pixels, or a recipe's pixels by scale."""
-    for entry in value.values() if isinstance(value, dict) else [value]:
-        _whole(0)(entry)
-    return value
-
-
-def _labels(value: Any) -> Any:
-    places = value if isinstance(value, list) else _refuse(value)
-    told = all(isinstance(place, dict) and {"ablation", "variant", "baseline"} <= set(place) for place in places)
-    return value if told else _refuse(value)
-
-
-FLAG = Key("true or false", _flag)
-FOLDER = Key("a folder is needed", _place)
-CLASS = Key("a class is needed, as in my_package.MyClass", _text)
-FROM_0 = Key("a whole number from 0 on", _whole(0))
-FROM_1 = Key("a whole number from 1 on", _whole(1))
-AUTO = Key("auto, or a number from 1 on", _whole(1, "auto"))
-
-# `eval`'s tile, overlap, memory_gb and self_ensemble are tiling.Inference's to judge.
-KEYS = {
-    "model._target_": CLASS,
-    "scale": FROM_1,
-    "seed": FROM_0,
-    "checkpoint": Key("a file, a published name or null", lambda value: value if value is None else _name(value)),
-    "recipe._target_": CLASS,
-    "recipe.gradient_clip": Key("a number above 0, or null", _clip),
-    "recipe.multi_scale": FLAG,
-    "recipe.fixed_patches": Key("a number of patches from 1 on, or null", _whole(1, None)),
-    "recipe.epoch_steps": FROM_1,
-    "data._target_": CLASS,
-    "protocol._target_": CLASS,
-    "budget.steps": FROM_0,
-    "budget.batch_size": FROM_0,
-    "budget.hr_patch": Key("a number of pixels", _patch),
-    "budget.val_every": FROM_0,
-    "eval.datasets": Key("names of data sets are needed, as in [val,set5]", _names),
-    "eval.metrics": Key("names of metrics are needed, as in [psnr,ssim]", _names),
-    "eval.save_images": Key("all, or a number of images", _whole(0, "all")),
-    "eval.latency": FLAG,
-    "precision": Key("auto, 32, bf16 or 16", lambda value: value if type(value) is int else _text(value)),
-    "device": Key("auto, cpu, cuda or cuda:N", _text),
-    "threads": AUTO,
-    "jobs": AUTO,
-    "study": Key("a name is needed", _name),
-    "runs_dir": FOLDER,
-    "reports_dir": FOLDER,
-    "data_root": FOLDER,
-    "weights_dir": Key("a folder is needed, or several with : between them", _place),
-    "labels": Key("is filled in by a grid; leave it out", _labels),
-    "force": FLAG,
-    "dry_run": FLAG,
+NAMES = {  # a name that looks like a number, `study=2024`, is a name
+    *("study", "runs_dir", "reports_dir", "data_root", "weights_dir", "checkpoint"),
+    *("eval.datasets", "eval.metrics"),
 }
 
 
-OF_TRAINING = [key for key in KEYS if key.startswith(("recipe.", "budget.")) and key != "budget.steps"]
-
-
-def check_keys(config: DictConfig, keys: Iterable[str] = (*GROUPS, *KEYS)) -> None:
-    """Raises UserError for the first of `keys` that is not there or not what it must be. Changes those that are meant
-    well: `study=2024` is the name "2024", `eval.metrics=psnr` is a list."""
-    groups: dict[str, DictConfig] = {"": config}
-    for key in keys:
-        group, _, name = key.rpartition(".")
-        if group not in groups:
-            groups[group] = _group(config, group)
-        if key in GROUPS:
-            groups[key] = _group(config, key)
-            continue
-        try:
-            given = groups[group][name]
-        except (ConfigKeyError, KeyError):
-            if key in OF_TRAINING and not config.budget.steps:
-                continue
-            raise UserError(f"{key}: must be there: {KEYS[key].must}") from None
-        value = OmegaConf.to_container(given, resolve=True) if isinstance(given, Container) else given
-        try:
-            read = KEYS[key].read(value)
-        except ValueError:
-            raise UserError(f"{key}={_shown(value)}: {KEYS[key].must}") from None
-        if read is not value:
-            groups[group][name] = read
-
-
-def _group(config: DictConfig, name: str) -> DictConfig:
-    node = config.get(name)
-    if isinstance(node, DictConfig):
-        return node
-    given = f"{name}={_shown(node)}" if name in config else name
-    if name in GROUPS:
-        raise UserError(no_choice(given))
-    names = [key.removeprefix(f"{name}.") for key in KEYS if key.startswith(f"{name}.")]
-    raise UserError(
-        f"{given}: must hold the keys {', '.join(names)} and more; set single ones: {name}.{names[0]}=VALUE"
-    )
+def read_keys(config: Mapping[str, Any]) -> Keys:
+    """The keys of a resolved config but for its GROUPS. Raises UserError for the first that is missing, unknown or not
+    what it must be."""
+    given = {name: value for name, value in config.items() if name not in GROUPS}
+    for name, kind in (("budget", BudgetKeys), ("eval", EvalKeys)):
+        if not isinstance(given.get(name), dict):
+            raise UserError(_no_mapping(name, kind, given))
+    for key, entry in _entries(Keys):
+        _check(key, entry, given)
+    try:
+        typed: Keys = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Keys), given))  # type: ignore[assignment]
+    except (ConfigKeyError, ValidationError, MissingMandatoryValue) as error:
+        raise UserError(_told(error, given)) from error
+    for key, entry in _entries(Keys):
+        value = _at(typed, key)
+        if value is not None and not entry.metadata["holds"](value):
+            raise UserError(f"{key}={shown(_in(given, key))}: {entry.metadata['must']}")
+    return typed
 
 
 def no_choice(word: str) -> str:
@@ -170,8 +138,80 @@ def no_choice(word: str) -> str:
     return f"{word}: " + (f"choose one of {', '.join(names)}" if names else "is no choice; leave it out")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """As on a command line."""
     if isinstance(value, list):
-        return f"[{','.join(map(_shown, value))}]"
+        return f"[{','.join(map(shown, value))}]"
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+
+
+def _entries(kind: Any, before: str = "") -> list[tuple[str, Any]]:
+    """The keys that have a `must`, with their fields."""
+    found: list[tuple[str, Any]] = []
+    for entry in fields(kind):
+        if is_dataclass(entry.type):
+            found += _entries(entry.type, f"{before}{entry.name}.")
+        elif entry.metadata:
+            found.append((before + entry.name, entry))
+    return found
+
+
+def _check(key: str, entry: Any, given: dict[str, Any]) -> None:
+    """Refuses what OmegaConf would convert into something else, and makes a list of a bare word."""
+    parent, _, name = key.rpartition(".")
+    node = given[parent] if parent else given
+    if name not in node:
+        raise UserError(f"{key}: must be there: {entry.metadata['must']}")
+    value = node[name]
+    if entry.metadata["listed"] and not isinstance(value, list):
+        value = node[name] = [value]
+    is_list, kinds = _kinds(entry.type)
+    wrong = [one for one in (value if isinstance(value, list) else [value]) if not _as_it_is(one, kinds, key in NAMES)]
+    if wrong or isinstance(value, list) != is_list:
+        raise UserError(f"{key}={shown(value)}: {entry.metadata['must']}")
+
+
+def _kinds(annotation: Any) -> tuple[bool, set[type]]:
+    """Whether a list is asked for, and what the value, or its entries, may be."""
+    is_list = get_origin(annotation) is list
+    inner = get_args(annotation)[0] if is_list else annotation
+    alternatives = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
+    return is_list, {get_origin(kind) or kind for kind in alternatives}
+
+
+def _as_it_is(value: Any, kinds: set[type], is_name: bool) -> bool:
+    """Whether OmegaConf takes the value for itself: it reads 1.5 as the whole number 1, and 1 as true."""
+    if type(value) in kinds:
+        return True
+    number = type(value) in (int, float)
+    return (type(value) is int and float in kinds) or (number and is_name)
+
+
+def _no_mapping(name: str, kind: Any, given: Mapping[str, Any]) -> str:
+    told = f"{name}={shown(given[name])}" if name in given else name
+    names = [entry.name for entry in fields(kind)]
+    if name == "budget":
+        return no_choice(told)
+    return f"{told}: must hold the keys {', '.join(names[:4])} and more; set single ones: {name}.{names[0]}=VALUE"
+
+
+def _told(error: OmegaConfBaseException, given: dict[str, Any]) -> str:
+    key = str(error.full_key or error.key)
+    if isinstance(error, ConfigKeyError):
+        parent, _, name = key.rpartition(".")
+        known = {"": Keys, "budget": BudgetKeys, "eval": EvalKeys}.get(parent)
+        names = [entry.name for entry in fields(known)] if known else []
+        names += [] if parent else GROUPS
+        return f"{key}: no such key{f' in {parent}' if parent else ''}{did_you_mean(name, names)}"
+    must = dict(_entries(Keys)).get(key.partition("[")[0])
+    return f"{key}={shown(_in(given, key))}: {must.metadata['must'] if must else error.msg}"
+
+
+def _in(given: Mapping[str, Any], key: str) -> Any:
+    parent, _, name = key.partition("[")[0].rpartition(".")
+    return (given[parent] if parent else given).get(name)
+
+
+def _at(typed: Keys, key: str) -> Any:
+    parent, _, name = key.rpartition(".")
+    return getattr(getattr(typed, parent) if parent else typed, name)

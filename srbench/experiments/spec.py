@@ -1,187 +1,344 @@
-"""What a run is before it runs: its resolved config, its identity, its folder, and whether it can run at all."""
+"""What a run is before it runs: typed, made once from a composed config, and identified by what fixes its weights."""
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from typing import Any, Literal
 
 from srbench.core.errors import UserError
+from srbench.core.paths import weights_folders
 from srbench.data.chains import Degradation, parse_degradation
-from srbench.experiments.schema import check_keys
+from srbench.data.digests import pixel_digest
+from srbench.evaluation.settings import Inference
+from srbench.experiments.component import TARGET, Component, component
+from srbench.experiments.schema import GROUPS, Keys, no_choice, read_keys, shown
+from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.record import Membership, TrainingData
+from srbench.metrics.protocol import Protocol
 from srbench.models import hub
+from srbench.recipes.length import Length
 
-FIXES_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
+BICUBIC = "srbench.models.bicubic.Bicubic"
+
+# Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
+OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "data")
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One resolved config. `name`: the model's; `overrides`: the command-line words that compose `config`;
-    `memberships`: its places in ablations, [{ablation, variant, baseline}]; `data`: the option of its group, which a
-    recipe may have chosen, None where that is not known."""
+class DataSpec:
+    """Images to train and to validate on. `name`: the option of the config group, else the class's; `component` knows
+    nothing of the `degradation` of their LR."""
 
     name: str
-    overrides: list[str]
-    config: DictConfig
-    memberships: list[dict[str, Any]] = field(default_factory=list)
-    data: str | None = None
+    component: Component
+    degradation: Degradation | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As JSON, without where the images lie."""
+        steps = [[step.name, step.settings] for step in self.degradation.facts] if self.degradation else []
+        return {**self.component.without("root").identity, "degradation": steps}
+
+    def train_files(self) -> list[Path]:
+        """Those to train on. Raises UserError where there are none."""
+        files: list[Path] = self.component.build("data").train()
+        return files
+
+    def valid_files(self) -> list[Path]:
+        """Those to validate on. Raises UserError where there are none."""
+        files: list[Path] = self.component.build("data").valid()
+        return files
+
+    def training_data(self) -> TrainingData:
+        """What is there to train on, with the digest of its pixels. UserError for a file that cannot be read."""
+        files = self.train_files()
+        return TrainingData(self.name, len(files), pixel_digest(files))
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A training with one objective. `recipe`: a LightningModule of a model; `batches`: a sampler; `epoch_steps`: what
+    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left."""
+
+    name: str
+    recipe: Component
+    batches: Component
+    length: Length
+    epoch_steps: int
+    start: str | None
+    data: DataSpec
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What a run is evaluated on, and how. `save_images`: SR images kept per data set."""
+
+    datasets: tuple[str, ...]
+    metrics: tuple[str, ...]
+    save_images: int | Literal["all"]
+    latency: bool
+    inference: Inference
+    protocol: Protocol
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run finds its data and weights, and leaves its files. `weights_dir`: several folders, as in PATH."""
+
+    study: str
+    runs_dir: Path
+    reports_dir: Path
+    data_root: Path
+    weights_dir: str
+
+    @property
+    def study_dir(self) -> Path:
+        """runs_dir/study."""
+        return self.runs_dir / self.study
+
+    @property
+    def weights_folders(self) -> list[Path]:
+        """Those of weights_dir."""
+        return weights_folders(self.weights_dir)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run. `name`: the model's preset, or its class; `overrides`: the words of a command line that describe it;
+    `config`: the resolved config that it was made from, which the run's folder keeps; no `stages`: it is only
+    evaluated."""
+
+    name: str
+    overrides: tuple[str, ...]
+    memberships: tuple[Membership, ...]
+    model: Component
+    scale: int
+    seed: int
+    stages: tuple[StageSpec, ...]
+    data: DataSpec
+    evaluation: EvaluationSpec
+    places: Places
+    checkpoint: str | None
+    precision: str
+    device: str
+    threads: int | Literal["auto"]
+    jobs: int | Literal["auto"]
+    logger: Component | None
+    force: bool
+    dry_run: bool
+    config: dict[str, Any] = field(repr=False, compare=False)
 
     @cached_property
     def config_hash(self) -> str:
-        """SHA-256, in hex, of what fixes the weights."""
-        whole: Any = OmegaConf.to_container(self.config, resolve=True)
-        fixed = {key: whole[key] for key in FIXES_THE_WEIGHTS}
-        fixed["data"] = {key: value for key, value in whole["data"].items() if key not in ("root", "degradation")}
-        if self.degradation:
-            fixed["data"]["degradation"] = self.degradation.settings
-        if self.config.checkpoint:
-            fixed["checkpoint"] = hub.identity(self.config.checkpoint, self.config.weights_dir, self.config.scale)
+        """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
+        fixed = {
+            "model": self.network.identity,
+            "scale": self.scale,
+            "seed": self.seed,
+            "data": self.data.identity,
+            "precision": self.precision,
+            "checkpoint": self._weights(self.checkpoint),
+            "stages": [self._stage_identity(stage) for stage in self.stages],
+        }
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
-    @cached_property
-    def degradation(self) -> Degradation | None:
-        """What is done to make LR. Raises UserError, naming the key, for what `data.degradation` cannot be."""
-        data: Any = OmegaConf.to_container(self.config.data, resolve=True)
-        return parse_degradation(data.get("degradation"))
-
     @property
-    def class_name(self) -> str:
-        """The class that the model's config names."""
-        return str(self.config.model._target_).rpartition(".")[2]
+    def network(self) -> Component:
+        """The model without where its weights lie, which `checkpoint` stands for."""
+        own = [key for key in ("checkpoint",) if self.model.arguments.get(key) == self.checkpoint]
+        return self.model.without("weights_dir", *own)
+
+    def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
+        length = stage.length
+        return {
+            "name": stage.name,
+            "recipe": stage.recipe.identity,
+            "batches": stage.batches.identity,
+            "length": [length.steps, length.batch_size, length.hr_patch],
+            "start": self._weights(stage.start),
+            "data": stage.data.identity,
+            "training images": stage.data.training_data().sha256,
+        }
+
+    def _weights(self, name: str | None) -> str | None:
+        return hub.identity(name, self.places.weights_dir, self.scale) if name else None
 
     @property
     def variant(self) -> str:
         """Of the first membership, else `default`."""
-        return self.memberships[0]["variant"] if self.memberships else "default"
-
-    @property
-    def protocol(self) -> dict[str, Any]:
-        """How SR is compared with HR: name, channels and border."""
-        settings: Any = OmegaConf.to_container(self.config.protocol, resolve=True)
-        return {key: value for key, value in settings.items() if key != "_target_"}
-
-    @property
-    def hr_patch(self) -> int:
-        """Pixels; a recipe may have a number for each scale, so that LR's is the same. UserError for another scale."""
-        patch, scale = self.config.budget.hr_patch, self.config.scale
-        if isinstance(patch, int):
-            return patch
-        if scale not in patch:
-            raise UserError(f"budget.hr_patch: the recipe has none for scale={scale}; give budget.hr_patch=PIXELS")
-        return int(patch[scale])
-
-    @cached_property
-    def study_dir(self) -> Path:
-        """runs_dir/study."""
-        return Path(self.config.runs_dir).expanduser() / self.config.study
+        return self.memberships[0].variant if self.memberships else "default"
 
     @cached_property
     def folder(self) -> Path:
         """Where the run leaves its files: a folder with its identity that is there already, else a new one's name."""
-        identity = f"x{self.config.scale}-s{self.config.seed}-{self.config_hash[:8]}"
-        there = sorted(self.study_dir.glob(f"{_plain(self.name)}-*-{identity}"))
-        return there[0] if there else self.study_dir / f"{_plain(self.name)}-{_plain(self.variant)}-{identity}"
+        identity = f"x{self.scale}-s{self.seed}-{self.config_hash[:8]}"
+        there = sorted(self.places.study_dir.glob(f"{_plain(self.name)}-*-{identity}"))
+        return there[0] if there else self.places.study_dir / f"{_plain(self.name)}-{_plain(self.variant)}-{identity}"
 
     @property
-    def fixing_overrides(self) -> list[str]:
+    def fixing_overrides(self) -> tuple[str, ...]:
         """Those of the overrides that fix the weights."""
-        return [o for o in self.overrides if override_key(o).partition(".")[0].partition("/")[0] in FIXES_THE_WEIGHTS]
+        return tuple(word for word in self.overrides if parse_override(word).fixes_weights)
 
-    def entry(self, params: int | None) -> dict[str, Any]:
-        """What study.json says of the run."""
-        return {
-            "model": self.name,
-            "class": self.class_name,
-            "variant": self.variant if self.memberships else None,
-            "scale": self.config.scale,
-            "seed": self.config.seed,
-            "config_hash": self.config_hash,
-            "overrides": self.fixing_overrides,
-            "memberships": self.memberships,
-            "params": params,
-        }
+    def reference(self) -> "RunSpec":
+        """The run of bicubic interpolation beside this one: evaluated on exactly what this one is."""
+        model = Component(BICUBIC, {"scale": self.scale})
+        config = {**self.config, "model": {TARGET: BICUBIC, "scale": self.scale}, "labels": [], "seed": 0}
+        config |= {"budget": {**self.config["budget"], "length": "none"}, "checkpoint": None, "precision": "auto"}
+        return replace(
+            self,
+            name="bicubic",
+            overrides=self._reference_words(),
+            memberships=(),
+            model=model,
+            seed=0,
+            stages=(),
+            checkpoint=None,
+            precision="auto",
+            config=config,
+        )
+
+    def _reference_words(self) -> tuple[str, ...]:
+        parsed = [(word, parse_override(word)) for word in self.overrides]
+        kept = [(word, one) for word, one in parsed if one.root in ("scale", "data") or not one.fixes_weights]
+        data = [] if any(one.key == "data" for _, one in kept) else [f"data={self.data.name}"]  # a recipe's choice
+        return ("model=bicubic", "budget=none", *data, *(word for word, one in kept if one.key != "labels"))
 
 
-def planned(config: DictConfig, hydra: Any) -> PlannedRun:
-    """The run that a composed config describes; `hydra`: its `hydra` node, which says how it was composed.
+def run_spec(config: dict[str, Any], name: str, overrides: tuple[str, ...], data_option: str | None) -> RunSpec:
+    """The run that a resolved config describes. `name`: of its model; `data_option`: the option of the group `data`.
 
-    Raises UserError for a key that is not what it must be.
+    Raises UserError for a key that is missing, unknown or not what it must be.
     """
-    overrides = list(hydra.overrides.task)
-    job = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    OmegaConf.set_struct(job, True)
-    check_keys(job)
-    target = any(override_key(o) == "model._target_" for o in overrides)
-    name = str(job.model._target_).rpartition(".")[2] if target else hydra.runtime.choices.model
-    labels: Any = OmegaConf.to_container(job.labels)
-    return PlannedRun(name, overrides, job, labels, hydra.runtime.choices.data)
+    for group in GROUPS:
+        if not isinstance(config.get(group), dict):
+            raise UserError(no_choice(f"{group}={shown(config[group])}" if group in config else group))
+    keys = read_keys(config)
+    data = _data(config["data"], "data", data_option)
+    return RunSpec(
+        name=name,
+        overrides=overrides,
+        memberships=tuple(Membership(m["ablation"], m["variant"], m["baseline"]) for m in keys.labels),
+        model=component(config["model"], "model"),
+        scale=keys.scale,
+        seed=keys.seed,
+        stages=_stages(config["recipe"], keys, data),
+        data=data,
+        evaluation=_evaluation(keys, config["protocol"]),
+        places=_places(keys),
+        checkpoint=keys.checkpoint,
+        precision=str(keys.precision),
+        device=keys.device,
+        threads=_number_or_auto(keys.threads),
+        jobs=_number_or_auto(keys.jobs),
+        logger=component(config["logger"], "logger") if config["logger"].get("_target_") else None,
+        force=keys.force,
+        dry_run=keys.dry_run,
+        config=config,
+    )
 
 
-def reference_overrides(run: PlannedRun) -> list[str]:
-    """The overrides of the bicubic run beside `run`: its data, protocol and places, nothing else."""
-    dropped = (*FIXES_THE_WEIGHTS, "labels")
-    kept = [
-        o
-        for o in run.overrides
-        if override_key(o).partition(".")[0].partition("/")[0] not in dropped
-        or override_key(o).partition(".")[0] in ("scale", "data")
-    ]
-    keys = [override_key(o) for o in run.overrides]
-    of_recipe = [f"data={run.data}"] if run.data and "recipe" in keys and "data" not in keys else []
-    return ["model=bicubic", "budget=none", *of_recipe, *kept]
+def _number_or_auto(value: int | str) -> int | Literal["auto"]:
+    return value if isinstance(value, int) else "auto"
 
 
-def override_key(override: str) -> str:
-    """`model.atrous` of `+model.atrous=[1,2,1]`."""
-    return override.lstrip("+~").partition("=")[0].partition("@")[0]
+def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
+    found = component(node, key)
+    degradation = parse_degradation(node.get("degradation"))
+    return DataSpec(option or found.class_name.lower(), found.without("degradation"), degradation)
 
 
-def build(node: Any, key: str, **arguments: Any) -> Any:
-    """What a config node describes. Raises UserError, naming `key`, for arguments that its constructor refuses."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        return instantiate(node, **arguments)
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise UserError(str(cause)) from error
-        if not isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
-            raise
-        raise UserError(f"{key}: {str(cause).splitlines()[0]}") from error
-
-
-def build_data(run: PlannedRun) -> Any:
-    """The images to train and to validate on, which know nothing of their degradation."""
-    data: Any = OmegaConf.to_container(run.config.data, resolve=True, throw_on_missing=True)
-    return build({key: value for key, value in data.items() if key != "degradation"}, "data")
+def _evaluation(keys: Keys, protocol: Mapping[str, Any]) -> EvaluationSpec:
+    told, asked = component(protocol, "protocol"), keys.eval
+    if told.class_name != "Protocol":
+        raise UserError(f"protocol._target_={told.target}: srbench.metrics.protocol.Protocol is the only one")
+    inference = Inference(asked.tile, asked.overlap, asked.self_ensemble, asked.memory_gb)  # type: ignore[arg-type]
+    built: Protocol = told.build("protocol")
+    return EvaluationSpec(
+        datasets=tuple(name.lower() for name in asked.datasets),
+        metrics=tuple(dict.fromkeys(asked.metrics)),
+        save_images=asked.save_images if isinstance(asked.save_images, int) else "all",
+        latency=asked.latency,
+        inference=inference,
+        protocol=built,
+    )
 
 
-def build_on_meta(run: PlannedRun) -> Any:
-    """The run's model without memory for its weights. Raises UserError, naming the model, for arguments it refuses."""
-    import torch
+def _places(keys: Keys) -> Places:
+    runs_dir, reports_dir, data_root = (
+        Path(folder).expanduser() for folder in (keys.runs_dir, keys.reports_dir, keys.data_root)
+    )
+    return Places(keys.study, runs_dir, reports_dir, data_root, keys.weights_dir)
 
-    with torch.device("meta"):
-        return build(run.config.model, f"model={run.name}")
+
+def _stages(recipe: Mapping[str, Any], keys: Keys, data: DataSpec) -> tuple[StageSpec, ...]:
+    if keys.budget.length == "none" or keys.budget.steps == 0:
+        return ()
+    stages = recipe.get("stages")
+    if not isinstance(stages, dict) or not stages:
+        raise UserError("recipe.stages: must map the name of each stage to what it is, as in {pixel: {…}}")
+    return tuple(_stage(str(name), node, recipe, keys, data) for name, node in stages.items())
 
 
-def scales_that_build(run: PlannedRun) -> list[int]:
-    """Those of ×1, ×2, ×3, ×4 and ×8 that the run's model can be built for."""
-    found = []
-    for scale in (1, 2, 3, 4, 8):
-        config = run.config.copy()
-        config.scale = scale
-        try:
-            build_on_meta(PlannedRun(run.name, run.overrides, config))
-        except UserError:
-            continue
-        found.append(scale)
-    return found
+def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: DataSpec) -> StageSpec:
+    key = f"recipe.stages.{name}"
+    if isinstance(node, dict):
+        node = {one: _shared(value, recipe.get(one)) for one, value in node.items()}
+    found = component(node, key)
+    own = node.get("data")
+    epoch_steps, start = node.get("epoch_steps", 1000), node.get("start")
+    if type(epoch_steps) is not int or epoch_steps < 1:
+        raise UserError(f"{key}.epoch_steps={shown(epoch_steps)}: a whole number from 1 on")
+    if not (start is None or (isinstance(start, str) and start)):
+        raise UserError(f"{key}.start={shown(start)}: a file, a published name or null")
+    return StageSpec(
+        name=name,
+        recipe=found.without(*OF_THE_STAGE),
+        batches=component(node.get("batches"), f"{key}.batches"),
+        length=_length(key, node, keys),
+        epoch_steps=epoch_steps,
+        start=start,
+        data=_data(own, f"{key}.data", None) if own else data,
+    )
+
+
+def _shared(own: Any, of_all: Any) -> Any:
+    """What a stage says of its optimizer, say, with what it leaves out as the recipe's optimizer has it."""
+    partial = isinstance(own, dict) and isinstance(of_all, dict) and TARGET not in own
+    return {**of_all, **own} if partial else own
+
+
+def _length(key: str, node: Mapping[str, Any], keys: Keys) -> Length:
+    told = node.get(keys.budget.length)
+    if not isinstance(told, dict):
+        raise UserError(f"{key}.{keys.budget.length}: must hold steps, batch_size, hr_patch and val_every")
+    budget = keys.budget
+    return Length(
+        steps=_whole(key, "steps", budget.steps or told.get("steps"), 1),
+        batch_size=_whole(key, "batch_size", budget.batch_size or told.get("batch_size"), 1),
+        hr_patch=_whole(key, "hr_patch", budget.hr_patch or _of_scale(told.get("hr_patch"), keys.scale), keys.scale),
+        val_every=_whole(key, "val_every", told.get("val_every") if budget.val_every is None else budget.val_every, 0),
+    )
+
+
+def _whole(key: str, name: str, value: Any, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise UserError(f"budget.{name}={shown(value)}: a whole number from {least} on is needed ({key})")
+    return value
+
+
+def _of_scale(patch: Any, scale: int) -> Any:
+    """A recipe may have a patch for each scale, so that LR's is the same."""
+    if not isinstance(patch, dict):
+        return patch
+    by_scale = {int(key): pixels for key, pixels in patch.items()}
+    if scale not in by_scale:
+        raise UserError(f"budget.hr_patch: the recipe has none for scale={scale}; give budget.hr_patch=PIXELS")
+    return by_scale[scale]
 
 
 def _plain(name: str) -> str:

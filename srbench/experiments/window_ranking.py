@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 from srbench.core import hardware
 from srbench.core.progress import Listener
 from srbench.data.classsr_windows import Upscale
 from srbench.data.prepare.make import Ranker
-from srbench.experiments.presets import ready_model
-from srbench.experiments.spec import PlannedRun
+from srbench.experiments.compose import ready_model
+from srbench.experiments.spec import RunSpec
 from srbench.metrics.cost import exact_float32
 from srbench.models import hub
 
@@ -20,22 +19,21 @@ CPU_AT_ONCE = 8  # windows; more would leave the cache
 GPU_AT_ONCE = 256
 
 
-def ranker(run: PlannedRun) -> Ranker:
+def ranker(run: RunSpec) -> Ranker:
     """The run's network, to rank windows by."""
     return Ranker(run.name, _identity(run), partial(_upscaler, run))
 
 
-def _identity(run: PlannedRun) -> dict[str, Any]:
+def _identity(run: RunSpec) -> dict[str, Any]:
     """What fixes the network and its weights, as JSON."""
-    config = run.config
-    weights = config.checkpoint and hub.identity(config.checkpoint, config.weights_dir, config.scale)
-    return {"model": OmegaConf.to_container(config.model, resolve=True), "checkpoint": weights}
+    weights = hub.identity(run.checkpoint, run.places.weights_dir, run.scale) if run.checkpoint else None
+    return {"model": run.network.identity, "checkpoint": weights}
 
 
-def _upscaler(run: PlannedRun, threads: int, tell: Listener) -> Upscale:
+def _upscaler(run: RunSpec, threads: int, tell: Listener) -> Upscale:
     """The run's network on uint8 windows, on the run's device."""
     torch.set_num_threads(threads)
-    device = hardware.pick_device(run.config.device)
+    device = hardware.pick_device(run.device)
     at_once = GPU_AT_ONCE if device.startswith("cuda") else CPU_AT_ONCE
     network = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
 

@@ -8,61 +8,53 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from omegaconf import OmegaConf
+import yaml
 from skimage.metrics import structural_similarity
 from torch import nn
 
 from srbench.audits.compare import Comparison, compare, planes
 from srbench.audits.conventions import CONVENTIONS, LR_BY
-from srbench.audits.explain import as_text, explain, write
+from srbench.audits.explain import as_text, explain, write_explanation
 from srbench.core.errors import UserError
 from srbench.data.chains import parse_degradation
 from srbench.data.check.detect import CANDIDATES
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.data.images import read_image, write_image
 from srbench.data.pairs import ImagePair
-from srbench.evaluation.inference import Inference, SuperResolver
+from srbench.evaluation.inference import SuperResolver
+from srbench.evaluation.settings import Inference
+from srbench.experiments.compose import compose_run
 from srbench.experiments.reopen import open_run
-from srbench.metrics.fidelity import Protocol
+from srbench.experiments.store.plans import write_plan
+from srbench.experiments.store.record import write_record
+from srbench.experiments.store.scores import ImageRow, write_rows
 from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
+from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.traits import Traits
 from srbench.models.weights import load_weights
 from srbench.reports.explained import MARK, as_markdown
-from srbench.reports.page import write_report
-
-Y = Protocol("y", "luma")
-RGB = Protocol("rgb", "rgb")
+from srbench.reports.write import write_report
+from tests.builders import LUMA, RGB, certificate, plan, planned, record
 
 
 def silent(*_):
     pass
 
 
-def keep_run(study, name, images, config, protocol=RGB, dataset="val"):
+def keep_run(study, name, images, *words, dataset="val"):
     """A run of SR `images` in a study on disk, as `srbench` leaves it."""
-    folder = study / name
+    run = compose_run([f"study={study.name}", f"runs_dir={study.parent}", "scale=2", "eval.save_images=all", *words])
+    folder, protocol = study / name, run.evaluation.protocol
     (folder / "images" / dataset).mkdir(parents=True)
     for image, sr in images.items():
         write_image(folder / "images" / dataset / f"{image}.png", sr)
-    lines = [f"{dataset},{image},{protocol.name},file" for image in images]
-    (folder / "scores.csv").write_text("\n".join(["dataset,image,protocol,resizer", *lines]) + "\n")
-    defaults = {
-        "model": {"_target_": "srbench.models.nearest.Nearest", "scale": config["scale"]},
-        "eval": {"save_images": "all"},
-        "checkpoint": None,
-        "budget": {"steps": 0},
-        "data_root": "data",
-        "weights_dir": "weights",
-        "recipe": {},
-        "seed": 0,
-        "precision": "auto",
-    }
-    OmegaConf.save(OmegaConf.create(defaults | config), folder / "config.yaml")
-    record = {"status": "done", "model": "nearest", "overrides": [], "memberships": [], "scale": config["scale"]}
-    (folder / "result.json").write_text(json.dumps(record | {"protocol": vars(protocol)}))
-    plan = study / "study.json"
-    runs = json.loads(plan.read_text())["runs"] if plan.exists() else {}
-    plan.write_text(json.dumps({"study": study.name, "runs": runs | {name: {}}}))
+    write_rows(folder, [ImageRow(dataset, image, {}, protocol.name, "file", "") for image in images])
+    (folder / "config.yaml").write_text(yaml.safe_dump(run.config))
+    rests_on = {dataset: certificate(protocol=protocol, images=len(images))}
+    made = record(run=name, study=study.name, model=run.name, class_name=run.model.class_name, certificates=rests_on)
+    write_record(folder, made)
+    write_plan(study, plan(study.name, **{name: planned()}))
 
 
 def flat(value, size=40):
@@ -75,22 +67,29 @@ def study(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "hr/valid").mkdir(parents=True, exist_ok=True)
         write_image(tmp_path / f"hr/valid/{name}.png", flat(100))
-    data = {"_target_": "srbench.data.folders.Folder", "root": str(tmp_path / "hr")}
-    keep_run(tmp_path / "runs/study", "off", {"a": flat(151), "b": flat(117)}, {"scale": 2, "data": data})
+    keep_run(tmp_path / "runs/study", "off", {"a": flat(151), "b": flat(117)}, *words(tmp_path))
     return tmp_path / "runs/study"
+
+
+def words(tmp_path):
+    return "model=nearest", "budget=none", "protocol=rgb", "data=folder", f"data.root={tmp_path}/hr"
+
+
+def with_config(folder, **keys):
+    """Sets keys of a run's config.yaml."""
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | keys))
 
 
 def test_bicubic_on_set5_gives_every_number_that_is_quoted(shared, tmp_path):
     folder = shared / "reference/metrics"
     images = {path.stem.removesuffix("_bicubic_x2"): read_image(path) for path in folder.glob("*_x2.png")}
-    config = {
-        "model": {"_target_": "srbench.models.bicubic.Bicubic", "scale": 2},
-        "scale": 2,
-        "data": {},
-        "data_root": str(shared / "data"),
-    }
-    keep_run(tmp_path / "s", "bicubic", images, config, Y, "set5")
-    table = explain(tmp_path / "s", "", "", silent).table.set_index("convention")
+    keep_run(
+        tmp_path / "s", "bicubic", images, "model=bicubic", "budget=none", f"data_root={shared}/data", dataset="set5"
+    )
+    explained = explain(tmp_path / "s", "", "", silent)
+    assert explained.notes == ()
+    table = explained.table.set_index("convention")
     golden = [row for row in json.loads((folder / "set5_bicubic.json").read_text()) if row["scale"] == 2]
     mean = {key: np.mean([row[key] for row in golden]) for key in ("psnr_y", "ssim_y", "psnr_rgb", "psnr_rgb_noborder")}
     assert table.psnr["float luma, border = scale"] == pytest.approx(mean["psnr_y"], abs=1e-6)
@@ -109,7 +108,7 @@ def test_bicubic_on_set5_gives_every_number_that_is_quoted(shared, tmp_path):
     assert table.psnr[list(quoted)].to_dict() == pytest.approx(quoted, abs=0.005)
     assert table.ssim["bicubic of luma alone (SRCNN's code)"] == pytest.approx(0.9299, abs=5e-5)
     assert table.ssim["RGB, border 0, global SSIM"] > 0.99
-    assert table.psnr.notna().all()
+    assert list(table.index[table.psnr.isna()]) == []
 
 
 def test_carn_m_on_set5_gives_its_measured_columns(shared):
@@ -124,10 +123,10 @@ def test_carn_m_on_set5_gives_its_measured_columns(shared):
     }
     wanted = [convention for convention in CONVENTIONS if convention.title in columns]
     found = []
-    for pair in benchmark(shared / "data", "Set5", 4):
+    for pair in benchmark_pairs(shared / "data", "Set5", 4):
         lr, hr = pair.read()
         raw = network(lr)
-        comparison = Comparison(pair, lr, np.rint(raw).astype(np.uint8), hr, raw, network, Y)
+        comparison = Comparison(pair, lr, np.rint(raw).astype(np.uint8), hr, raw, network, LUMA)
         found.append(list(comparison.scores(wanted).values()))
     for convention, (psnr, ssim) in zip(wanted, np.mean(found, axis=0), strict=True):
         assert psnr == pytest.approx(columns[convention.title][0], abs=0.006), convention
@@ -138,13 +137,10 @@ def test_carn_m_on_set5_gives_its_measured_columns(shared):
 class Enlarged(nn.Module):
     """Something that depends on the surroundings, on the orientation and on the whole image's thumbnail."""
 
-    thumbnail = 4
-
-    def make_thumbnail(self, lr):
-        return lr.mean((2, 3), keepdim=True)
+    traits = Traits(thumbnail=1)
 
     def forward(self, lr, thumbnail=None):
-        square = self.make_thumbnail(lr) if thumbnail is None else thumbnail
+        square = make_thumbnail(lr, 1) if thumbnail is None else thumbnail
         blurred = F.avg_pool2d(lr, (1, 3), 1, (0, 1), count_include_pad=False)
         return F.interpolate(0.9 * blurred + 0.5 * square, scale_factor=2)
 
@@ -195,7 +191,7 @@ def test_similarities_are_those_of_scikit_image_and_of_the_metric_of_that_name()
     images = planes(sr, "rgb"), planes(hr, "rgb")
     default = structural_similarity(sr, hr, channel_axis=2)
     assert compare(*images, 0, "scikit-image")[1] == pytest.approx(default, abs=1e-12)
-    metric = make_scorer(["ssim_global"], Y, [])(sr, hr, 2)["ssim_global"]
+    metric = make_scorer(["ssim_global"], LUMA, [])(sr, hr, 2)["ssim_global"]
     assert compare(*images, 0, "global")[1] == pytest.approx(metric, abs=1e-12)
 
 
@@ -284,9 +280,8 @@ def test_a_network_that_gives_other_images_is_not_believed(study):
 
 
 def test_missing_weights_and_images_are_told(study):
-    config = OmegaConf.load(study / "off/config.yaml")
-    config.budget.steps = 6
-    OmegaConf.save(config, study / "off/config.yaml")
+    config = yaml.safe_load((study / "off/config.yaml").read_text())
+    with_config(study / "off", budget=config["budget"] | {"length": "quick"})
     (study / "off/images/val/b.png").unlink()
     explained = explain(study, "", "", silent)
     assert any("weights.safetensors: no such file" in note for note in explained.notes)
@@ -298,7 +293,7 @@ def test_missing_weights_and_images_are_told(study):
 
 def test_the_first_runs_of_many_are_explained(study):
     for name in ("b", "c", "d", "e"):
-        keep_run(study, name, {"a": flat(100)}, OmegaConf.to_container(OmegaConf.load(study / "off/config.yaml")))
+        keep_run(study, name, {"a": flat(100)}, *words(study.parents[1]))
     explained = explain(study, "", "", silent)
     assert list(dict.fromkeys(explained.table.run)) == ["off", "b", "c", "d"]
     assert explained.notes[0] == "1 more run keeps images; choose one by run=NAME"
@@ -321,7 +316,7 @@ def test_a_readers_number_is_found_or_its_nearest_named(study):
 
 def test_the_report_folder_gets_both_files(study, tmp_path):
     explained = explain(study, "", "", silent)
-    folder = write(explained, tmp_path / "reports")
+    folder = write_explanation(explained, tmp_path / "reports")
     assert folder == tmp_path / "reports/study"
     lines = (folder / "explain.csv").read_text().splitlines()
     assert lines[0] == "convention,core,run,dataset,scale,protocol,lr,images,psnr,ssim"
@@ -333,19 +328,19 @@ def test_the_report_folder_gets_both_files(study, tmp_path):
 
 def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(study):
     for name in ("a", "b", "c", "d"):
-        keep_run(study, name, {"a": flat(100)}, OmegaConf.to_container(OmegaConf.load(study / "off/config.yaml")))
+        keep_run(study, name, {"a": flat(100)}, *words(study.parents[1]))
     (study / "off/config.yaml").write_text("{}")
     explained = explain(study, "", "", silent)
     assert list(dict.fromkeys(explained.table.run)) == ["a", "b", "c", "d"]
-    assert explained.notes[0] == f"left out: {study}/off/config.yaml: cannot be read: it lacks model"
-    with pytest.raises(UserError, match=r"^explain: .*off/config\.yaml: cannot be read: it lacks model$"):
+    assert explained.notes[0].startswith(f"left out: {study}/off/config.yaml: cannot be read: model: choose one of ")
+    with pytest.raises(UserError, match=r"^explain: .*off/config\.yaml: cannot be read: model: choose one of"):
         explain(study, "off", "", silent)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{}", "it lacks model"),
+        ("{}", "model: choose one of"),
         ("[1, 2]", "it holds no keys"),
         ("a: [", "while parsing a flow node"),
     ],
@@ -357,9 +352,9 @@ def test_a_config_that_is_none_is_named(study, content, reason):
 
 
 def test_a_key_of_a_config_that_is_not_what_it_must_be_is_named(study):
-    config = OmegaConf.load(study / "off/config.yaml")
-    config.eval = {"save_images": None}
-    OmegaConf.save(config, study / "off/config.yaml")
+    with_config(
+        study / "off", eval=yaml.safe_load((study / "off/config.yaml").read_text())["eval"] | {"save_images": None}
+    )
     with pytest.raises(UserError, match=r"off/config\.yaml: cannot be read: eval\.save_images=null: all, or a number"):
         open_run(study / "off")
 
@@ -372,7 +367,7 @@ def test_a_config_that_is_no_text_is_named(study):
 
 def test_a_record_without_what_it_must_hold_is_named(study):
     (study / "off/result.json").write_text('{"status": "done"}')
-    with pytest.raises(UserError, match=r"off/result\.json: cannot be read: it lacks model"):
+    with pytest.raises(UserError, match=r"off/result\.json: cannot be read \(run is missing\)"):
         open_run(study / "off")
 
 
@@ -385,19 +380,17 @@ def test_what_is_not_there_is_named(study):
 
 def test_a_report_that_is_there_shows_it_at_once_and_none_is_made(study, tmp_path):
     explained = explain(study, "", "", silent)
-    folder = write(explained, tmp_path / "reports")
+    folder = write_explanation(explained, tmp_path / "reports")
     assert sorted(path.name for path in folder.iterdir()) == ["explain.csv", "explain.md"]
     assert "- made by: python 3." in (folder / "explain.md").read_text()
     (folder / "explain.csv").unlink()
     write_report(study, tmp_path / "reports")
-    write(explained, tmp_path / "reports")
+    write_explanation(explained, tmp_path / "reports")
     assert "| the run's protocol, mean error | 16.532 |" in (folder / "table.md").read_text()
 
 
 def test_data_that_moved_are_found_where_they_are_said_to_be(study, tmp_path):
-    config = OmegaConf.load(study / "off/config.yaml")
-    config.data_root = str(tmp_path / "hr")
-    OmegaConf.save(config, study / "off/config.yaml")
+    with_config(study / "off", data_root=str(tmp_path / "hr"))
     before = explain(study, "", "", silent).table
     (tmp_path / "hr").rename(tmp_path / "moved")
     with pytest.raises(UserError, match="no such folder; data_root=DIR says where data have moved to"):

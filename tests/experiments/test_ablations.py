@@ -7,6 +7,7 @@ from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.ablations import as_override, load_sweep, parse_ablation
+from srbench.experiments.store.record import Membership
 
 words = text(sampled_from("aB1-_.,'\\ {}[]=:$\"×%"), min_size=1, max_size=6).filter(lambda w: not w.endswith("\\"))
 values = recursive(
@@ -36,8 +37,8 @@ FILE = {
 def test_the_baseline_comes_first():
     ablation = parse_ablation("width", FILE)
     assert list(ablation.variants("CARN")) == ["b", "a"]
-    assert ablation.membership("CARN", "b") == {"ablation": "width", "variant": "b", "baseline": True}
-    assert ablation.membership("CARN", "a")["baseline"] is False
+    assert ablation.membership("CARN", "b") == Membership("width", "b", True)
+    assert ablation.membership("CARN", "a").baseline is False
     assert ablation.variants("MossNet") == {}
 
 

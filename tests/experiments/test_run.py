@@ -1,5 +1,7 @@
-"""What a run that is done does when it is asked for again, and what its record says of the images."""
+"""What a run does of its steps when it is asked again, and what its record says of the images."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +9,31 @@ import pytest
 import torch
 from torch.nn import functional
 
-from srbench.data.images import write_image
+from srbench.data.digests import image_digest
+from srbench.data.images import read_image, write_image
+from srbench.data.lr_source import LrSource
 from srbench.data.resize import imresize
-from srbench.experiments.preflight import unfinished
-from srbench.experiments.reopen import read_rows
+from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.recording import Slot
 from srbench.experiments.run import run
+from srbench.experiments.store.record import read_record, write_record
+from srbench.experiments.store.scores import read_rows, sr_file
+
+HERE = Slot("cpu", 1)
+TINY = ["model=carn", "model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
+SHORT = ["budget.steps=2", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=0"]
 
 
 def quiet(*_):
     pass
+
+
+def carried_out(one):
+    return run(one, HERE, quiet)
+
+
+def left(one):
+    return left_of_run(one, wanted(one)).steps
 
 
 def matlab(hr):
@@ -46,13 +64,113 @@ def bicubic(plan, tmp_path, monkeypatch):
     return lambda *words: plan(*fixed, *words)
 
 
+@pytest.fixture
+def carn(plan, tmp_path, monkeypatch):
+    """carn("seed=1"): a tiny one, trained for two steps on three images and validated on one."""
+    monkeypatch.chdir(tmp_path)
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (4, 40, 48, 3), np.uint8)):
+        folder = tmp_path / ("hr/valid" if number == 3 else "hr")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(folder / f"{number}.png", pixels)
+    fixed = [*TINY, *SHORT, "data=folder", "data.root=hr", "eval.metrics=[psnr]", "eval.latency=false"]
+    return lambda *words: plan(*fixed, *words)
+
+
+# What is done again
+
+
+def test_a_run_that_is_done_is_done(carn):
+    record = carried_out(carn())
+    assert record.status == "done"
+    assert left(carn()) == ()
+    again = carried_out(carn())
+    assert again == replace(record, seconds=again.seconds)
+
+
+def test_a_run_does_nothing_that_was_not_asked_for(carn):
+    record = carried_out(carn("eval.datasets=[]"))
+    assert (record.status, record.scores, record.train.steps) == ("done", {}, 2)
+    assert not (carn().folder / "images").exists()
+
+
+def test_an_evaluation_that_is_asked_for_later_needs_no_training(carn):
+    first = carried_out(carn("eval.datasets=[]"))
+    assert left(carn()) == ("score val (psnr)",)
+    assert carried_out(carn()).train == first.train
+
+
+def test_latency_that_is_asked_for_later_is_measured_and_nothing_else(carn):
+    carried_out(carn())
+    asked = carn("eval.latency=true")
+    assert left(asked) == ("latency",)
+    scores = (asked.folder / "scores.csv").stat().st_mtime_ns
+    assert carried_out(asked).latency[0].median_ms > 0
+    assert (asked.folder / "scores.csv").stat().st_mtime_ns == scores
+    assert left(carn("eval.latency=true", "device=cpu")) == ("latency",)
+
+
+def test_a_forced_run_does_everything_again(carn):
+    carried_out(carn())
+    before = (carn().folder / "weights.safetensors").stat().st_mtime_ns
+    forced = carn("force=true")
+    assert left(forced) == ("train", "score val (psnr)", "cost")
+    carried_out(forced)
+    assert (forced.folder / "weights.safetensors").stat().st_mtime_ns > before
+
+
+def test_weights_whose_record_was_lost_are_taken_with_how_they_were_trained(carn):
+    first = carried_out(carn())
+    weights = (carn().folder / "weights.safetensors").stat().st_mtime_ns
+    (carn().folder / "result.json").unlink()
+    assert carried_out(carn()).train == first.train
+    assert (carn().folder / "weights.safetensors").stat().st_mtime_ns == weights
+
+
+def test_weights_of_another_training_in_the_runs_folder_are_not_taken(carn):
+    carried_out(carn("seed=1"))
+    carn().folder.mkdir(parents=True)
+    shutil.copy(carn("seed=1").folder / "weights.safetensors", carn().folder)
+    assert carried_out(carn()).weights_sha256 != read_record(carn("seed=1").folder).weights_sha256
+
+
+def test_a_record_that_cannot_be_read_costs_no_training(carn):
+    first = carried_out(carn())
+    (carn().folder / "result.json").write_text("{")
+    again = carried_out(carn())
+    assert (again.scores, again.train) == (first.scores, first.train)
+
+
+def test_a_failure_is_recorded_and_what_is_known_stays(carn):
+    first = carried_out(carn())
+    (Path("hr/valid/3.png")).write_bytes(b"no image")
+    with pytest.raises(Exception, match=r"3\.png: cannot be read as an image"):
+        carried_out(carn("eval.metrics=[psnr,rmse]"))
+    failed = read_record(carn().folder)
+    assert failed.status == "failed"
+    assert "3.png: cannot be read as an image" in failed.error
+    assert failed.scores == first.scores
+
+
+# Of which images
+
+
 def test_a_record_says_which_images_and_whose_lr(bicubic, shared):
     make_set(Path("data"), "a", [64, 64], torch_bicubic)
-    record = run(bicubic(f"data_root={shared / 'data'}", "eval.datasets=[set5]", "eval.metrics=[psnr]"), quiet)
-    assert record["lr_made_by"] == {"set5": "matlab-replicate"}
-    assert record["checksums"]["set5"].keys() == {"hr", "lr"}
-    record = run(bicubic("eval.datasets=[a]", "eval.metrics=[psnr]"), quiet)
-    assert record["lr_made_by"]["a"] == "torch-bicubic or opencv-cubic"
+    found = carried_out(bicubic(f"data_root={shared / 'data'}", "eval.datasets=[set5]", "eval.metrics=[psnr]"))
+    set5 = found.certificates["set5"]
+    assert set5.lr == LrSource(True, ("matlab-replicate",))
+    assert (set5.images, bool(set5.hr_sha256), bool(set5.lr_sha256)) == (5, True, True)
+    found = carried_out(bicubic("eval.datasets=[a]", "eval.metrics=[psnr]"))
+    assert found.certificates["a"].lr.maker == "torch-bicubic or opencv-cubic"
+    assert found.certificates["set5"] == set5
+
+
+def test_scores_name_the_sr_image_that_they_are_of(bicubic):
+    make_set(Path("data"), "a", [64])
+    asked = bicubic("eval.datasets=[a]", "eval.metrics=[psnr]")
+    carried_out(asked)
+    (row,) = read_rows(asked.folder)
+    assert row.sr_sha256 == image_digest(read_image(sr_file(asked.folder, row)))
 
 
 def test_other_pixels_are_scored_anew(bicubic):
@@ -60,33 +178,128 @@ def test_other_pixels_are_scored_anew(bicubic):
     make_set(Path("moved"), "a", [64, 64])
     make_set(Path("other"), "a", [64, 64], seed=1)
     words = ["eval.datasets=[a]", "eval.metrics=[psnr]"]
-    first = run(bicubic(*words), quiet)
-    assert not unfinished(bicubic(*words, "data_root=moved"))
+    first = carried_out(bicubic(*words))
+    assert left(bicubic(*words, "data_root=moved")) == ()
     other = bicubic(*words, "data_root=other")
-    assert unfinished(other)
-    assert run(other, quiet)["scores"]["a"]["psnr"] != first["scores"]["a"]["psnr"]
-    assert not unfinished(other)
+    assert left(other) == ("score a (psnr)",)
+    assert carried_out(other).scores["a"]["psnr"] != first.scores["a"]["psnr"]
+    assert left(other) == ()
+
+
+def test_other_training_images_are_another_run(carn):
+    first = carried_out(carn())
+    write_image(Path("hr/0.png"), np.zeros((40, 48, 3), np.uint8))
+    assert carn().folder.name != first.run
+    assert carried_out(carn()).weights_sha256 != first.weights_sha256
 
 
 def test_a_small_image_costs_its_own_set_a_metric_and_no_other(bicubic, shared):
     make_set(Path("data"), "small", [24, 48])
     make_set(Path("data"), "large", [48])
     words = [f"weights_dir={shared / 'weights'}", "eval.metrics=[psnr,lpips]"]
-    record = run(bicubic(*words, "eval.datasets=[small]"), quiet)
-    assert record["scores"]["small"].keys() == {"psnr"}
-    assert record["missing"]["small.lpips"].startswith("0: LPIPS takes images of 31×31")
+    found = carried_out(bicubic(*words, "eval.datasets=[small]"))
+    assert found.scores["small"].keys() == {"psnr"}
     both = bicubic(*words, "eval.datasets=[small,large]")
-    record = run(both, quiet)
-    assert record["scores"]["large"].keys() == {"psnr", "lpips"}
-    assert [key for key in record["missing"] if "lpips" in key] == ["small.lpips"]
-    assert not unfinished(both)  # what cannot be had is not asked for again and again
+    found = carried_out(both)
+    assert found.scores["large"].keys() == {"psnr", "lpips"}
+    (missing,) = (one for one in found.missing if "lpips" in one.what)
+    assert (missing.what, missing.kind) == ("small.lpips", "image")
+    assert missing.reason.startswith("0: LPIPS takes images of 31×31")
+    assert left(both) == ()  # what cannot be had is not asked for again and again
+
+
+def test_a_metric_whose_weights_come_later_is_computed_then(bicubic, shared, tmp_path):
+    make_set(Path("data"), "a", [64])
+    (tmp_path / "weights").mkdir()
+    asked = bicubic("eval.datasets=[a]", "eval.metrics=[psnr,lpips]", "weights_dir=weights")
+    found = carried_out(asked)
+    assert [(one.what, one.kind) for one in found.missing if one.what == "lpips"] == [("lpips", "weights")]
+    assert left(asked) == ()
+    shutil.copy(shared / "weights/alexnet_features.safetensors", tmp_path / "weights")
+    assert left(asked) == ("score a (lpips)",)
+    found = carried_out(asked)
+    assert found.scores["a"].keys() == {"psnr", "lpips"}
+    assert not [one for one in found.missing if one.what == "lpips"]
+    assert read_rows(asked.folder)[0].scores.keys() == {"psnr", "lpips"}
+
+
+def test_another_metric_leaves_the_scores_that_are_there(bicubic):
+    make_set(Path("data"), "a", [64])
+    first = carried_out(bicubic("eval.datasets=[a]", "eval.metrics=[psnr]"))
+    write_record(bicubic().folder, replace(first, scores={"a": {"psnr": 12.5}}))  # so that it would show
+    found = carried_out(bicubic("eval.datasets=[a]", "eval.metrics=[rmse]"))
+    assert found.scores["a"]["psnr"] == 12.5
+    assert found.scores["a"]["rmse"] > 0
+
+
+def test_scores_of_another_sr_are_not_mixed(bicubic):
+    make_set(Path("data"), "a", [64])
+    asked = bicubic("eval.datasets=[a]", "eval.metrics=[psnr]")
+    first = carried_out(asked)
+    scores = asked.folder / "scores.csv"
+    (row,) = read_rows(asked.folder)
+    scores.write_text(scores.read_text().replace(row.sr_sha256, "0" * 64).replace(f"{row.scores['psnr']:.9g}", "12.5"))
+    found = carried_out(bicubic("eval.datasets=[a]", "eval.metrics=[rmse]"))
+    assert found.scores["a"]["psnr"] == pytest.approx(first.scores["a"]["psnr"])
+    assert read_rows(asked.folder)[0].scores["psnr"] == pytest.approx(first.scores["a"]["psnr"])
 
 
 def test_another_protocol_keeps_the_metrics_and_is_named_in_each_row(bicubic):
     make_set(Path("data"), "a", [64])
-    first = run(bicubic("eval.datasets=[a]", "eval.metrics=[psnr,rmse]"), quiet)
+    first = carried_out(bicubic("eval.datasets=[a]", "eval.metrics=[psnr,rmse]"))
     again = bicubic("eval.datasets=[a]", "eval.metrics=[psnr]", "protocol.border=0")
-    record = run(again, quiet)
-    assert record["scores"]["a"]["rmse"] == first["scores"]["a"]["rmse"]
-    assert record["scores"]["a"]["psnr"] != first["scores"]["a"]["psnr"]
-    assert [row["protocol"] for row in read_rows(again.folder)] == ["y (luma, border 0)"]
+    found = carried_out(again)
+    assert found.scores["a"]["rmse"] == first.scores["a"]["rmse"]
+    assert found.scores["a"]["psnr"] != first.scores["a"]["psnr"]
+    assert [row.protocol for row in read_rows(again.folder)] == ["y (luma, border 0)"]
+
+
+def test_another_inference_is_evaluated_anew(bicubic):
+    make_set(Path("data"), "a", [192])
+    words = ["eval.datasets=[a]", "eval.metrics=[psnr]"]
+    assert not carried_out(bicubic(*words)).certificates["a"].tiled
+    assert left(bicubic(*words, "eval.self_ensemble=true")) == ("score a (psnr)",)
+    tiles = [*words, "eval.tile=48", "eval.overlap=0"]
+    assert carried_out(bicubic(*tiles)).certificates["a"].tiled
+    assert left(bicubic(*tiles, "eval.memory_gb=1")) == ()
+    assert left(bicubic(*words, "eval.tile=48", "eval.overlap=16")) == ("score a (psnr)",)
+    assert left(bicubic(*words)) == ("score a (psnr)",)
+    carried_out(bicubic(*words, "eval.tile=null"))
+    assert left(bicubic(*words, "eval.tile=null", "eval.overlap=0")) == ()
+
+
+# Stages
+
+
+def test_stages_train_one_after_the_other_on_other_data_patches_and_losses(carn, tmp_path):
+    for number in range(2):
+        folder = tmp_path / "more" / ("valid" if number else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(folder / f"{number}.png", np.full((64, 64, 3), 40 * number, np.uint8))
+    words = ["recipe=mdrn_paper", "budget.steps=null", "budget.batch_size=null", "budget.hr_patch=null"]
+    words += ["recipe.later_data={_target_:srbench.data.folders.Folder,root:more}", "eval.datasets=[]"]
+    for name, steps, batch, patch in (("pixel", 3, 2, 16), ("charbonnier", 2, 3, 16), ("l2", 4, 1, 32)):
+        length = f"{{steps:{steps},batch_size:{batch},hr_patch:{patch},val_every:1}}"
+        words.append(f"recipe.stages.{name}.quick={length}")
+    one = carn(*words)
+    record = carried_out(one)
+    assert [(s.name, s.steps, s.batch_size, s.hr_patch) for s in record.train.stages] == [
+        ("pixel", 3, 2, 16),
+        ("charbonnier", 2, 3, 16),
+        ("l2", 4, 1, 32),
+    ]
+    assert [stage.training_data.images for stage in record.train.stages] == [3, 1, 1]
+    assert record.train.steps == 9
+    assert record.train.final_loss == record.train.stages[-1].final_loss
+    lines = [line.split(",")[:2] for line in (one.folder / "losses.csv").read_text().splitlines()]
+    steps = [["pixel", "1"], ["pixel", "2"], ["pixel", "3"], ["charbonnier", "1"], ["charbonnier", "2"]]
+    assert lines == [["stage", "step"], *steps, *(["l2", str(step)] for step in range(1, 5))]
+    files = {path.name for path in (one.folder / "stages").iterdir()}
+    assert files == {"1-pixel.safetensors", "2-charbonnier.safetensors", "3-l2.safetensors"}
+
+
+def test_a_training_on_all_scales_of_a_model_leaves_it_at_the_runs_scale(carn):
+    one = carn("model=carn_multiscale", *TINY[1:], "recipe.multi_scale=true", "budget.steps=4", "budget.hr_patch=24")
+    record = carried_out(one)
+    assert record.scores["val"]["psnr"] > 0
+    assert record.train.steps == 4

@@ -1,0 +1,69 @@
+"""What can be known of a run before it starts: whether it can be done at all."""
+
+from torch import nn
+
+from srbench.core import hardware, progress
+from srbench.core.errors import UserError
+from srbench.evaluation.inference import overlap_for
+from srbench.experiments.inputs import datasets, validation_pairs
+from srbench.experiments.spec import RunSpec, StageSpec
+from srbench.metrics.scorer import check_metrics
+from srbench.models import hub
+from srbench.models.traits import Traits, traits_of
+
+
+def check_run(run: RunSpec, model: nn.Module) -> None:
+    """Raises UserError for what can be known to be wrong; `model` is the run's, on the meta device."""
+    traits = _traits(run, model)
+    check_metrics(run.evaluation.metrics, "eval.metrics=[{}]")
+    check_inference(run, model, "eval.")
+    hardware.pick_precision(run.precision, hardware.pick_device(run.device))
+    found = datasets(run) | ({"val": validation_pairs(run)} if run.stages else {})
+    alone = [name for name, pairs in found.items() if len(pairs) < 2]
+    if alone and traits.shuffle_thumbnails:
+        raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
+    if run.checkpoint:
+        _check_checkpoint(run, model)
+    has_weights = any(p.requires_grad for p in model.parameters())
+    if run.stages and not has_weights:
+        raise UserError(f"model={run.name}: has no weights to train; use budget=none")
+    if not run.stages and has_weights and not run.checkpoint:
+        raise UserError(f"budget=none: model={run.name} needs weights to evaluate; give checkpoint=FILE")
+    for stage in run.stages:
+        _check_stage(run, stage, model)
+
+
+def _traits(run: RunSpec, model: nn.Module) -> Traits:
+    try:
+        return traits_of(model)
+    except ValueError as error:
+        raise UserError(f"model={run.name}: {error}") from error
+
+
+def check_inference(run: RunSpec, model: nn.Module, before: str) -> None:
+    """Raises UserError, `before` and the key first, for tiles that are too small for the model."""
+    try:
+        overlap_for(model, run.evaluation.inference)
+    except ValueError as error:
+        raise UserError(f"{before}{error}") from error
+
+
+def _check_checkpoint(run: RunSpec, model: nn.Module) -> None:
+    name, folders = run.checkpoint or "", run.places.weights_dir
+    path = hub.at_hand(name, folders, run.scale)
+    if path is None and not run.dry_run:
+        with progress.bar(f"downloads {name}") as tell:
+            path = hub.fetch(name, folders, run.scale, tell)
+    if path:
+        hub.load_checkpoint(model, name, path, run.scale)
+
+
+def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
+    key = f"recipe.stages.{stage.name}"
+    stage.data.train_files()
+    if stage.batches.arguments.get("multi_scale") and not traits_of(model).scales:
+        raise UserError(f"recipe.multi_scale=true: model={run.name} has one scale; use model=carn_multiscale")
+    degraded = stage.batches.arguments.get("degrade") or stage.data.degradation
+    if degraded and traits_of(model).thumbnail:
+        named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
+        raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")

@@ -1,0 +1,114 @@
+"""What a node of the config describes: a class with its arguments, or a function, made when it is needed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from srbench.core.errors import UserError
+
+TARGET, PARTIAL = "_target_", "_partial_"
+
+
+@dataclass(frozen=True)
+class Component:
+    """`target`: where the class lies; `arguments`: of JSON's types, in which further nodes stand for what they make."""
+
+    target: str
+    arguments: dict[str, Any] = field(hash=False)
+
+    @property
+    def class_name(self) -> str:
+        """Without its module."""
+        return self.target.rpartition(".")[2]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As JSON, the same wherever the classes lie."""
+        named: dict[str, Any] = _named({TARGET: self.target, **self.arguments})
+        return named
+
+    def without(self, *keys: str) -> "Component":
+        """The same without some arguments."""
+        return Component(self.target, {key: value for key, value in self.arguments.items() if key not in keys})
+
+    def build(self, key: str, *places: Any, **more: Any) -> Any:
+        """What the node describes, given `places` and `more` arguments besides. A node with `_partial_: true` in it
+        stands for a function that waits for the rest of its arguments.
+
+        Raises UserError, naming `key`, for a target that cannot be imported and for arguments that its constructor
+        refuses, with TypeError or ValueError.
+        """
+        try:
+            return _made({TARGET: self.target, **self.arguments}, *places, **more)
+        except _RefusedError as error:
+            if isinstance(error.__cause__, UserError):
+                raise error.__cause__ from None
+            raise UserError(f"{key}: {error}") from error
+
+
+def component(node: Any, key: str) -> Component:
+    """The component that a node of a resolved config describes. Raises UserError, naming `key`, for what is none."""
+    target = node.get(TARGET) if isinstance(node, Mapping) else None
+    if not isinstance(target, str) or not target:
+        told = f"={target}" if isinstance(node, Mapping) and TARGET in node else ""
+        raise UserError(f"{key}.{TARGET}{told}: a class is needed, as in my_package.MyClass")
+    return Component(target, {str(name): value for name, value in node.items() if name != TARGET})
+
+
+class _RefusedError(Exception):
+    """Why a node cannot be made."""
+
+
+def _made(node: Any, *places: Any, **more: Any) -> Any:
+    if isinstance(node, list):
+        return [_made(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    arguments = {name: _made(value) for name, value in node.items() if name not in (TARGET, PARTIAL)}
+    if TARGET not in node:
+        return arguments
+    target = _imported(node[TARGET])
+    if node.get(PARTIAL):
+        return partial(target, *places, **arguments, **more)
+    try:
+        return target(*places, **arguments, **more)
+    except (TypeError, ValueError, ImportError, AttributeError, UserError) as error:
+        raise _RefusedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _imported(path: Any) -> Callable[..., Any]:
+    """The class or function that `path` names. It may stand inside a class: my_package.module.Class.Inner."""
+    parts = str(path).split(".")
+    if len(parts) < 2 or not all(parts):
+        raise _RefusedError(f"{TARGET}={path}: a class is needed, as in my_package.MyClass")
+    for end in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:end])
+        try:
+            found: Any = import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise _RefusedError(f"{path}: {name} cannot be imported: {error}") from error
+            continue
+        except Exception as error:  # whatever a module of the user's does when it is imported
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            raise _RefusedError(f"{path}: {name} cannot be imported: {reason}") from error
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                raise _RefusedError(f"{path}: {name} has no {part}")
+            found = getattr(found, part)
+        if not callable(found):
+            raise _RefusedError(f"{path}: is no class")
+        made: Callable[..., Any] = found
+        return made
+    raise _RefusedError(f"{path}: no module {parts[0]} (it is looked for in the current folder, too)")
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            str(key): entry.rpartition(".")[2] if key == TARGET and isinstance(entry, str) else _named(entry)
+            for key, entry in value.items()
+        }
+    return [_named(entry) for entry in value] if isinstance(value, list) else value

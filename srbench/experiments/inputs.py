@@ -1,0 +1,97 @@
+"""What a run reads: the images of its data sets, and the fingerprints of all that is asked of it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from srbench.core.errors import UserError
+from srbench.data.folders import benchmark_names, benchmark_pairs
+from srbench.data.pairs import ImagePair, digests
+from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.left import Left, left
+from srbench.experiments.store.plans import Wanted
+from srbench.experiments.store.record import Fingerprints
+from srbench.metrics.cost import LATENCY_INPUT
+from srbench.metrics.table import lacking
+
+
+def datasets(run: RunSpec) -> dict[str, list[ImagePair]]:
+    """The pairs to evaluate, by data set. Raises UserError for a set that is not there."""
+    root = run.places.data_root
+    return {
+        name: validation_pairs(run) if name == "val" else _degraded(run, benchmark_pairs(root, name, run.scale))
+        for name in _names(run)
+    }
+
+
+def validation_pairs(run: RunSpec) -> list[ImagePair]:
+    """The validation part of the run's data."""
+    return _degraded(run, [ImagePair(file.stem, file, None, run.scale) for file in run.data.valid_files()])
+
+
+def wanted(run: RunSpec) -> Wanted:
+    """What is asked of the run. UserError for data that are not there or cannot be read."""
+    return Wanted(
+        Fingerprints(
+            train=run.config_hash if run.stages else None,
+            score={name: _of_scores(run, pairs) for name, pairs in datasets(run).items()},
+            cost=_fingerprint(_network(run)),
+            latency=wanted_latency(run) if run.evaluation.latency else None,
+        ),
+        run.evaluation.metrics,
+    )
+
+
+def wanted_latency(run: RunSpec) -> str:
+    """The fingerprint of the run's latency; `device=auto` is content with that of any device."""
+    device = "any" if run.device == "auto" else run.device.partition(":")[0]
+    return _fingerprint([_network(run), LATENCY_INPUT, device])
+
+
+def _network(run: RunSpec) -> dict[str, Any]:
+    return {"model": run.network.identity, "scale": run.scale}
+
+
+def left_of_run(run: RunSpec, asked: Wanted) -> Left:
+    """What is left of what is `asked` of the run, as its folder and this machine are; all of it where it is forced."""
+    if run.force:
+        prints = asked.fingerprints
+        everything = dict.fromkeys(prints.score, asked.metrics)
+        return Left(prints.train is not None, everything, True, prints.latency is not None, False)
+    return left(run.folder, asked, can_be_had(run))
+
+
+def can_be_had(run: RunSpec) -> Callable[[str], bool]:
+    """Whether this machine has what a metric needs."""
+    return partial(_is_there, run.places.weights_folders)
+
+
+def _is_there(folders: Any, metric: str) -> bool:
+    return lacking(metric, folders) is None
+
+
+def _of_scores(run: RunSpec, pairs: list[ImagePair]) -> str:
+    asked = run.evaluation
+    protocol = [asked.protocol.name, asked.protocol.channels, asked.protocol.border]
+    steps = [[step.name, step.settings] for step in run.data.degradation.facts] if run.data.degradation else []
+    return _fingerprint([run.config_hash, protocol, asked.inference.identity, steps, *digests(pairs)])
+
+
+def _fingerprint(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _names(run: RunSpec) -> list[str]:
+    """The data sets' names, `all` being every benchmark set that is there."""
+    root, asked = run.places.data_root, run.evaluation.datasets
+    names = [found for name in asked for found in (benchmark_names(root) if name == "all" else [name])]
+    if asked and not names:
+        raise UserError(f"eval.datasets={list(asked)}: there are none in {root}/benchmark (set data_root)")
+    return list(dict.fromkeys(name.lower() for name in names))
+
+
+def _degraded(run: RunSpec, pairs: list[ImagePair]) -> list[ImagePair]:
+    return [replace(pair, degradation=run.data.degradation) for pair in pairs]

@@ -1,0 +1,243 @@
+"""A pool of processes for runs: one a run, forked from a server that has imported torch and Lightning once.
+
+Two processes of one thread each do about 1.5 times the steps of one with two threads, their results do not depend on
+the number of cores, and a run that crashes or is killed takes no other with it.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from types import FrameType
+from typing import NoReturn
+
+from rich.progress import Progress, TaskID
+
+from srbench.core import hardware, progress
+from srbench.core.errors import UserError
+from srbench.core.progress import News, console
+from srbench.experiments.inputs import wanted_latency
+from srbench.experiments.recording import Slot, record_death
+from srbench.experiments.run import run as do_run
+from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.record import Record, read_record
+
+PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
+GRACE_SECONDS = 30.0
+
+
+@dataclass
+class Job:
+    """One run, its process while it has one, what it does, and how it ended: None or the reason why not well."""
+
+    run: RunSpec
+    process: ForkServerProcess | None = None
+    pipe: Connection | None = None
+    bar: TaskID | None = None
+    news: News | None = None
+    error: str | None = None
+
+    @property
+    def trained(self) -> float:
+        """The part of its training that is done, from 0 to 1."""
+        if not self.news or self.news.part != "train":
+            return 0.0
+        return self.news.done / self.news.total if self.news.total else 0.0
+
+
+def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
+    """Does every run, as many at a time as the first one's `jobs` and the machine allow; why each did not end well.
+
+    Latency is measured when all else is done, one run at a time with all cores. KeyboardInterrupt asks every run to
+    stop where it can go on later, and waits for that.
+    """
+    if not runs:
+        return []
+    warm_up()
+    jobs, slots = [Job(run) for run in runs], slots_for(runs[0])
+    _work_off(jobs, slots, "runs", _untimed)
+    late = [job for job in jobs if job.error is None and job.run.evaluation.latency and not _is_timed(job.run)]
+    threads = hardware.cores() if runs[0].threads == "auto" else runs[0].threads
+    _work_off(late, [Slot(slots[0].device, threads)], "latencies", _unforced)
+    return [job.error for job in jobs]
+
+
+def warm_up() -> None:
+    """Starts the server that runs are forked from; it imports what they need, seconds' worth, in the background."""
+    multiprocessing.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
+
+
+def slots_for(run: RunSpec) -> list[Slot]:
+    """Places for runs like this one. A CPU run has one thread, so that its result is the same on any number of cores;
+    each GPU has one run."""
+    import torch
+
+    device, cores = hardware.pick_device(run.device), hardware.cores()
+    if device == "cpu":
+        number, devices = cores, ["cpu"]
+    else:
+        devices = [device] if ":" in device else [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        number = len(devices)
+    if run.jobs != "auto":
+        number = run.jobs
+    threads = run.threads if run.threads != "auto" else 1 if device == "cpu" else max(1, cores // number)
+    return [Slot(devices[i % len(devices)], threads) for i in range(number)]
+
+
+def _untimed(run: RunSpec) -> RunSpec:
+    return replace(run, evaluation=replace(run.evaluation, latency=False))
+
+
+def _unforced(run: RunSpec) -> RunSpec:
+    return replace(run, force=False)
+
+
+def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[RunSpec], RunSpec]) -> None:
+    """Does every job in a process of its own, as many at a time as there are slots; `change`: what is done of a run."""
+    waiting, free = list(jobs), list(slots)
+    running: dict[int, tuple[Job, Slot]] = {}
+    with progress.bars() as bars:
+        whole = bars.add_task(what, total=len(jobs), visible=bool(jobs))
+        try:
+            while waiting or running:
+                while waiting and free:
+                    job, slot = waiting.pop(0), free.pop(0)
+                    process = _start(job, change(job.run), slot, bars)
+                    running[process.sentinel] = (job, slot)
+                for sentinel in _listen(running, bars):
+                    job, slot = running.pop(sentinel)
+                    free.append(slot)
+                    _finish(job, slot, bars)
+                left = len(waiting) + sum(1 - job.trained for job, _ in running.values())
+                bars.update(whole, completed=len(jobs) - left)
+        except BaseException:
+            _stop(jobs)
+            raise
+
+
+def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProcess:
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    folder = run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), run, slot))
+    job.process.start()
+    theirs.close()
+    job.pipe, job.news, job.bar = ours, None, bars.add_task(folder.name, total=None)
+    if not console.is_terminal:
+        console.print(f"{folder.name}: starts")
+    return job.process
+
+
+def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
+    """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
+    file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    logging.getLogger("srbench").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, _interrupt)
+    before = _record(run)
+    try:
+        do_run(run, slot, progress.Pipe(pipe))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception:
+        if _record(run) == before:  # else the record and the traceback in run.log are written
+            traceback.print_exc()
+        raise SystemExit(1) from None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _listen(running: dict[int, tuple[Job, Slot]], bars: Progress) -> list[int]:
+    """Waits for news; shows how far runs are; returns the sentinels of the processes that have ended."""
+    pipes = {job.pipe: job for job, _ in running.values() if job.pipe is not None}
+    ready = wait([*running, *pipes])
+    for source in ready:
+        if isinstance(source, Connection):
+            job = pipes[source]
+            try:
+                job.news = News(*source.recv())
+            except (EOFError, OSError):
+                job.pipe = None
+                continue
+            assert job.bar is not None
+            told = f"{job.run.folder.name}  {job.news.stage}"
+            bars.update(job.bar, description=told, completed=job.news.done, total=job.news.total)
+    return [sentinel for sentinel in ready if isinstance(sentinel, int)]
+
+
+def _finish(job: Job, slot: Slot, bars: Progress) -> None:
+    """Says how the run ended, and records it where its process could not."""
+    assert job.process is not None
+    assert job.bar is not None
+    job.process.join()
+    bars.remove_task(job.bar)
+    code, name = job.process.exitcode, job.run.folder.name
+    job.process.close()  # three file descriptors a run, which a grid of hundreds has not got
+    job.process = None
+    if job.pipe is not None:
+        job.pipe.close()
+        job.pipe = None
+    record = _record(job.run)
+    if code == 0 and record and record.status == "done":
+        console.print(f"{name}: {in_words(record)}")
+        return
+    if code == 130:
+        job.error = "interrupted"
+    elif code == 1 and record and record.status == "failed":
+        job.error = record.error
+    else:
+        job.error = _of_death(code)
+        record_death(job.run, slot, job.error)
+    console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
+
+
+def _of_death(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"the process ended with status {code}"
+    killed = signal.Signals(-code).name
+    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return f"the process was killed by {killed}{hint}"
+
+
+def in_words(record: Record) -> str:
+    """The scores and the latency of a run, for the line that says that it is done."""
+    scores = (
+        f"{name} {', '.join(f'{metric.upper()} {value:.4g}' for metric, value in means.items())}"
+        for name, means in record.scores.items()
+    )
+    latency = (f"{entry.median_ms:.0f} ms for {entry.height}×{entry.width}" for entry in record.latency)
+    return f"{'; '.join([*scores, *latency])} (in all {record.seconds:.0f} s)"
+
+
+def _stop(jobs: list[Job]) -> None:
+    """Asks the runs to stop where they can go on later; ends those that do not within GRACE_SECONDS."""
+    processes = [job.process for job in jobs if job.process is not None and job.process.is_alive()]
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(GRACE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+
+
+def _record(run: RunSpec) -> Record | None:
+    try:
+        return read_record(run.folder)
+    except UserError:
+        return None
+
+
+def _is_timed(run: RunSpec) -> bool:
+    record = _record(run)
+    return record is not None and wanted_latency(run) == record.fingerprints.latency

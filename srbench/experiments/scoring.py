@@ -1,0 +1,119 @@
+"""The step of a run that evaluates its network: one data set after the other, and of each what it lacks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srbench.core import hardware
+from srbench.core.errors import UserError
+from srbench.data.images import image_size, write_image
+from srbench.data.pairs import ImagePair, digests, lr_source
+from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.evaluate import LARGE, ImageResult, evaluate, mean_scores, missing_means
+from srbench.experiments.inputs import datasets
+from srbench.experiments.recording import Attempt
+from srbench.experiments.store.record import Evaluation, Record
+from srbench.experiments.store.scores import ImageRow, read_rows, write_rows
+from srbench.metrics.scorer import Scorer, make_scorer
+from srbench.metrics.table import METRICS, score_name
+
+Rows = dict[str, ImageRow]  # of one data set, by image
+
+
+def score(attempt: Attempt) -> Record:
+    """The scores that are asked for and lacking. Those that are there stay; where another protocol, other pixels or
+    another way of inference calls for new ones, every metric that was there is computed anew."""
+    record, todo = attempt.record, attempt.left.score
+    if not todo:
+        return record
+    sets = datasets(attempt.run)
+    if any(math.prod(image_size(pair.hr_file)) > LARGE for name in todo for pair in sets[name]):
+        hardware.return_freed_memory()
+    rows = _kept_rows(attempt.run.folder)
+    for name, lacking in todo.items():
+        record, rows[name] = _with_set(attempt, replace(record), name, sets[name], lacking, rows.get(name, {}))
+    ordered = dict.fromkeys([*sets, *rows])
+    write_rows(attempt.run.folder, (row for name in ordered for row in rows.get(name, {}).values()))
+    return replace(record, weights_sha256=attempt.weights_sha256)
+
+
+def _with_set(
+    attempt: Attempt, record: Record, name: str, pairs: list[ImagePair], lacking: Sequence[str], old: Rows
+) -> tuple[Record, Rows]:
+    """The record, and the set's rows, with what they lacked."""
+    asked = attempt.asked.fingerprints.score[name]
+    before = record.evaluations.get(name)
+    had = [m for m in METRICS if before and (m in before.scores or _is_missing(before, name, m))]
+    everything = tuple(dict.fromkeys([*lacking, *had]))
+    stays = record.fingerprints.score.get(name) == asked and old.keys() == {pair.name for pair in pairs}
+    scorer = _scorer(attempt, lacking if stays else everything)
+    results = _evaluated(attempt, name, pairs, scorer)
+    if stays and any(old[result.image].sr_sha256 != result.sr_sha256 for result in results):
+        # Another processor or number of threads may round a pixel otherwise; scores of two pictures are not mixed.
+        stays, scorer = False, _scorer(attempt, everything)
+        results = _evaluated(attempt, name, pairs, scorer)
+    certificate = _certificate(attempt, pairs, results)
+    rows = {result.image: _row(result, certificate) for result in results}
+    scores, missing = mean_scores(results)[name], missing_means(results)
+    if stays and before:
+        rows = {image: old[image].joined(row) for image, row in rows.items()}
+        scores = before.scores | scores
+        missing = (*(m for m in before.missing if m.what not in {score_name(name, one) for one in lacking}), *missing)
+    record = record.with_evaluation(name, Evaluation(scores, certificate, missing), asked)
+    of_others = tuple(one for one in record.missing if one.what not in scorer.scores and one not in scorer.missing)
+    return replace(record, missing=of_others + scorer.missing), rows
+
+
+def _is_missing(before: Evaluation, name: str, metric: str) -> bool:
+    return any(one.what == score_name(name, metric) for one in before.missing)
+
+
+def _scorer(attempt: Attempt, metrics: Sequence[str]) -> Scorer:
+    return make_scorer(metrics, attempt.run.evaluation.protocol, attempt.run.places.weights_folders)
+
+
+def _evaluated(attempt: Attempt, name: str, pairs: list[ImagePair], scorer: Scorer) -> list[ImageResult]:
+    keep = partial(_keep, attempt.run.folder, attempt.run.evaluation.save_images)
+    inference = attempt.run.evaluation.inference
+    return evaluate(attempt.model, {name: pairs}, scorer, attempt.slot.device, attempt.tell, keep, inference)
+
+
+def _keep(folder: Path, most: int | str, dataset: str, index: int, image: str, sr: np.ndarray) -> None:
+    if isinstance(most, str) or index < most:
+        path = folder / "images" / dataset / f"{image}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, sr)
+
+
+def _certificate(attempt: Attempt, pairs: list[ImagePair], results: list[ImageResult]) -> Certificate:
+    asked, (hr, lr) = attempt.run.evaluation, digests(pairs)
+    return Certificate(
+        protocol=asked.protocol,
+        lr=lr_source(pairs),
+        images=len(pairs),
+        hr_sha256=hr,
+        lr_sha256=lr,
+        weights_sha256=attempt.weights_sha256,
+        inference=asked.inference,
+        tiled=any(result.tile for result in results),
+    )
+
+
+def _row(result: ImageResult, certificate: Certificate) -> ImageRow:
+    told = certificate.protocol.label, certificate.lr.resizer
+    return ImageRow(result.dataset, result.image, result.scores, *told, result.sr_sha256)
+
+
+def _kept_rows(folder: Path) -> dict[str, Rows]:
+    """What scores.csv holds, by data set and image; nothing where it cannot be read."""
+    found: dict[str, Rows] = {}
+    try:
+        for row in read_rows(folder):
+            found.setdefault(row.dataset, {})[row.image] = row
+    except UserError:
+        return {}
+    return found

@@ -1,0 +1,57 @@
+"""The logged training steps of a study, losses.csv of every run, as one frame."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+FILE = "losses.csv"
+NEEDED = {b"step", b"epoch", b"loss"}
+
+
+def loss_frame(folders: Sequence[Path]) -> DataFrame:
+    """Every logged step: `run` (categorical: the folders' names), `stage`, `step` (within the stage), `epoch`, `loss`
+    and its parts; run by run, as in the files.
+
+    A line that was cut off, or holds no number, is left out. A run without losses has no rows.
+    """
+    files = [_lines(folder / FILE) for folder in folders]
+    names = pd.Index([folder.name for folder in folders], dtype=str)
+    frames = []
+    # One parser call for all files of one header is five times as fast as one call a file.
+    for header in dict.fromkeys(header for header, body in files if body):
+        bodies = {number: body for number, (first, body) in enumerate(files) if first == header and body}
+        counts = [body.count(b"\n") for body in bodies.values()]
+        codes = np.repeat(np.array(list(bodies), dtype=np.int64), counts)
+        run = pd.Categorical.from_codes(codes, categories=names)
+        frames.append(_parsed(header, b"".join(bodies.values())).assign(run=run))
+    if not frames:
+        empty = {"run": pd.Categorical([], categories=names), "stage": pd.Series([], dtype=str)}
+        return DataFrame(empty | {"step": [], "epoch": [], "loss": []})
+    losses = pd.concat(frames).dropna(subset=["step", "epoch"]).sort_values("run", kind="stable", ignore_index=True)
+    first = ["run", "stage", "step", "epoch", "loss"]
+    return losses.astype({"step": "int64"})[[*first, *(name for name in losses if name not in first)]]
+
+
+def _lines(path: Path) -> tuple[bytes, bytes]:
+    """Header and whole lines of a losses.csv; both empty where there is none, or one that has just begun."""
+    if not path.is_file():
+        return b"", b""
+    header, _, rest = path.read_bytes().replace(b"\r", b"").partition(b"\n")
+    body = rest[: rest.rfind(b"\n") + 1]
+    if not set(header.split(b",")) >= NEEDED:
+        return b"", b""
+    commas = header.count(b",")
+    return header, b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
+
+
+def _parsed(header: bytes, body: bytes) -> DataFrame:
+    names = header.decode().split(",")
+    # Every line must become a row, as the caller counts lines.
+    table = pd.read_csv(BytesIO(body), names=names, skip_blank_lines=False, quoting=3, dtype={"stage": str})
+    stage = table.stage if "stage" in table else ""
+    numbers: DataFrame = table.drop(columns="stage", errors="ignore").apply(pd.to_numeric, errors="coerce")
+    return numbers.assign(stage=stage)

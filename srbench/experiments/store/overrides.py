@@ -1,0 +1,34 @@
+"""The words of a command line, `key=value` in Hydra's grammar: the one place where they are taken apart."""
+
+from dataclasses import dataclass
+
+FIX_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
+
+
+@dataclass(frozen=True)
+class Override:
+    """`key`: of the config, `model.atrous`, or of Hydra, `hydra/launcher`; `value`: as written, in Hydra's grammar."""
+
+    key: str
+    value: str
+
+    @property
+    def root(self) -> str:
+        """The key's first part: `recipe` of `recipe.optimizer.lr` and of `recipe/optimizer`."""
+        return self.key.replace("/", ".").partition(".")[0]
+
+    @property
+    def text(self) -> str:
+        """The value without quotation marks around it."""
+        return self.value.strip("'\"")
+
+    @property
+    def fixes_weights(self) -> bool:
+        """Whether the key is one of those that fix a run's weights."""
+        return self.root in FIX_THE_WEIGHTS
+
+
+def parse_override(word: str) -> Override:
+    """Of `model.atrous=[1,2,1]`, `+data.degradation=noise` (added) or `~recipe.ema` (removed: its value is empty)."""
+    key, _, value = word.lstrip("+~").partition("=")
+    return Override(key.partition("@")[0], value)

@@ -1,0 +1,190 @@
+"""The record of a run, result.json, as one typed value; no other module reads or writes that file. Without torch."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from srbench.core.errors import UserError
+from srbench.core.files import write_file
+from srbench.evaluation.certificate import Certificate
+from srbench.experiments.store.codec import FormatError, decode, json_schema, to_json
+from srbench.experiments.store.schema_1 import of_schema_1
+from srbench.metrics.figures import Cost, Latency
+from srbench.metrics.missing import Missing
+from srbench.metrics.table import METRICS, score_name
+
+SCHEMA = 2
+FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A run's place in an ablation."""
+
+    ablation: str
+    variant: str
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What was trained on: the `data` option, the number of images and their `pixel_digest`."""
+
+    name: str
+    images: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """How one stage of a training went; `final_loss`: the mean of the last fiftieth of its rows in losses.csv.
+    `steps_per_second` and `data_wait` (the share of the time spent waiting for batches) are of the last session,
+    validation left out."""
+
+    name: str
+    steps: int
+    batch_size: int
+    hr_patch: int
+    steps_per_second: float
+    data_wait: float
+    final_loss: float
+    training_data: TrainingData
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the training went: of all stages together, and of each. `steps` 0: there was none. `final_loss`: that of the
+    last stage."""
+
+    steps: int = 0
+    steps_per_second: float = 0.0
+    data_wait: float = 0.0
+    final_loss: float | None = None
+    captured: bool = False
+    memory_format: str | None = None
+    stages: tuple[StageRecord, ...] = ()
+    training_data: TrainingData | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known of a run on a data set: means over its images by metric, what they rest on, and what is missing."""
+
+    scores: dict[str, float]
+    certificate: Certificate
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Of what each part of a record was made from; scores have one a data set. None: the part is not there."""
+
+    train: str | None = None
+    score: dict[str, str] = field(default_factory=dict)
+    cost: str | None = None
+    latency: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run leaves. `ablation`, `variant`, `baseline`: the first of its `memberships`, else null, "default" and
+    false. `overrides`: the words of the command line that fix the weights. `versions`: of srbench, torch and the like;
+    `git`: the commit of srbench's checkout. `device`, `threads`, `precision`: of the training. `seconds`: of all
+    sessions."""
+
+    schema: int
+    run: str
+    study: str
+    status: Literal["done", "failed"]
+    error: str | None
+    config_hash: str
+    model: str
+    class_name: str = field(metadata={"json": "class"})
+    ablation: str | None
+    variant: str
+    baseline: bool
+    memberships: tuple[Membership, ...]
+    seed: int
+    scale: int
+    overrides: tuple[str, ...]
+    versions: dict[str, str]
+    git: str | None
+    device: str
+    threads: int
+    precision: str
+    started: str
+    seconds: float
+    train: Training = Training()
+    cost: Cost | None = None
+    latency: tuple[Latency, ...] = ()
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    weights_sha256: str | None = None
+    fingerprints: Fingerprints = Fingerprints()
+
+    @property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """By data set."""
+        return {name: self._evaluation(name) for name in self.certificates}
+
+    def _evaluation(self, dataset: str) -> Evaluation:
+        missing = tuple(one for one in self.missing if one.what in _names_of(dataset))
+        return Evaluation(self.scores.get(dataset, {}), self.certificates[dataset], missing)
+
+    def with_evaluation(self, dataset: str, evaluation: Evaluation, fingerprint: str) -> "Record":
+        """The record with all that is known of `dataset` replaced."""
+        kept = tuple(one for one in self.missing if one.what not in _names_of(dataset))
+        prints = self.fingerprints
+        return replace(
+            self,
+            scores={**self.scores, dataset: evaluation.scores},
+            certificates={**self.certificates, dataset: evaluation.certificate},
+            missing=kept + evaluation.missing,
+            fingerprints=replace(prints, score={**prints.score, dataset: fingerprint}),
+        )
+
+
+def _names_of(dataset: str) -> set[str]:
+    return {score_name(dataset, metric) for metric in METRICS}
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Replaces the run's record in one step: a reader sees the old one or the new one, never half of one."""
+    write_file(folder / FILE, to_json(record))
+
+
+def read_record(folder: Path) -> Record | None:
+    """The run's record; None where there is none. UserError, in one line, for one that cannot be read, and for one that
+    a newer srbench has written."""
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({_in_short(error)})") from error
+    return _record_of(path, content)
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema of result.json."""
+    return {"title": "result.json of srbench"} | json_schema(Record)
+
+
+def _record_of(path: Path, content: Any) -> Record:
+    schema = content.get("schema", 1) if isinstance(content, dict) else SCHEMA
+    if type(schema) is int and schema > SCHEMA:
+        raise UserError(
+            f"{path}: was written by a newer srbench (schema {schema}, this one reads {SCHEMA}); upgrade it"
+        )
+    try:
+        return decode(Record, of_schema_1(content) if schema == 1 else content)
+    except (FormatError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({_in_short(error)})") from error
+
+
+def _in_short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -1,0 +1,153 @@
+"""What a command line expands into, what is written down of it, and what is launched."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from srbench.core.errors import UserError
+from srbench.core.paths import PLUGINS, conf_folder
+from srbench.data.images import write_image
+from srbench.experiments.compose import Composer, whole_spec
+from srbench.experiments.grid import carry_out, expand, plan_of
+from srbench.experiments.request import read_request
+from srbench.experiments.store.plans import read_plans
+from srbench.experiments.store.record import Membership, write_record
+from tests.builders import record
+
+
+@pytest.fixture
+def loader(monkeypatch):
+    monkeypatch.syspath_prepend(str(PLUGINS))
+    yield Hydra.create_main_hydra2("srbench", create_config_search_path(str(conf_folder()))).config_loader
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def compose(loader):
+    return Composer(loader, loader.load_configuration("config", [], RunMode.MULTIRUN))
+
+
+@pytest.fixture
+def runs(loader, compose):
+    """runs("model=carn", "ablation=se"): the runs of these words."""
+    return lambda *words: expand(read_request([*words], loader), compose)
+
+
+@pytest.fixture
+def tried(loader, compose, tmp_path, monkeypatch):
+    """tried("model=carn", "seed=0,1"): what is launched of these words."""
+    monkeypatch.chdir(tmp_path)
+
+    def carry(*words):
+        request = read_request([*words], loader)
+        found, launched = expand(request, compose), []
+        carry_out(found, plan_of(request, found, "the command"), launched.extend, compose.scales)
+        return launched
+
+    return carry
+
+
+def test_ablations_are_a_union_in_which_the_shared_baseline_is_once(runs):
+    found = runs("model=carn", "ablation=atrous,se")
+    baselines = [run for run in found if len(run.memberships) == 2]
+    (baseline,) = baselines
+    assert {(one.ablation, one.baseline) for one in baseline.memberships} == {("atrous", True), ("se", True)}
+    assert len({run.config_hash for run in found}) == len(found)
+
+
+def test_other_keys_multiply(runs):
+    found = runs("model=carn", "ablation=se", "seed=0,1", "scale=2,4")
+    assert len(found) == 4 * len(runs("model=carn", "ablation=se"))
+
+
+def test_a_runs_words_describe_it_with_its_memberships(runs, compose):
+    for run in runs("model=carn,mossnet", "ablation=atrous"):
+        assert compose(run.overrides) == run
+
+
+def test_a_model_that_the_ablation_does_not_apply_to_is_skipped_with_a_line(runs, capsys):
+    assert {run.name for run in runs("model=carn,mossnet", "ablation=context")} == {"mossnet"}
+    assert "skipped for other models: ablation=context: applies to MossNet only" in capsys.readouterr().err
+    with pytest.raises(UserError, match="applies to MossNet only, none of which is CARN"):
+        runs("model=carn", "ablation=context")
+
+
+def test_runs_that_differ_in_how_they_are_evaluated_alone_are_refused(runs):
+    for key, words in (("protocol", "protocol=y,rgb"), ("eval", "eval.metrics=[psnr],[ssim]")):
+        with pytest.raises(UserError, match=f"^{key}: runs that differ in nothing else are one run"):
+            runs("model=carn", words)
+
+
+def test_a_factor_of_an_ablation_is_not_taken_from_the_command_line(runs):
+    with pytest.raises(UserError, match=r"^model\.atrous: is varied by ablation=atrous; take it off"):
+        runs("model=carn", "ablation=atrous", "model.atrous=[1,1,1]")
+
+
+def test_the_bicubic_run_stands_beside_and_is_evaluated_on_what_the_runs_are(tried, tmp_path):
+    """With recipe=carn_paper the networks are validated on DIV2K, and so must bicubic be."""
+    for part in ("train", "valid"):
+        for number in (1, 2):
+            folder = tmp_path / f"data/DIV2K/DIV2K_{part}_HR"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_image(folder / f"{number:04}.png", np.full((64, 64, 3), number, np.uint8))
+    bicubic, *others = tried("model=carn,mossnet", "recipe=carn_paper")
+    assert [run.name for run in (bicubic, *others)] == ["bicubic", "carn", "mossnet"]
+    assert {run.data for run in others} == {bicubic.data}
+    assert bicubic.data.name == "div2k"
+    assert {run.evaluation for run in others} == {bicubic.evaluation}
+
+
+def test_there_is_one_bicubic_run_for_each_scale_and_data(tried):
+    launched = tried("model=carn", "scale=2,4", "seed=0,1", "data.degradation=null,noise")
+    assert len([run for run in launched if run.name == "bicubic"]) == 4
+    assert len(launched) == 4 + 8
+
+
+def test_what_is_done_is_not_launched_again(tried):
+    first, *others = tried("model=carn", "seed=0,1")
+    first.folder.mkdir(parents=True)
+    write_record(first.folder, replace(record(), run=first.folder.name, status="failed", error="killed"))
+    assert [run.folder for run in tried("model=carn", "seed=0,1")] == [first.folder, *(run.folder for run in others)]
+    (plan,) = read_plans(Path("runs/carn"))
+    assert set(plan.runs) == {run.folder.name for run in (first, *others)}
+
+
+def test_the_plan_says_what_each_run_is_before_it_runs(tried):
+    launched = tried("model=carn", "ablation=se", "study=mine")
+    (plan,) = read_plans(Path("runs/mine"))
+    assert (plan.study, plan.command) == ("mine", "the command")
+    assert plan.ablations["se"]["applies_to"]["CARN"]["baseline"] == "none"
+    assert list(plan.runs) == [run.folder.name for run in launched]
+    planned = plan.runs[launched[1].folder.name]
+    assert planned.memberships == (Membership("se", "none", True),)
+    assert planned.params == 964_163
+    assert planned.wanted.fingerprints.train == planned.config_hash == launched[1].config_hash
+
+
+def test_a_model_at_a_scale_that_it_lacks_is_skipped_with_a_line(tried, capsys):
+    assert {(run.name, run.scale) for run in tried("model=mossnet", "scale=2,3")} >= {("mossnet", 2), ("bicubic", 2)}
+    assert "skipped: mossnet at scale=3: model=mossnet: MossNet exists for scale 2" in capsys.readouterr().err
+    with pytest.raises(UserError, match="nothing is left to run; skipped: mossnet at scale=3"):
+        tried("model=mossnet", "scale=3,4")
+
+
+def test_a_dry_run_writes_nothing(tried, capsys):
+    assert tried("model=carn", "ablation=se", "dry_run=true") == []
+    assert not Path("runs").exists()
+    assert "carn-none-x2-s0-" in capsys.readouterr().out
+
+
+def test_one_run_is_a_grid_of_one(loader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = whole_spec(loader.load_configuration("config", ["study=mine"], RunMode.RUN))
+    launched = []
+    carry_out([run], plan_of(None, [run], "the command"), launched.extend, lambda one: [])
+    assert [one.name for one in launched] == ["bicubic", "carn"]
+    (plan,) = read_plans(Path("runs/mine"))
+    assert list(plan.runs) == [one.folder.name for one in launched]
