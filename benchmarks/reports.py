@@ -1,51 +1,69 @@
-"""How long a report of 1,000 runs with 300 logged losses each takes; the aim is 5 s on one core.
+"""How long a report of 1,000 and of 10,000 runs with 300 logged losses each takes; the aims on one core: 3 s and 15 s.
 
-    python -m benchmarks.reports
+    python -m benchmarks.reports            # both
+    python -m benchmarks.reports 1000
 
-Prints the seconds of the clock and of the processor for the whole report and for parts of it, without making the data,
-for two studies: ten ablations of two models (20 panels of 10 rows with 5 seeds), and one ablation of 1,000 rows.
+Prints the seconds of the clock and of the processor for reading a study, for its report and for the files, without
+making the data, for two studies of each size: ten ablations of two models with 5 seeds, and one ablation of one seed.
 """
 
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from srbench.experiments.store.results import add_to_plan, read_losses, read_study, write_record
-from srbench.reports import page
-from srbench.reports.comparison import comparison
-from srbench.reports.markup import to_markdown
+from srbench.data.lr_source import LrSource
+from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.settings import Inference
+from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, write_plan
+from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership, Record, Training, write_record
+from srbench.experiments.store.scores import ImageRow, write_rows
+from srbench.experiments.store.study import read_study
+from srbench.metrics.figures import Cost, Latency
+from srbench.metrics.protocol import Protocol
+from srbench.reports.report import build_report
+from srbench.reports.write import write_files
 
 LINES = 300
 IMAGES = {"set5": 5, "b100": 100}
-PROTOCOL = {"name": "y", "channels": "luma", "border": "scale"}
+DIGEST = sha256(b"pixels").hexdigest()
+COST = Cost(params=412_000, params_dead=0, flops_720p=223_000_000_000, activations_720p=120_000_000)
+LATENCY = Latency(1, 256, 256, 38.2, 37.0, 40.0, 1, "cpu", "channels_last")
+CERTIFICATES = {
+    name: Certificate(Protocol("y", "luma"), LrSource(files=True), count, DIGEST, DIGEST, DIGEST, Inference(), False)
+    for name, count in IMAGES.items()
+}
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, shape in {"ten_ablations": (10, 2, 10, 5), "one_ablation": (1, 1, 1000, 1)}.items():
-            study_dir = Path(folder, "runs", name)
-            write_study(study_dir, *shape)
-            for part, wall, processor in timings(study_dir, Path(folder, "reports")):
-                print(f"{name:14} {part:14} {wall:6.2f} s, processor {processor:6.2f} s")
+    for size in [int(word) for word in sys.argv[1:]] or [1_000, 10_000]:
+        # Ablations, models, variants, seeds.
+        for name, shape in {"ten ablations": (10, 2, size // 100, 5), "one ablation": (1, 1, size, 1)}.items():
+            with tempfile.TemporaryDirectory() as folder:
+                write_study(Path(folder, "runs", "study"), *shape)
+                for part, wall, processor in timings(Path(folder)):
+                    print(f"{size:6} runs, {name:13} {part:7} {wall:6.2f} s, processor {processor:6.2f} s", flush=True)
 
 
-def timings(study_dir: Path, reports_dir: Path) -> Iterator[tuple[str, float, float]]:
+def timings(folder: Path) -> Iterator[tuple[str, float, float]]:
     """Name of the part, seconds of the clock, seconds of the processor."""
-    study = read_study(study_dir)
-    parts: dict[str, Callable[[], object]] = {
-        "write_report": lambda: page.write_report(study_dir, reports_dir),
-        "read_study": lambda: read_study(study_dir),
-        "read_losses": lambda: read_losses(study),
-        "table.md": lambda: to_markdown(comparison(study), study),
-    }
-    for name, part in parts.items():
-        wall, processor = time.perf_counter(), time.process_time()
-        part()
-        yield name, time.perf_counter() - wall, time.process_time() - processor
+    clock = [(time.perf_counter(), time.process_time())]
+
+    def since(begun: int) -> tuple[float, float]:
+        clock.append((time.perf_counter(), time.process_time()))
+        return clock[-1][0] - clock[begun][0], clock[-1][1] - clock[begun][1]
+
+    study = read_study(folder / "runs" / "study")
+    yield "read", *since(-2)
+    report = build_report(study)
+    yield "build", *since(-2)
+    write_files(report, folder / "reports")
+    yield "write", *since(-2)
+    yield "all", *since(0)
 
 
 def write_study(study_dir: Path, ablations: int, models: int, variants: int, seeds: int) -> None:
@@ -60,45 +78,76 @@ def write_study(study_dir: Path, ablations: int, models: int, variants: int, see
         runs[folder] = run
         write_run(study_dir / folder, run, random)
     whole = {name: {"title": name, "applies_to": applies_to} for name in names}
-    plan = {"study": study_dir.name, "commands": ["made up"], "ablations": whole, "claims": [], "published": {}}
-    add_to_plan(study_dir, plan | {"runs": runs})
+    write_plan(study_dir, Plan(SCHEMA, study_dir.name, "made up", "2026-01-01T00:00:00+00:00", whole, (), {}, runs))
 
 
-def planned(ablation: str, model: str, variant: int, seed: int) -> tuple[str, dict]:
+def planned(ablation: str, model: str, variant: int, seed: int) -> tuple[str, PlannedRun]:
     """Folder and plan of one run."""
     hashed = sha256(f"{ablation} {model} {variant} {seed}".encode()).hexdigest()[:8]
-    member = {"ablation": ablation, "variant": f"v{variant}", "baseline": variant == 0}
-    identity = {
-        "model": model,
-        "class": model,
-        "variant": f"v{variant}",
-        "scale": 2,
-        "seed": seed,
-        "config_hash": hashed,
-        "params": None,
-    }
-    run = identity | {"overrides": [f"model={model}", f"model.width={variant}"], "memberships": [member]}
+    run = PlannedRun(
+        model=model,
+        class_name=model,
+        variant=f"v{variant}",
+        scale=2,
+        seed=seed,
+        config_hash=hashed,
+        overrides=(f"model={model}", f"model.width={variant}"),
+        memberships=(Membership(ablation, f"v{variant}", variant == 0),),
+        params=None,
+        wanted=Wanted(Fingerprints(score=dict.fromkeys(IMAGES, DIGEST)), ("psnr", "ssim")),
+    )
     return f"{model}-v{variant}-x2-s{seed}-{hashed}", run
 
 
-def write_run(folder: Path, run: dict, random: np.random.Generator) -> None:
+def write_run(folder: Path, run: PlannedRun, random: np.random.Generator) -> None:
     """Its record, losses.csv and scores.csv."""
     folder.mkdir(parents=True)
     images = {name: random.normal((37, 0.95), (0.1, 0.001), (number, 2)) for name, number in IMAGES.items()}
-    scores = {name: dict(zip(("psnr", "ssim"), rows.mean(0).tolist(), strict=True)) for name, rows in images.items()}
-    cost = {"params": 412000, "params_dead": 0, "flops_720p": 223_000_000_000, "activations_720p": 120_000_000}
-    latency = [{"batch": 1, "height": 256, "width": 256, "median_ms": 38.2, "threads": 1, "device": "cpu"}]
-    digest = sha256(b"pixels").hexdigest()
-    record = {"status": "done", "protocol": PROTOCOL, "cost": cost, "latency": latency, "scores": scores}
-    record |= {"train": {"steps": 10 * LINES}, "checksums": {name: {"hr": digest, "lr": digest} for name in IMAGES}}
-    write_record(folder / "result.json", run | record)
+    write_record(folder, record(folder.name, run, images))
+    rows = ((name, number, row) for name, rows in images.items() for number, row in enumerate(rows.tolist()))
+    about = {"protocol": "y", "resizer": "file", "sr_sha256": DIGEST}
+    scores = (ImageRow(name, str(n), dict(zip(("psnr", "ssim"), row, strict=True)), **about) for name, n, row in rows)
+    write_rows(folder, scores)
     step = np.arange(1, LINES + 1)
     loss = (0.02 + 0.1 * np.exp(-step / 20)) * random.lognormal(0, 0.1, LINES)
-    lines = (f"{10 * number},{number // 30},{value:.6f}\n" for number, value in zip(step, loss, strict=True))
-    (folder / "losses.csv").write_text("step,epoch,loss\n" + "".join(lines))
-    pairs = ((name, number, psnr, ssim) for name, rows in images.items() for number, (psnr, ssim) in enumerate(rows))
-    scored = "".join(f"{name},{number},{psnr:.9g},{ssim:.9g},,,,,y,file\n" for name, number, psnr, ssim in pairs)
-    (folder / "scores.csv").write_text("dataset,image,psnr,ssim,lpips,niqe,pi,rmse,protocol,resizer\n" + scored)
+    lines = (f"main,{10 * number},{number // 30},{value:.6f}\n" for number, value in zip(step, loss, strict=True))
+    (folder / "losses.csv").write_text("stage,step,epoch,loss\n" + "".join(lines))
+
+
+def record(name: str, run: PlannedRun, images: dict[str, np.ndarray]) -> Record:
+    """What the run leaves: its scores are the means over `images`, PSNR and SSIM of each."""
+    (member,) = run.memberships
+    return Record(
+        schema=SCHEMA,
+        run=name,
+        study="study",
+        status="done",
+        error=None,
+        config_hash=run.config_hash,
+        model=run.model,
+        class_name=run.class_name,
+        ablation=member.ablation,
+        variant=member.variant,
+        baseline=member.baseline,
+        memberships=run.memberships,
+        seed=run.seed,
+        scale=run.scale,
+        overrides=run.overrides,
+        versions={"srbench": "0.1.0", "torch": "2.8.0"},
+        git=None,
+        device="cpu",
+        threads=1,
+        precision="32-true",
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        train=Training(steps=10 * LINES, final_loss=0.02),
+        cost=COST,
+        latency=(LATENCY,),
+        scores={name: dict(zip(("psnr", "ssim"), rows.mean(0).tolist(), strict=True)) for name, rows in images.items()},
+        certificates=CERTIFICATES,
+        weights_sha256=DIGEST,
+        fingerprints=run.wanted.fingerprints,
+    )
 
 
 if __name__ == "__main__":

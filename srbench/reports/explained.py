@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Index
 
-from srbench.experiments.store.results import Study
+from srbench.experiments.store.record import Record
+from srbench.reports.report import Report
+from srbench.reports.rows import BICUBIC
 
 TITLE = "Why is my number different?"
 MARK = "► "
@@ -63,14 +65,14 @@ def _markdown_table(rows: DataFrame) -> list[str]:
     return [*lines, f"| --- |{' ---: |' * (len(titles) - 1)}", *(f"| {' | '.join(row)} |" for row in body)]
 
 
-def section(study: Study, file: Path) -> str:
+def section_of_explained(report: Report, file: Path) -> str:
     """The section of the report in Markdown: the core of `file`, explain.csv, for up to MOST_SETS data sets and runs,
-    trained ones first; or, where there is none that holds for the study's runs, the command that makes it."""
+    networks first; or, where there is none that holds for the report's runs, the command that makes it."""
     lines = ["", f"## {TITLE}", ""]
-    table = _of_study(_read(file), study, file)
+    table = _of_report(_read(file), report, file)
     sets = list(dict.fromkeys(table.run))
     if not sets:
-        command = shlex.join(["python", "-m", "srbench", "explain", str(study.folder)])
+        command = shlex.join(["python", "-m", "srbench", "explain", str(report.folder)])
         told = "scores the SR images that the runs keep under the other conventions that people use, and shows it here."
         return "\n".join([*lines, f"`{command}` {told}"]) + "\n"
     more = f" ({len(sets) - MOST_SETS} more runs or data sets)" if len(sets) > MOST_SETS else ""
@@ -92,17 +94,21 @@ def _read(file: Path) -> DataFrame:
     return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS, "core"])
 
 
-def _of_study(table: DataFrame, study: Study, file: Path) -> DataFrame:
-    """The rows of runs that are done, still have these scores' protocol and were not scored again since `file` was
+def _of_report(table: DataFrame, report: Report, file: Path) -> DataFrame:
+    """The rows of runs that are done, still have scores under this protocol and were not scored again since `file` was
     written, those of bicubic last; `run` then names the data set, too."""
-    done = study.runs[study.runs.status == "done"].set_index("run")
-    since = [run for run in done.index if _later(study.folder / run / "scores.csv", file)]
-    there = table[table.run.isin(done.index.difference(since))]
-    now = there.run.map(done.protocol.map(str))
-    there = there.loc[[one.startswith(then) for one, then in zip(now, there.protocol, strict=True)]]
-    bicubic = there.run.isin(done.index[done.model == "bicubic"])
+    done = {run.name: run.record for run in report.runs if run.record and run.status == "done"}
+    since = {name for name in done if _later(report.folder / name / "scores.csv", file)}
+    places = zip(table.run, table.dataset, table.protocol, strict=True)
+    there = table.loc[[run not in since and _scored(done.get(run), dataset, by) for run, dataset, by in places]]
+    bicubic = there.run.isin([name for name, record in done.items() if record.model == BICUBIC])
     ordered = pd.concat([there[~bicubic], there[bicubic]])
     return ordered.assign(run=ordered.run + " on " + ordered.dataset)
+
+
+def _scored(record: Record | None, dataset: str, protocol: str) -> bool:
+    certificate = record.certificates.get(dataset) if record else None
+    return certificate is not None and str(certificate.protocol) == protocol
 
 
 def _later(one: Path, other: Path) -> bool:

@@ -1,52 +1,78 @@
 """What the numbers of a report rest on: commands, protocol, data, machine, versions and conventions."""
 
-from pandas import DataFrame, Series
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from srbench.experiments.store.results import Study
-from srbench.reports.ranking import FORMULA
-from srbench.reports.significance import trained
+from srbench.experiments.store.record import Record
+from srbench.reports.certified import protocols_of, resizers_of
+from srbench.reports.ntire_score import FORMULA
+from srbench.reports.row_costs import standard_latency
 
-SETTINGS = ("device", "threads", "srbench", "git", "versions")
+NOT_RECORDED = "not recorded"
+Fact = tuple[str, str]
 
 
-def header(table: DataFrame, study: Study) -> list[tuple[str, str]]:
-    """What all tables share, as name and value; "not recorded" for what the runs do not tell."""
-    done = study.runs[study.runs.status == "done"]
-    facts = [("command", command) for command in study.plan.get("commands", [])]
-    facts += [(name, _values(done[name])) for name in ("protocol", "resizer")]
-    facts += [("data (SHA-256 of the pixels)", _data(done)), *((name, _values(done[name])) for name in SETTINGS)]
-    if (by_training := trained(done)).any():
-        facts.append(("training precision", _values(done.precision[by_training])))
-    facts.append(("evaluation", "float32"))
-    facts.append(
-        ("params, FLOPs, activations", "trainable; one multiply-add as one; input for a 1280×720 output, or 256×256")
+def provenance(commands: Iterable[str], done: Sequence[Record], ntire: str | None) -> tuple[Fact, ...]:
+    """What all tables of these runs share, as name and value; NOT_RECORDED for what they do not tell."""
+    return (
+        *(("command", command) for command in commands),
+        *_of_scores(done),
+        *_of_machine(done),
+        *_of_costs(done, ntire),
     )
-    if done.latency_ms.notna().any():
-        seen = done[done.latency_ms.notna()]
-        inputs = seen[["latency_height", "latency_width"]].astype("Int64").astype(str).agg("×".join, axis=1)
-        where = f"{_values(seen.latency_device)}, threads {_values(seen.latency_threads)}"
-        facts.append(("latency", f"median, batch 1, input {_values(inputs)} (height × width), {where}"))
-    if "ntire_baseline" in table and len(table):
-        facts.append(("NTIRE score", FORMULA.format(table.ntire_baseline.iloc[0])))
-    return facts
 
 
-def _values(column: Series) -> str:
+def _of_scores(done: Sequence[Record]) -> Iterator[Fact]:
+    yield "protocol", _values(map(protocols_of, done))
+    yield "resizer", _values(map(resizers_of, done))
+    yield "data (SHA-256 of the pixels)", _data(done)
+
+
+def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
+    yield "device", _values(one.device for one in done)
+    yield "threads", _values(one.threads for one in done)
+    yield "srbench", _values(one.versions.get("srbench") for one in done)
+    yield "git", _values(one.git for one in done)
+    yield "versions", _values(_versions(one) for one in done)
+    if trained := [one for one in done if one.train.steps]:
+        yield "training precision", _values(one.precision for one in trained)
+    yield "evaluation", "float32"
+
+
+def _versions(record: Record) -> str | None:
+    """Of the rest: "python 3.12.3, torch 2.8.0"."""
+    return ", ".join(f"{name} {version}" for name, version in record.versions.items() if name != "srbench") or None
+
+
+def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
+    told = "trainable; one multiply-add as one; input for a 1280×720 output, or 256×256"
+    yield "params, FLOPs, activations", told
+    if measured := [latency for latency in map(standard_latency, done) if latency]:
+        inputs = _values(f"{one.height}×{one.width}" for one in measured)
+        where = f"{_values(one.device for one in measured)}, threads {_values(one.threads for one in measured)}"
+        yield "latency", f"median, batch 1, input {inputs} (height × width), {where}"
+    if ntire:
+        yield "NTIRE score", FORMULA.format(ntire)
+
+
+def _values(values: Iterable[object]) -> str:
     """The one value; several, each with the number of runs that have it; or that none is recorded."""
-    counts = column.dropna().map(lambda value: f"{value:g}" if isinstance(value, float) else str(value)).value_counts()
+    counts = Counter(str(value) for value in values if value is not None)
     if len(counts) < 2:
-        return next(iter(counts.index), "not recorded")
+        return next(iter(counts), NOT_RECORDED)
     return ", ".join(f"{value} ({count} runs)" for value, count in sorted(counts.items()))
 
 
-def _data(runs: DataFrame) -> str:
+def _data(done: Sequence[Record]) -> str:
     """By data set the first digits of its checksums: HR's, and those of LR files for each scale with the resizer that
     was recognised in them; two where runs had other images."""
     found: dict[str, dict[str, None]] = {}
-    for scale, checksums, makers in zip(runs.scale, runs.checksums, runs.lr_made_by, strict=True):
-        for dataset, digests in checksums.items():
-            maker = f" by {makers[dataset]}" if dataset in makers else ""
-            names = {"hr": "HR {}", "lr": f"LR ×{scale} {{}}{maker}"}
-            texts = (names[part].format(digest[:12]) for part, digest in digests.items())
-            found.setdefault(dataset, {}).update(dict.fromkeys(texts))
-    return "; ".join(f"{dataset} {', '.join(texts)}" for dataset, texts in found.items()) or "not recorded"
+    for record in done:
+        for dataset, one in record.certificates.items():
+            maker = f" by {one.lr.maker}" if one.lr.recognised is not None else ""
+            texts = found.setdefault(dataset, {})
+            if one.hr_sha256:
+                texts[f"HR {one.hr_sha256[:12]}"] = None
+            if one.lr_sha256:
+                texts[f"LR ×{record.scale} {one.lr_sha256[:12]}{maker}"] = None
+    return "; ".join(f"{dataset} {', '.join(texts)}" for dataset, texts in found.items() if texts) or NOT_RECORDED

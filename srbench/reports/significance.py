@@ -19,84 +19,90 @@ The p-values are those at which an interval's end touches zero, corrected for th
 "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame, Index, Series
 from scipy.special import stdtrit
+
+from srbench.reports.baselines import BaselinePair
+from srbench.reports.columns import ScoreColumn
+from srbench.reports.rows import Member
 
 LEVEL = 0.05  # of an interval to miss, and of an ablation's marks to be wrong
 POWER = 0.8
 MOST_SEEDS = 1000
-NOISE = ["images", "seeds", "mean", "image_part", "seed_part"]
+CERTAINTY = [
+    "row",
+    "dataset",
+    "metric",
+    "ablation",
+    "images",
+    "seeds",
+    "mean",
+    "image_part",
+    "seed_part",
+    "low",
+    "high",
+    "p",
+    "reason",
+]
 
 
-# Which run is compared with which
+def certainty(
+    members: Sequence[Member],
+    beside: Sequence[BaselinePair],
+    deltas: Mapping[tuple[int, ScoreColumn], float],
+    images: DataFrame,
+) -> DataFrame:
+    """How sure each of `deltas` (by row of the table) is: one line each, by row, in the order of data sets and metrics.
 
-
-def trained(runs: DataFrame) -> Series:
-    """Which runs were trained, so that their seed counts: fixed weights score the same with every seed."""
-    return runs.train_steps > 0
-
-
-def pairs(members: DataFrame) -> DataFrame:
-    """`row`, `ablation` and `run` of the finished runs that have a baseline, with its place in `members` as `against`.
-
-    The baseline is the run of the same ablation, model, scale, seed and overrides outside the ablation (`context`); of
-    two none is taken. Of the seeds of a row with fixed weights, and a baseline with fixed weights, there is one pair.
+    `row`, `dataset`, `metric`, `ablation`, `images`, `seeds`, `mean`, and the parts of the mean's variance,
+    `image_part` and `seed_part` (0 with one seed); `low`, `high` and `p`, or the `reason` why they are NaN. A baseline
+    has no line, nor has a row without a score of a single image. `images` are those of `score_frame`.
     """
-    group = ["ablation", "model", "scale", "seed", "context"]
-    compared = members[(members.status == "done") & (members.ablation != "")]
-    # Two are left by an ablation file whose baseline was changed between two commands of a study.
-    baseline = compared[compared.baseline].drop_duplicates(group, keep=False)
-    against = Series(baseline.index, index=pd.MultiIndex.from_frame(baseline[group]), name="against", dtype="Int64")
-    beside = compared[["row", "run", *group]].join(against, on=group).dropna(subset="against")
-    beside = beside.astype({"against": int})[["row", "ablation", "run", "against"]]
-    drawn = trained(members)
-    fixed = ~drawn[beside.index] & ~drawn[beside.against].to_numpy()
-    return beside[~(fixed & beside.assign(fixed=fixed).duplicated(["row", "fixed"]))]
+    rows, wanted = {row for row, _ in deltas}, {score for _, score in deltas}
+    told = [pair for pair in beside if pair.member != pair.against and members[pair.member].row in rows]
+    told.sort(key=lambda pair: members[pair.member].row)
+    parts = []
+    for score, values in _differences(members, told, images, wanted):
+        part = noise(values.to_numpy(), values.index.to_numpy()).rename_axis("row").reset_index()
+        delta = np.array([deltas.get((row, score), np.nan) for row in part.row])
+        parts.append(part.assign(dataset=score.dataset, metric=score.metric, delta=delta).dropna(subset="delta"))
+    if not parts:
+        return DataFrame(columns=CERTAINTY)
+    ablations = {members[pair.member].row: members[pair.member].ablation for pair in told}
+    table = pd.concat(parts, ignore_index=True)
+    return _judged(table.assign(ablation=table.row.map(ablations)))[CERTAINTY]
 
 
-def certainty(members: DataFrame, deltas: DataFrame, scores: DataFrame) -> DataFrame:
-    """How sure each of `deltas` (by row of the table and `<dataset>.<metric>`) is, indexed by these two.
-
-    `images`, `seeds`, `mean`, and the parts of the mean's variance, `image_part` and `seed_part` (0 with one seed);
-    `low`, `high` and `p`, or the `reason` why they are NaN. A baseline has no entry, nor has a row without a score of a
-    single image. `scores` are those of `results.read_scores`.
-    """
-    beside = pairs(members)
-    beside = beside[(beside.against != beside.index) & beside.row.isin(deltas.index)]
-    beside = beside.sort_values("row", kind="stable")
-    beside["against"] = members.run[beside.against].to_numpy()
-    parts = [noise(np.empty((0, 0)), np.empty(0, int)).assign(score="")]  # without rows, where there are no scores
-    for name, values in _differences(beside, scores, deltas):
-        parts.append(noise(values.to_numpy(), values.index.to_numpy()).assign(score=name))
-    table = pd.concat(parts).rename_axis("row").reset_index()
-    delta = [deltas.at[row, score] for row, score in zip(table.row, table.score, strict=True)]
-    ablation = table.row.map(beside.drop_duplicates("row").set_index("row").ablation)
-    table = table.assign(ablation=ablation, delta=np.array(delta, dtype=float)).dropna(subset="delta")
-    return _judged(table.set_index(["row", "score"])).drop(columns="delta")
-
-
-def _differences(beside: DataFrame, scores: DataFrame, deltas: DataFrame) -> Iterator[tuple[str, DataFrame]]:
-    """Name of the score; one row a pair, indexed by its row of the table, one column an image.
+def _differences(
+    members: Sequence[Member], beside: Sequence[BaselinePair], images: DataFrame, wanted: Set[ScoreColumn]
+) -> Iterator[tuple[ScoreColumn, DataFrame]]:
+    """A score of those `wanted`; one line a pair, indexed by its row of the table, one column an image.
 
     NaN where both runs lack an image, infinite where one does.
     """
-    for dataset, part in scores.groupby("dataset", sort=False, observed=True):
+    rows = np.array([members[pair.member].row for pair in beside], dtype=int)
+    ours, theirs = (
+        Index([members[place].run.name for place in places], dtype=object)
+        for places in ([pair.member for pair in beside], [pair.against for pair in beside])
+    )
+    for dataset, part in images.groupby("dataset", sort=False, observed=True):
         image, names = pd.factorize(part.image)
-        run, places = part.run.cat.codes, part.run.cat.categories
-        for metric in part.columns.drop(["run", "dataset", "image"]):
-            if f"{dataset}.{metric}" in deltas:
-                values = np.full((len(places), len(names)), np.nan)
-                values[run, image] = part[metric]
-                ours, theirs = (values[places.get_indexer(pd.Index(beside[side]))] for side in ("run", "against"))
-                with np.errstate(invalid="ignore"):
-                    differences = ours - theirs
-                differences[np.isnan(ours) != np.isnan(theirs)] = np.inf
-                known = ~np.isnan(differences).all(axis=1)
-                yield f"{dataset}.{metric}", DataFrame(differences[known], index=beside.row[known])
+        run, runs = part.run.cat.codes, part.run.cat.categories
+        for score in (ScoreColumn(str(dataset), str(name)) for name in part.columns.drop(["run", "dataset", "image"])):
+            if score not in wanted:
+                continue
+            values = np.full((len(runs), len(names)), np.nan)
+            values[run, image] = part[score.metric]
+            one, other = values[runs.get_indexer(ours)], values[runs.get_indexer(theirs)]
+            with np.errstate(invalid="ignore"):
+                differences = one - other
+            differences[np.isnan(one) != np.isnan(other)] = np.inf
+            known = ~np.isnan(differences).all(axis=1)
+            yield score, DataFrame(differences[known], index=rows[known])
 
 
 def _judged(table: DataFrame) -> DataFrame:
@@ -105,8 +111,7 @@ def _judged(table: DataFrame) -> DataFrame:
     reason = np.select([table.images == 0, table.images == 1, ~agree], reasons, "")
     half = half_width(table, LEVEL).where(reason == "")
     p = p_values(table).where(reason == "")
-    metric = Series([score.rpartition(".")[2] for _, score in table.index], index=table.index, dtype=str)
-    corrected = p.groupby([table.ablation, metric], sort=False).transform(holm)
+    corrected = p.groupby([table.ablation, table.metric], sort=False).transform(holm)
     return table.assign(low=table["mean"] - half, high=table["mean"] + half, p=corrected, reason=reason)
 
 
@@ -139,7 +144,8 @@ def half_width(noise: DataFrame, level: float | np.ndarray) -> Series:
     """Half the width of the intervals that miss with a probability of `level`."""
     by_image = stdtrit(np.maximum(noise.images.to_numpy() - 1, 1), 1 - level / 2)
     by_seed = stdtrit(np.maximum(noise.seeds.to_numpy() - 1, 1), 1 - level / 2)
-    return np.sqrt(by_image**2 * noise.image_part + by_seed**2 * noise.seed_part)
+    half: Series = np.sqrt(by_image**2 * noise.image_part + by_seed**2 * noise.seed_part)
+    return half
 
 
 def p_values(noise: DataFrame) -> Series:
@@ -177,60 +183,3 @@ def seeds_to_halve(noise: DataFrame, comparisons: int) -> int | None:
     future = noise.iloc[[0] * len(more)].assign(seeds=more, seed_part=noise.seed_part.iloc[0] * seeds / more)
     enough = (detectable(future, comparisons) <= detectable(noise, comparisons).iloc[0] / 2).to_numpy()
     return int(enough.argmax()) + 1 if enough.any() else None
-
-
-# In words
-
-
-def remarks(certain: DataFrame) -> list[str]:
-    """What the intervals and marks of one ablation's table rest on: the rows of `certainty` for its Δ PSNR."""
-    certain = certain[certain.p.notna()]
-    if certain.empty:
-        return []
-    score = certain.index.get_level_values("score")
-    sets = {str(name).removesuffix(".psnr"): rows for name, rows in certain.groupby(score, sort=False)}
-    count = len(certain)
-    return [
-        _method(sets, certain.seeds),
-        f"≈: cannot be told from no difference, at {100 * LEVEL:g} % after Holm's correction for the table's "
-        f"{f'{count} comparisons' if count > 1 else 'only comparison'}.",
-        _limits(sets, count),
-    ]
-
-
-def _method(sets: dict[str, DataFrame], seeds: Series) -> str:
-    images = ", ".join(f"{name} {_range(rows.images)}" for name, rows in sets.items())
-    text = (
-        f"In brackets: the {100 - 100 * LEVEL:g} % confidence interval of each difference on its own, paired per image"
-    )
-    if seeds.max() == 1:
-        return f"{text} (images: {images}), by Student's t. There is one seed: the noise of training is not in it."
-    text += f" (images: {images}; seeds: {_range(seeds)}), by Student's t over images and over seeds (Banerjee 1960)."
-    return text + (" Where there is one seed, the noise of training is not in it." if seeds.min() == 1 else "")
-
-
-def _limits(sets: dict[str, DataFrame], count: int) -> str:
-    """By data set, for the middle one of its comparisons."""
-    parts, one_seed = [], False
-    for name, rows in sets.items():
-        smallest = detectable(rows, count).sort_values(kind="stable")
-        middle = smallest.index[(len(smallest) - 1) // 2]
-        one_seed |= rows.seeds[middle] == 1
-        parts.append(f"{name} {smallest[middle]:.3f} dB{_halved(rows.loc[[middle]], count)}")
-    text = (
-        f"Smallest difference that this table could have shown with a chance of {100 * POWER:g} % "
-        f"(median of its rows): {', '.join(parts)}."
-    )
-    return text + (" With one seed it cannot be known how many more would halve it." if one_seed else "")
-
-
-def _halved(noise: DataFrame, count: int) -> str:
-    if noise.seeds.iloc[0] == 1:
-        return ""
-    more = seeds_to_halve(noise, count)
-    return f" ({more} more seed{'s' * (more > 1)} would halve it)" if more else " (more seeds alone would not halve it)"
-
-
-def _range(numbers: Series) -> str:
-    low, high = numbers.min(), numbers.max()
-    return str(low) if low == high else f"{low} to {high}"

@@ -1,18 +1,22 @@
 """The section of the report that shows what `explain` has found."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from srbench.audits.conventions import CONVENTIONS, CORE, OF_BICUBIC
 from srbench.reports.explained import TITLE
-from srbench.reports.page import rewrite_report, write_report
+from srbench.reports.write import write_report
+from tests.reports.conftest import ON_FILES, Outcome, scored
 
 HEADING = f"## {TITLE}"
+SETS = ("set5", "set14", "b100")
 
 
-def explained(folder, *sets, protocol="y (luma, border scale)"):
+def explain(folder: Path, *sets: tuple[str, str], protocol: str = "y (luma, border scale)") -> None:
     """explain.csv of the `sets`, a run and a data set each, as `explain` writes it; PSNR counts up from 30."""
     rows = []
     for run, dataset in sets:
@@ -25,15 +29,20 @@ def explained(folder, *sets, protocol="y (luma, border scale)"):
 
 
 @pytest.fixture
-def runs(build, scored):
-    """A bicubic run and a network's."""
-    return [build.run(model, hashed=model[0], record=scored(37.0)) for model in ("bicubic", "carn")]
+def runs(build) -> list[str]:
+    """A bicubic run and a network's, on three data sets."""
+    left = Outcome({name: {"psnr": 37.0} for name in SETS})
+    return [build.run(model, hashed=model[0], left=left) for model in ("bicubic", "carn")]
 
 
-def section(build, reports_dir) -> list[str]:
+def section(build, reports_dir: Path) -> list[str]:
     lines = (write_report(build.folder, reports_dir) / "table.md").read_text().splitlines()
     assert lines.count(HEADING) == 1
     return lines[lines.index(HEADING) + 2 :]
+
+
+def names_the_command(lines: list[str]) -> bool:
+    return "python -m srbench explain" in lines[0]
 
 
 def test_without_it_the_section_names_the_command(build, runs, tmp_path):
@@ -41,16 +50,21 @@ def test_without_it_the_section_names_the_command(build, runs, tmp_path):
     assert line.startswith(f"`python -m srbench explain {build.folder}` scores the SR images")
 
 
-def test_the_core_of_it_is_a_table_of_twenty_rows_with_a_link_to_the_rest(build, runs, tmp_path):
+def test_networks_stand_before_bicubic_with_a_link_to_the_rest(build, runs, tmp_path):
     bicubic, carn = runs
-    explained(tmp_path / "mine", (bicubic, "set5"), (carn, "set5"))
+    explain(tmp_path / "mine", (bicubic, "set5"), (carn, "set5"))
     lines = section(build, tmp_path)
     assert "[explain.md](explain.md)" in lines[0]
     assert lines[2:4] == [
         f"- [1] {carn} on set5: y (luma, border scale), 5 images (LR: file)",
         f"- [2] {bicubic} on set5: y (luma, border scale), 5 images (LR: file)",
     ]
-    rows = [line for line in lines if line.startswith("| ")]
+
+
+def test_the_core_of_it_is_a_table_of_twenty_rows(build, runs, tmp_path):
+    bicubic, carn = runs
+    explain(tmp_path / "mine", (bicubic, "set5"), (carn, "set5"))
+    rows = [line for line in section(build, tmp_path) if line.startswith("| ")]
     assert rows[0] == "| convention | [1] PSNR | SSIM | [2] PSNR | SSIM |"
     assert rows[2] == "| the run's protocol | 30.000 | 0.9000 | 30.000 | 0.9000 |"
     assert "| the run's protocol, SR truncated | – | 0.9000 | – | 0.9000 |" in rows
@@ -60,12 +74,11 @@ def test_the_core_of_it_is_a_table_of_twenty_rows_with_a_link_to_the_rest(build,
 
 def test_of_many_runs_and_data_sets_the_first_of_networks_are_shown(build, runs, tmp_path):
     bicubic, carn = runs
-    names = ("set5", "set14", "b100")
-    explained(tmp_path / "mine", *((run, dataset) for run in (bicubic, carn) for dataset in names))
+    explain(tmp_path / "mine", *((run, dataset) for run in (bicubic, carn) for dataset in SETS))
     lines = section(build, tmp_path)
     assert lines[0].endswith("[explain.md](explain.md) (2 more runs or data sets).")
     assert [line.split(": ")[0] for line in lines[2:6]] == [
-        *(f"- [{number}] {carn} on {dataset}" for number, dataset in enumerate(names, 1)),
+        *(f"- [{number}] {carn} on {dataset}" for number, dataset in enumerate(SETS, 1)),
         f"- [4] {bicubic} on set5",
     ]
     assert not any("[5]" in line for line in lines)
@@ -75,30 +88,35 @@ def test_of_many_runs_and_data_sets_the_first_of_networks_are_shown(build, runs,
 def test_a_file_that_cannot_be_read_counts_as_none(build, runs, tmp_path, content):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/explain.csv").write_bytes(content)
-    assert "python -m srbench explain" in section(build, tmp_path)[0]
+    assert names_the_command(section(build, tmp_path))
 
 
-def test_scores_of_other_runs_or_of_another_protocol_are_not_shown(build, runs, tmp_path):
-    explained(tmp_path / "mine", ("carn-gone-x2-s0-00000000", "set5"))
-    assert "python -m srbench explain" in section(build, tmp_path)[0]
-    explained(tmp_path / "mine", (runs[1], "set5"), protocol="rgb (rgb, border scale)")
-    assert "python -m srbench explain" in section(build, tmp_path)[0]
+def test_scores_of_other_runs_are_not_shown(build, runs, tmp_path):
+    explain(tmp_path / "mine", ("carn-gone-x2-s0-00000000", "set5"))
+    assert names_the_command(section(build, tmp_path))
+
+
+def test_scores_under_another_protocol_are_not_shown(build, runs, tmp_path):
+    explain(tmp_path / "mine", (runs[1], "set5"), protocol="rgb (rgb, border scale)")
+    assert names_the_command(section(build, tmp_path))
+
+
+def test_scores_of_a_set_that_the_run_has_no_longer_are_not_shown(build, runs, tmp_path):
+    explain(tmp_path / "mine", (runs[1], "urban100"))
+    assert names_the_command(section(build, tmp_path))
+
+
+def test_scores_of_a_self_ensemble_are_shown_under_its_protocol(build, tmp_path):
+    ensemble = replace(ON_FILES, inference=replace(ON_FILES.inference, self_ensemble=True))
+    name = build.run("carn", left=replace(scored(37.0), on=ensemble))
+    explain(tmp_path / "mine", (name, "set5"))
+    assert not names_the_command(section(build, tmp_path))
 
 
 def test_what_was_explained_before_the_run_was_scored_again_is_not_shown(build, runs, tmp_path):
-    explained(tmp_path / "mine", (runs[1], "set5"))
-    assert "explain.md" in section(build, tmp_path)[0]
-    build.write_scores(runs[1], {"set5": [20.0]})
+    explain(tmp_path / "mine", (runs[1], "set5"))
+    assert not names_the_command(section(build, tmp_path))
+    build.write_images(runs[1], {"set5": [20.0]})
     later = (tmp_path / "mine/explain.csv").stat().st_mtime_ns + 10**9
     os.utime(build.folder / runs[1] / "scores.csv", ns=(later, later))
-    assert "python -m srbench explain" in section(build, tmp_path)[0]
-
-
-def test_a_report_is_written_again_as_it_was_asked_for(build, scored, runs, tmp_path):
-    folder = write_report(build.folder, tmp_path, "carn")
-    asked = (folder / "table.csv").read_bytes()
-    explained(folder, (runs[1], "set5"))
-    rewrite_report(build.folder, tmp_path)
-    assert b"ntire_score" in asked
-    assert (folder / "table.csv").read_bytes() == asked
-    assert "[1] carn" in (folder / "table.md").read_text()
+    assert names_the_command(section(build, tmp_path))

@@ -1,68 +1,94 @@
 """What a report says its numbers rest on."""
 
-from srbench.reports.comparison import comparison
-from srbench.reports.markup import to_latex, to_markdown
+from dataclasses import replace
 
-BASE, OTHER = ("atrous", "1-1-1", True), ("atrous", "1-2-1", False)
-MACHINE = {
-    "device": "AMD EPYC",
-    "threads": 2,
-    "git": "0a1b2c3d4e5f",
-    "versions": {"python": "3.11.7", "srbench": "0.1.0", "torch": "2.8.0", "lightning": "2.5.5"},
-}
+from tests.reports.conftest import BASE, FILES, FIXED, HR, LR, ON_FILES, OTHER, RGB, Outcome, latency, scored
+
+MADE = replace(ON_FILES, lr=replace(FILES, files=False), lr_sha256=None)
+DATA = "data (SHA-256 of the pixels)"
 
 
-def facts(study) -> dict[str, str]:
-    head = to_markdown(comparison(study), study).partition("\n## ")[0]
-    return dict(line[2:].split(": ", 1) for line in head.splitlines() if line.startswith("- "))
+def facts(build, ntire: str | None = None) -> dict[str, str]:
+    return dict(build.report(ntire).facts)
 
 
-def test_versions_machine_and_data_are_named(build, scored):
-    for hashed, place, scale in (("0", BASE, 2), ("1", OTHER, 2), ("2", BASE, 4)):
-        sums = {"set5": {"hr": "5eeecb039e98f88e", "lr": f"{scale}355cdb7bcc00cf2"}, "val": {"hr": "c0ffee00c0ffee00"}}
-        build.run("carn", place, hashed=hashed, scale=scale, record=scored(37.0) | MACHINE | {"checksums": sums})
-    study = build.study()
-    found = facts(study)
-    assert found["versions"] == "python 3.11.7, torch 2.8.0, lightning 2.5.5"
+def test_versions_and_machine_are_named(build):
+    versions = {"python": "3.11.7", "srbench": "0.1.0", "torch": "2.8.0", "lightning": "2.6.6"}
+    about = {"device": "AMD EPYC", "threads": 2, "git": "0a1b2c3d4e5f", "versions": versions}
+    build.run("carn", left=scored(37.0).with_facts(**about))
+    found = facts(build)
+    assert found["versions"] == "python 3.11.7, torch 2.8.0, lightning 2.6.6"
     assert found["srbench"] == "0.1.0"
     assert found["git"] == "0a1b2c3d4e5f"
     assert found["device"] == "AMD EPYC"
-    assert (
-        found["data (SHA-256 of the pixels)"]
-        == "set5 HR 5eeecb039e98, LR ×2 2355cdb7bcc0, LR ×4 4355cdb7bcc0; val HR c0ffee00c0ff"
-    )
-    assert "% git: 0a1b2c3d4e5f" in to_latex(comparison(study), study).splitlines()
+    assert found["threads"] == "2"
 
 
-def test_runs_that_differ_in_it_are_counted(build, scored):
-    other = {"git": "ffffffffffff+changes", "checksums": {"set5": {"hr": "bad0bad0bad0bad0"}}}
-    sums = {"checksums": {"set5": {"hr": "5eeecb039e98f88e"}}}
-    build.run("carn", BASE, hashed="0", record=scored(37.0) | MACHINE | sums)
-    build.run("carn", OTHER, hashed="1", record=scored(37.0) | MACHINE | other)
-    found = facts(build.study())
-    assert found["git"] == "0a1b2c3d4e5f (1 runs), ffffffffffff+changes (1 runs)"
-    assert found["data (SHA-256 of the pixels)"] == "set5 HR 5eeecb039e98, HR bad0bad0bad0"
+def test_data_are_named_by_set_and_lr_by_scale(build):
+    for scale, digest in ((2, "2" * 64), (4, "4" * 64)):
+        certificates = {"set5": replace(ON_FILES, lr_sha256=digest), "val": replace(MADE, hr_sha256="c" * 64)}
+        left = Outcome({"set5": {"psnr": 37.0}, "val": {"psnr": 30.0}}, facts={"certificates": certificates})
+        build.run("carn", scale=scale, hashed=f"{scale}", left=left)
+    expected = f"set5 HR {HR[:12]}, LR ×2 {'2' * 12}, LR ×4 {'4' * 12}; val HR {'c' * 12}"
+    assert facts(build)[DATA] == expected
 
 
-def test_the_resizer_that_was_recognised_in_lr_files_is_named(build, scored):
-    record = {"checksums": {"set5": {"hr": "a" * 64, "lr": "b" * 64}}, "lr_made_by": {"set5": "matlab-replicate"}}
-    build.run("carn", record=scored(37.0) | record)
-    found = facts(build.study())["data (SHA-256 of the pixels)"]
-    assert found == f"set5 HR {'a' * 12}, LR ×2 {'b' * 12} by matlab-replicate"
+def test_the_resizer_that_was_recognised_in_lr_files_is_named(build):
+    recognised = replace(ON_FILES, lr=replace(FILES, recognised=("matlab-replicate",)))
+    build.run("carn", left=replace(scored(37.0), on=recognised))
+    assert facts(build)[DATA] == f"set5 HR {HR[:12]}, LR ×2 {LR[:12]} by matlab-replicate"
 
 
-def test_the_precision_is_that_of_trained_runs_and_evaluation_is_float32(build, scored):
-    build.run("carn", hashed="0", record=scored(37.0) | {"precision": "bf16-mixed"}, trained=False)
-    found = facts(build.study())
+def test_runs_that_differ_are_counted(build):
+    build.run("carn", BASE, hashed="0", left=scored(37.0).with_facts(git="0a1b2c3d4e5f"))
+    build.run("carn", OTHER, hashed="1", left=scored(37.0).with_facts(git="ffffffffffff+changes"))
+    assert facts(build)["git"] == "0a1b2c3d4e5f (1 runs), ffffffffffff+changes (1 runs)"
+
+
+def test_protocols_that_differ_are_counted(build):
+    for number, protocol in enumerate((ON_FILES.protocol, RGB, RGB)):
+        left = replace(scored(37.0), on=replace(ON_FILES, protocol=protocol))
+        build.run(f"m{number}", hashed=f"{number}", left=left)
+    assert facts(build)["protocol"] == "rgb (rgb, border scale) (2 runs), y (luma, border scale) (1 runs)"
+
+
+def test_images_that_differ_are_both_named(build):
+    build.run("carn", BASE, hashed="0", left=replace(scored(37.0), on=MADE))
+    build.run("carn", OTHER, hashed="1", left=replace(scored(37.0), on=replace(MADE, hr_sha256="d" * 64)))
+    assert facts(build)[DATA] == f"set5 HR {HR[:12]}, HR {'d' * 12}"
+
+
+def test_the_resizers_of_all_sets_are_named(build):
+    certificates = {"set5": ON_FILES, "val": MADE}
+    build.run("carn", left=Outcome({"set5": {}, "val": {}}, facts={"certificates": certificates}))
+    assert facts(build)["resizer"] == "file, matlab-symmetric"
+
+
+def test_evaluation_is_float32_and_fixed_weights_have_no_training_precision(build):
+    build.run("carn", left=scored(37.0).with_facts(precision="bf16-mixed", train=FIXED))
+    found = facts(build)
     assert found["evaluation"] == "float32"
     assert not [name for name in found if "precision" in name]
-    build.run("mossnet", hashed="1", record=scored(37.0) | {"precision": "16-mixed"})
-    found = facts(build.study())
-    assert (found["evaluation"], found["training precision"]) == ("float32", "16-mixed")
 
 
-def test_what_is_not_recorded_is_said_to_be(build, scored):
-    build.run("carn", BASE, hashed="0", record=scored(37.0) | {"git": None})
-    found = facts(build.study())
-    unknown = ("git", "versions", "srbench", "data (SHA-256 of the pixels)", "device", "threads", "resizer")
-    assert {found[name] for name in unknown} == {"not recorded"}
+def test_the_precision_is_that_of_trained_runs(build):
+    build.run("carn", hashed="0", left=scored(37.0).with_facts(precision="bf16-mixed", train=FIXED))
+    build.run("mossnet", hashed="1", left=scored(37.0).with_facts(precision="16-mixed"))
+    assert facts(build)["training precision"] == "16-mixed"
+
+
+def test_the_latency_tells_how_it_was_measured(build):
+    build.run("carn", left=scored(37.0).with_facts(latency=(latency(10.0),)))
+    assert facts(build)["latency"] == "median, batch 1, input 256×256 (height × width), cpu, threads 1"
+
+
+def test_what_is_not_recorded_is_said_to_be(build):
+    unknown = replace(MADE, hr_sha256=None)
+    build.run("carn", left=replace(scored(37.0), on=unknown).with_facts(git=None, versions={}))
+    found = facts(build)
+    assert {found[name] for name in ("git", "versions", "srbench", DATA)} == {"not recorded"}
+
+
+def test_a_failed_run_tells_nothing(build):
+    build.run("carn", left=scored(37.0).with_facts(status="failed", git="0a1b2c3d4e5f"))
+    assert facts(build)["git"] == "not recorded"

@@ -1,12 +1,17 @@
+"""Published scores beside measured ones."""
+
 from dataclasses import replace
 
 import pytest
 
+from srbench.data.lr_source import DegradationStep
 from srbench.experiments.literature import entries
-from srbench.experiments.store.results import add_to_plan
-from srbench.reports.comparison import comparison
-from srbench.reports.markup import to_latex, to_markdown
-from srbench.reports.published import published
+from srbench.reports.comma_separated import published_csv
+from srbench.reports.latex import to_latex
+from srbench.reports.markdown import to_markdown
+from srbench.reports.report import Report
+from srbench.reports.terminal import summary
+from tests.reports.conftest import FILES, ON_FILES, RGB, Outcome, scored
 
 ENTRY = {
     "checkpoint": "mdrn",
@@ -16,83 +21,168 @@ ENTRY = {
     "reason": {"set14": "another LR", "any": "rounded luma"},
     "scores": {"2": {"set5": {"psnr": 38.0, "ssim": 0.96}, "set14": {"psnr": 33.0}, "b100": {"psnr": 32.0}}},
 }
+WORDS = ("model=mdrn", "checkpoint=mdrn")
+UNDER = "published under luma with border = scale, measured under "
+MADE_FOR = "published for LR by MATLAB's bicubic, measured on "
+NOISE = DegradationStep("noise", {"sigma": 0.1})
+MATLAB, PILLOW = (DegradationStep("resize", {"resizer": name}) for name in ("matlab-symmetric", "pil-bicubic"))
 
 
 @pytest.fixture
-def study(build, scored):
-    record = scored(38.01, set14=33.05, b100=32.4, urban100=30.0)
-    build.run("mdrn", hashed="0", scale=2, overrides=["model=mdrn", "checkpoint=mdrn"], record=record)
-    build.run("mdrn", hashed="1", scale=3, overrides=["model=mdrn", "checkpoint=mdrn"], record=scored(34.0))
-    build.run("mdrn", hashed="2", scale=2, seed=1, overrides=["model=mdrn"], record=scored(38.2))
-    plan = {"study": "study", "published": {"mdrn": [ENTRY]}, "runs": {}}
-    add_to_plan(build.folder, plan)
-    return build.study()
+def report(build) -> Report:
+    """MDRN's published weights at two scales, and one run of other weights."""
+    build.plan({}, published={"mdrn": [ENTRY]})
+    measured = scored(38.01, set14=33.05, b100=32.4, urban100=30.0)
+    build.run("mdrn", hashed="0", words=WORDS, left=measured)
+    build.run("mdrn", scale=3, hashed="1", words=WORDS, left=scored(34.0))
+    build.run("mdrn", seed=1, hashed="2", words=("model=mdrn",), left=scored(38.2))
+    return build.report()
 
 
-def test_each_published_score_stands_beside_the_measured_one(study):
-    table = published(study).set_index(["scale", "dataset"])
-    assert len(table) == 5  # the run without published weights has no row
-    assert list(table.loc[2].difference) == pytest.approx([0.01, 0.05, 0.4, float("nan")], nan_ok=True)
+def one(build, **change):
+    """The only comparison of a run whose certificate differs so from that of LR files."""
+    build.plan({}, published={"mdrn": [ENTRY]})
+    build.run("mdrn", words=WORDS, left=replace(scored(37.0), on=replace(ON_FILES, **change)))
+    (found,) = build.report().published
+    return found
+
+
+def test_each_published_score_stands_beside_the_measured_one(report):
+    at_2 = [score for score in report.published if score.scale == 2]
+    assert [score.dataset for score in at_2] == ["set5", "set14", "b100", "urban100"]
+    assert [score.difference for score in at_2] == [0.01, 0.05, 0.4, None]
     verdicts = ["within 0.01 dB", "within 0.05 dB", "beyond", "nothing published"]
-    assert list(table.loc[2].verdict) == verdicts
-    assert list(table.loc[2].reason) == ["", "another LR", "rounded luma", ""]
-    assert table.loc[(3, "set5"), "verdict"] == "nothing published"
+    assert [score.verdict for score in at_2] == verdicts
 
 
-def test_a_silent_source_says_nothing_where_another_speaks(build, scored):
+def test_a_difference_has_the_reason_that_is_known_for_it(report):
+    assert [score.reason for score in report.published if score.scale == 2] == ["", "another LR", "rounded luma", ""]
+
+
+def test_at_another_scale_nothing_is_published(report):
+    (score,) = [score for score in report.published if score.scale == 3]
+    assert (score.verdict, score.published_psnr, score.measured_psnr) == ("nothing published", None, 34.0)
+
+
+def test_other_weights_are_not_compared(report):
+    assert len(report.published) == 5
+
+
+def test_a_quoted_checkpoint_is_the_same(build):
+    build.plan({}, published={"mdrn": [ENTRY]})
+    build.run("mdrn", words=("+checkpoint='mdrn'",), left=scored(38.0))
+    assert len(build.report().published) == 1
+
+
+def test_bicubic_is_compared_whatever_its_overrides(build):
+    build.plan({}, published={"bicubic": [ENTRY]})
+    build.run("bicubic", words=("data.degradation=null",), left=scored(38.0))
+    assert [score.verdict for score in build.report().published] == ["within 0.01 dB"]
+
+
+def test_the_validation_images_of_the_training_are_no_published_set(build):
+    build.plan({}, published={"mdrn": [ENTRY]})
+    build.run("mdrn", words=WORDS, left=Outcome({"val": {"psnr": 38.0}}))
+    assert build.report().published == ()
+
+
+def test_a_silent_source_says_nothing_where_another_speaks(build):
     silent = {**ENTRY, "source": "paper", "scores": {}}
-    build.run("mdrn", hashed="0", overrides=["checkpoint=mdrn"], record=scored(38.01))
-    add_to_plan(build.folder, {"study": "study", "published": {"mdrn": [silent, ENTRY]}, "runs": {}})
-    assert list(published(build.study()).source) == ["slides"]
+    build.plan({}, published={"mdrn": [silent, ENTRY]})
+    build.run("mdrn", words=WORDS, left=scored(38.01))
+    assert [score.source for score in build.report().published] == ["slides"]
+
+
+# Conditions
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("protocol", "told"),
     [
-        (
-            {"protocol": "rgb (rgb, border scale)"},
-            "published under luma with border = scale, measured under rgb (rgb, border scale)",
-        ),
-        (
-            {"protocol": "y (luma, border 0)"},
-            "published under luma with border = scale, measured under y (luma, border 0)",
-        ),
-        (
-            {"protocol": "y (luma, border scale), self-ensemble ×8"},
-            "published under luma with border = scale, measured under y (luma, border scale), self-ensemble ×8",
-        ),
-        ({"resizer": "file, file + noise"}, "published for LR by MATLAB's bicubic, measured on file + noise"),
+        (RGB, "rgb (rgb, border scale)"),
+        (replace(ON_FILES.protocol, border=0), "y (luma, border 0)"),
     ],
 )
-def test_a_run_under_other_conditions_is_not_compared(change, reason, study):
-    runs = study.runs.assign(**change)
-    table = published(replace(study, runs=runs)).set_index(["scale", "dataset"])
-    assert table.loc[2].difference.isna().all()
-    assert list(table.loc[2].verdict) == ["not comparable"] * 3 + ["nothing published"]
-    assert set(table.loc[2].reason) == {reason, ""}
+def test_a_score_under_another_protocol_is_not_compared(build, protocol, told):
+    found = one(build, protocol=protocol)
+    assert (found.verdict, found.difference, found.reason) == ("not comparable", None, UNDER + told)
+
+
+def test_rounded_luma_is_compared(build):
+    assert one(build, protocol=replace(ON_FILES.protocol, channels="luma_rounded")).difference == -1
+
+
+def test_a_self_ensemble_is_not_compared(build):
+    found = one(build, inference=replace(ON_FILES.inference, self_ensemble=True))
+    assert found.reason == f"{UNDER}y (luma, border scale), self-ensemble ×8"
 
 
 @pytest.mark.parametrize(
-    ("maker", "verdict"),
-    [("pil-bicubic", "not comparable"), ("matlab-replicate and opencv-cubic", "beyond"), ("unknown", "beyond")],
+    ("files", "steps", "told"),
+    [
+        (True, (NOISE,), "file + noise σ=0.1"),
+        (False, (NOISE,), "matlab-symmetric + noise σ=0.1"),
+        (False, (PILLOW,), "pil-bicubic"),
+        (False, (MATLAB, NOISE), "matlab-symmetric + noise σ=0.1"),
+    ],
 )
-def test_lr_files_by_another_resizer_are_not_compared(maker, verdict, build, scored):
-    record = scored(37.0) | {"lr_made_by": {"set5": maker}}
-    build.run("mdrn", hashed="0", overrides=["checkpoint=mdrn"], record=record)
-    add_to_plan(build.folder, {"study": "study", "published": {"mdrn": [ENTRY]}, "runs": {}})
-    (row,) = published(build.study()).itertuples()
-    assert row.verdict == verdict
-    told = f"published for LR by MATLAB's bicubic, measured on LR files by {maker}"
-    assert (row.reason == told) == (verdict == "not comparable")
+def test_a_score_on_degraded_lr_is_not_compared(build, files, steps, told):
+    found = one(build, lr=replace(FILES, files=files, steps=steps))
+    assert (found.verdict, found.reason) == ("not comparable", MADE_FOR + told)
 
 
-def test_the_table_is_in_the_reports(study):
-    table = comparison(study)
-    text = to_markdown(table, study)
+@pytest.mark.parametrize("steps", [(), (MATLAB,)])
+def test_a_score_on_lr_by_matlabs_bicubic_is_compared(build, steps):
+    assert one(build, lr=replace(FILES, files=False, steps=steps)).difference == -1
+
+
+@pytest.mark.parametrize(
+    ("recognised", "mixed", "told"),
+    [
+        (("pil-bicubic",), False, "LR files by pil-bicubic"),
+        (("pil-bicubic", "opencv-cubic"), False, "LR files by pil-bicubic or opencv-cubic"),
+        (("pil-bicubic",), True, "LR files by pil-bicubic and others"),
+    ],
+)
+def test_lr_files_by_another_resizer_are_not_compared(build, recognised, mixed, told):
+    found = one(build, lr=replace(FILES, recognised=recognised, mixed=mixed))
+    assert (found.verdict, found.reason) == ("not comparable", MADE_FOR + told)
+
+
+@pytest.mark.parametrize("recognised", [("matlab-replicate", "opencv-cubic"), ("matlab-float",), (), None])
+def test_lr_files_that_may_be_matlabs_are_compared(build, recognised):
+    assert one(build, lr=replace(FILES, recognised=recognised)).verdict == "beyond"
+
+
+# Where it is shown
+
+
+def test_the_table_is_in_the_reports(report):
+    text = to_markdown(report)
     assert "## Published against measured" in text
     assert "| ×2 | set14 | 33.00 | – | 33.0500 |" in text
     assert "within 0.05 dB<sup>" in text
-    assert "another LR" in to_latex(table, study)
+    assert "another LR" in to_latex(report)
+    assert "Published against measured" in summary(report)
+
+
+def test_the_csv_has_a_line_a_score(report):
+    lines = published_csv(report.published).splitlines()
+    assert lines[0] == (
+        "network,scale,dataset,published_psnr,published_ssim,measured_psnr,measured_ssim,difference,verdict,reason,"
+        "source,protocol,resizer"
+    )
+    row = 'MDRN,2,set5,38.0,0.96,38.01,,0.01,within 0.01 dB,,slides,"y (luma, border scale)",file'
+    assert lines[1] == row
+    assert len(lines) == 6
+
+
+def test_a_study_with_nothing_published_at_any_scale_is_shown(build):
+    build.plan({}, published={"mdrn": [{**ENTRY, "scores": {}}]})
+    build.run("mdrn", words=WORDS, left=scored(38.01))
+    assert "| MDRN<sup>2</sup> | ×2 | set5 | – | – | 38.0100 | – | – | nothing published |" in to_markdown(
+        build.report()
+    )
 
 
 def test_every_published_score_has_a_source_and_lies_in_the_range_of_luma_psnr():

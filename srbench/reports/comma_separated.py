@@ -1,0 +1,57 @@
+"""A report as CSV, for scripts: plain units, all digits, empty where there is no value."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, fields
+from io import StringIO
+
+from srbench.metrics.table import COSTS
+from srbench.reports.columns import PARTS, Part, ScoreColumn
+from srbench.reports.comparison import TableRow
+from srbench.reports.published import PublishedScore
+from srbench.reports.report import Report
+
+CsvValue = str | float | None
+Parts = Mapping[ScoreColumn, Sequence[Part]]
+
+
+def table_csv(report: Report) -> str:
+    """A line a row: what it is, its costs, its scores with the parts that any row has, what they rest on, overrides in
+    which rows differ and, where it was asked for, NTIRE's score."""
+    parts = {score: _parts(report.rows, score) for score in report.columns}
+    names = ["ablation", "model", "variant", "baseline", "scale", "seeds", *COSTS]
+    for score, of_score in parts.items():
+        names += [score.name, *map(score.part, of_score)]
+    names += ["protocol", "resizer", "final_loss", *report.settings]
+    names += ["ntire_score", "ntire_baseline"] if report.ntire else []
+    return _written(names, ([*_values(row, parts), *_ntire(row, report.ntire)] for row in report.rows))
+
+
+def published_csv(scores: Iterable[PublishedScore]) -> str:
+    """A line a score."""
+    return _written([field.name for field in fields(PublishedScore)], map(astuple, scores))
+
+
+def _parts(rows: Iterable[TableRow], score: ScoreColumn) -> list[Part]:
+    return [part for part in PARTS if any(getattr(row.scores[score], part) is not None for row in rows)]
+
+
+def _values(row: TableRow, parts: Parts) -> Iterator[CsvValue]:
+    yield from (row.ablation, row.model, row.variant, row.baseline, row.scale, row.seeds)
+    yield from (figure.value for figure in row.costs.values())
+    for score, of_score in parts.items():
+        yield row.scores[score].mean
+        yield from (getattr(row.scores[score], part) for part in of_score)
+    yield from (row.protocol, row.resizer, row.final_loss, *row.settings.values())
+
+
+def _ntire(row: TableRow, model: str | None) -> Iterator[CsvValue]:
+    if model:
+        yield from (row.ntire.value if row.ntire else None, model)
+
+
+def _written(names: Sequence[str], lines: Iterable[Iterable[CsvValue]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([names, *lines])
+    return text.getvalue()

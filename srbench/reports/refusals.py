@@ -1,0 +1,63 @@
+"""Which scores share a column: at each scale and degradation of LR, those of the same pixels under the same protocol.
+
+Those of most networks hold the column, of equal numbers the first; the bicubic row decides only where it is alone. Runs
+of other degradations stand in groups of their own, in which they are ranked. Tiles are part of how a network runs, as
+their number follows from its memory, and only marked.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from srbench.evaluation.certificate import Certificate
+from srbench.reports.rows import BICUBIC, Member
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The scores on a data set that are left out of a row, and why."""
+
+    row: int
+    dataset: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A member's certificate on a data set."""
+
+    member: Member
+    certificate: Certificate
+
+
+def refusals(members: Sequence[Member], datasets: Iterable[str]) -> tuple[Refusal, ...]:
+    """By data set, then by row."""
+    return tuple(refusal for dataset in datasets for refusal in _of_dataset(members, dataset))
+
+
+def _of_dataset(members: Sequence[Member], dataset: str) -> list[Refusal]:
+    groups: dict[Hashable, list[Certified]] = {}
+    for member in members:
+        if member.record and member.record.scores.get(dataset) and dataset in member.record.certificates:
+            of_set = Certified(member, member.record.certificates[dataset])
+            groups.setdefault((member.scale, member.degradation), []).append(of_set)
+    found = [refusal for group in groups.values() for refusal in _of_group(group, dataset)]
+    return sorted(found, key=lambda refusal: refusal.row)
+
+
+def _of_group(group: Sequence[Certified], dataset: str) -> Iterator[Refusal]:
+    held = _held(group)
+    odd = {one.member.row for one in group if one.certificate.pixels != held}
+    if not odd:
+        return
+    texts = Counter(str(one.certificate) for one in group if one.certificate.pixels == held)
+    for row in odd:
+        own = " and ".join(dict.fromkeys(str(one.certificate) for one in group if one.member.row == row))
+        yield Refusal(row, dataset, f"scored by {own}; this column holds {texts.most_common(1)[0][0]}")
+
+
+def _held(group: Sequence[Certified]) -> Hashable:
+    """The pixels of most runs, each counted once, whatever the number of its ablations."""
+    pixels = {one.member.run.name: one.certificate.pixels for one in group if one.member.model != BICUBIC}
+    pixels = pixels or {one.member.run.name: one.certificate.pixels for one in group}
+    return Counter(pixels.values()).most_common(1)[0][0]

@@ -1,0 +1,116 @@
+"""The report of a study, computed once from its records; Markdown, LaTeX, CSV and a terminal only show it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pandas import DataFrame
+
+from srbench.experiments.store.loss_table import loss_frame
+from srbench.experiments.store.scores import score_frame
+from srbench.experiments.store.study import Study, StudyRun
+from srbench.reports.baselines import baseline_pairs, degraded_alike
+from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
+from srbench.reports.comparison import TableRow, table_rows
+from srbench.reports.loss_curves import Panel, loss_panels
+from srbench.reports.means import deltas, deviations, long_scores, means, usable_scores
+from srbench.reports.ntire_score import with_ntire_score
+from srbench.reports.provenance import Fact, provenance
+from srbench.reports.published import PublishedScore, published_scores
+from srbench.reports.published_section import section_of_published
+from srbench.reports.reasons import gaps
+from srbench.reports.refusals import Refusal, refusals
+from srbench.reports.row_scores import Numbers, intervals, no_delta
+from srbench.reports.rows import Member, differing, members_of
+from srbench.reports.sections import Section, sections_of
+from srbench.reports.significance import certainty
+
+
+@dataclass(frozen=True)
+class Report:
+    """`runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores. `rows` are compared with
+    numbers, `sections` the same for people. `gaps`: what is not done or lacks, a line each. `ntire`: the model of the
+    NTIRE score, where it was asked for."""
+
+    study: str
+    folder: Path
+    runs: tuple[StudyRun, ...]
+    facts: tuple[Fact, ...]
+    scores: DataFrame
+    columns: tuple[ScoreColumn, ...]
+    settings: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    refusals: tuple[Refusal, ...]
+    sections: tuple[Section, ...]
+    published: tuple[PublishedScore, ...]
+    published_section: Section | None
+    panels: tuple[Panel, ...]
+    claims: tuple[Any, ...]
+    gaps: tuple[str, ...]
+    ntire: str | None
+
+    @property
+    def all_sections(self) -> tuple[Section, ...]:
+        """With that of published scores, where there are any."""
+        return (*self.sections, *([self.published_section] if self.published_section else []))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of runs that are done, failed or missing, without those of which there are none."""
+        counts = Counter(run.status for run in self.runs)
+        return {status: counts[status] for status in ("done", "failed", "missing") if counts[status]}
+
+
+def build_report(study: Study, ntire: str | None = None) -> Report:
+    """The report of a study as it stands; `ntire`: the model to compare with in a column of NTIRE's ranking score.
+
+    Reads the scores of single images and the losses. UserError where `ntire` is none of the study's models.
+    """
+    members = members_of(study)
+    records = tuple(run.record for run in study.runs if run.record)
+    datasets, columns = datasets_of(records), score_columns(records)
+    scores, refused = long_scores(study.runs), refusals(members, datasets)
+    numbers, certain = _numbers(members, refused, scores, datasets)
+    rows = table_rows(members, columns, numbers)
+    rows = rows if ntire is None else with_ntire_score(rows, ntire)
+    published = published_scores(study.done, study.published, datasets)
+    return Report(
+        study=study.name,
+        folder=study.folder,
+        runs=study.runs,
+        facts=provenance(study.commands, study.done, ntire),
+        scores=scores,
+        columns=columns,
+        settings=differing(members),
+        rows=rows,
+        refusals=refused,
+        sections=sections_of(rows, study.ablations, certain),
+        published=published,
+        published_section=section_of_published(published),
+        panels=loss_panels(loss_frame([run.folder for run in study.runs]), rows),
+        claims=study.claims,
+        gaps=gaps(study.runs, refused),
+        ntire=ntire,
+    )
+
+
+def _numbers(
+    members: Sequence[Member], refused: Sequence[Refusal], scores: DataFrame, datasets: Sequence[str]
+) -> tuple[Numbers, DataFrame]:
+    """The figures of all rows, and the lines of `certainty` that the intervals among them are from."""
+    usable, beside = usable_scores(members, refused, scores), baseline_pairs(members)
+    alike = [pair for pair in beside if degraded_alike(members, pair)]
+    differences = deltas(usable, alike)
+    compared = dict.fromkeys(one.run.folder for one in members if one.record and one.ablation)
+    certain = certainty(members, alike, differences, score_frame(list(compared)))
+    numbers = Numbers(
+        means=means(usable),
+        deviations=deviations(members, usable),
+        deltas=differences,
+        intervals=intervals(certain),
+        refused={(one.row, one.dataset): one.reason for one in refused},
+        no_delta=no_delta(members, beside, refused, datasets),
+    )
+    return numbers, certain

@@ -1,0 +1,63 @@
+"""What the network of a row costs: the figures of the costs' columns, or the reasons why they are missing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from srbench.experiments.store.record import Record
+from srbench.metrics.figures import Latency
+from srbench.metrics.table import COSTS, CostColumn
+from srbench.reports.means import means_by_row
+from srbench.reports.reasons import why_missing
+from srbench.reports.rows import BICUBIC, Member
+
+LATENCY = "latency_ms"  # of COSTS; the others are fields of a record's cost
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number; None with the reason why there is none, or without one where none is to be expected."""
+
+    value: float | None = None
+    reason: str = ""
+
+
+def standard_latency(record: Record) -> Latency | None:
+    """That of batch 1 and the largest height, which a table shows."""
+    single = [one for one in record.latency if one.batch == 1]
+    return max(single, key=lambda one: one.height) if single else None
+
+
+def latencies_by_row(members: Iterable[Member]) -> dict[int, float]:
+    """The mean over the finished runs of each row, in milliseconds."""
+    records = [(one.row, one.record) for one in members if one.record]
+    measured = [(row, standard_latency(record)) for row, record in records]
+    return means_by_row((row, latency.median_ms) for row, latency in measured if latency)
+
+
+def costs_of(members: Sequence[Member], latency_ms: float | None) -> dict[str, Figure]:
+    """By name of COSTS, of the members of a row and the mean of their latencies."""
+    done = any(one.record for one in members)
+    # The bicubic row has no network.
+    blank = members[0].model == BICUBIC and done
+    found = {}
+    for name, column in COSTS.items():
+        value = latency_ms if name == LATENCY else _first(members, name)
+        reason = "" if value is not None or blank else _reason(members, column)
+        found[name] = Figure(value, reason)
+    return found
+
+
+def _first(members: Sequence[Member], name: str) -> int | None:
+    """Of the first run that knows it, be it a failed one or, for its parameters, one that is only planned."""
+    for one in members:
+        cost = one.run.record.cost if one.run.record else None
+        value: int | None = getattr(cost, name) if cost else None
+        if value is None and name == "params" and one.run.planned:
+            value = one.run.planned.params
+        if value is not None:
+            return value
+    return None
+
+
+def _reason(members: Sequence[Member], column: CostColumn) -> str:
+    return why_missing(members, (column.name, *column.told_by), "not measured")

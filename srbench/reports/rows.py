@@ -1,0 +1,185 @@
+"""Which run stands in which row of the table, and the order of the rows.
+
+A row holds the runs of one ablation, model, variant, scale and context: they differ in their seeds.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, TypeVar
+
+from srbench.experiments.store.overrides import Override, parse_override
+from srbench.experiments.store.record import Membership, Record
+from srbench.experiments.store.study import Study, StudyRun
+
+BICUBIC = "bicubic"  # the model of the reference row
+DEGRADATION = "data.degradation"
+# Roots of overrides that do not fix the weights, or that have a column of their own.
+OUTSIDE = {"study", "runs_dir", "reports_dir", "data_root", "weights_dir", "device", "logger", "force", "labels"}
+OUTSIDE |= {"jobs", "threads", "retries", "fail_fast", "eval", "protocol", "dry_run", "hydra", "ablation", "sweep"}
+OUTSIDE |= {"scale", "seed"}
+
+RunContext = tuple[tuple[str, str], ...]
+Placed = TypeVar("Placed")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run in one of its ablations, or with `ablation` "" in none. `context`: keys and values of its overrides outside
+    the ablations. `degradation`: what was done to its LR beyond the plain shrinking, "" for nothing. `row`: of the
+    table, from 0."""
+
+    run: StudyRun
+    ablation: str
+    variant: str
+    baseline: bool
+    context: RunContext
+    degradation: str
+    row: int
+
+    @property
+    def record(self) -> Record | None:
+        """None where the run is not done: a failed one may have left scores of an earlier state."""
+        return self.run.record if self.run.status == "done" else None
+
+    @property
+    def model(self) -> str:
+        """The preset's name, or the class's."""
+        return self.run.model
+
+    @property
+    def scale(self) -> int | None:
+        """None where neither a plan nor a record tells it."""
+        return self.run.known.scale if self.run.known else None
+
+    @property
+    def seed(self) -> int | None:
+        """None where neither a plan nor a record tells it."""
+        return self.run.known.seed if self.run.known else None
+
+    @property
+    def trained(self) -> bool:
+        """Whether its seed counts: fixed weights score the same with every seed."""
+        return self.run.record is not None and self.run.record.train.steps > 0
+
+
+def members_of(study: Study) -> tuple[Member, ...]:
+    """The study's runs, once for each ablation that they are in, in the table's order."""
+    degradations, ablations = _degradations(study.runs), study.ablations
+
+    @cache
+    def factors(ablation: str, class_name: str) -> frozenset[str]:
+        return _factors(ablations.get(ablation, {}), class_name)
+
+    members = [member for run in study.runs for member in _entries(run, factors, degradations[run.name])]
+    ordered = _in_order(_told_apart(members), ablations)
+    rows = _places((one.ablation, one.model, one.scale, one.context, one.variant) for one in ordered)
+    return tuple(
+        replace(one, row=rows[one.ablation, one.model, one.scale, one.context, one.variant]) for one in ordered
+    )
+
+
+def _entries(run: StudyRun, factors: Callable[[str, str], Set[str]], degradation: str) -> Iterator[Member]:
+    class_name = run.known.class_name if run.known else ""
+    # A baseline that two ablations share carries the factors of either or both; none may part it from its variants.
+    varied = {key for one in run.memberships for key in factors(one.ablation, class_name)}
+    context = _context(run.overrides, varied)
+    for one in run.memberships or [Membership("", run.variant, False)]:
+        yield Member(run, one.ablation, one.variant, one.baseline, context, degradation, 0)
+
+
+def _factors(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
+    """The config keys that the ablation varies for models of that class."""
+    applies = ablation.get("applies_to", {})
+    variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
+    return frozenset(key for settings in variants.values() for key in settings or {})
+
+
+def _context(words: Iterable[str], factors: Set[str]) -> RunContext:
+    overrides = map(parse_override, words)
+    skipped = {"model", "data.root"} | factors
+    return tuple(
+        sorted((one.key, one.value) for one in overrides if one.key not in skipped and one.root not in OUTSIDE)
+    )
+
+
+def _told_apart(members: Sequence[Member]) -> list[Member]:
+    """With the config's hash in the context of runs that nothing else tells apart.
+
+    Such twins come from an edited config file; which of them a baseline belongs to is unknown.
+    """
+    keys = [(one.ablation, one.model, one.variant, one.scale, one.seed, one.context) for one in members]
+    counts = Counter(keys)
+    return [one if counts[key] == 1 else _marked(one) for one, key in zip(members, keys, strict=True)]
+
+
+def _marked(member: Member) -> Member:
+    hashed = member.run.known.config_hash[:8] if member.run.known else ""
+    return replace(member, context=(*member.context, ("config_hash", hashed)))
+
+
+# What was done to LR
+
+
+def _degradations(runs: Sequence[StudyRun]) -> dict[str, str]:
+    """By run; that of a run without scores in the words of one with scores of the same overrides."""
+    data = {run.name: _of_data(run.overrides) for run in runs}
+    scored = {run.name: _as_scored(run.record) for run in runs if run.record and run.status == "done"}
+    known = {name: degradation for name, degradation in scored.items() if degradation is not None}
+    alike = {data[name]: degradation for name, degradation in reversed(known.items())}  # the first one holds
+    return {name: known.get(name, alike.get(words, _asked(words))) for name, words in data.items()}
+
+
+def _of_data(words: Iterable[str]) -> tuple[Override, ...]:
+    return tuple(one for one in map(parse_override, words) if one.root == "data")
+
+
+def _as_scored(record: Record) -> str | None:
+    """ "noise σ=0.1", "pil-bicubic + jpeg q=40"; None without scores."""
+    labels = dict.fromkeys(one.lr.degradation for one in record.certificates.values())
+    return " and ".join(label for label in labels if label) if labels else None
+
+
+def _asked(data: tuple[Override, ...]) -> str:
+    given = {one.key: one.value for one in data}.get(DEGRADATION, "")
+    return "" if given in ("null", "[]") else given
+
+
+# The order
+
+
+def _in_order(members: Sequence[Member], ablations: Iterable[str]) -> list[Member]:
+    """Runs in no ablation first, by degradation and scale, bicubic on top; then ablation by ablation, by degradation,
+    model, scale and context, the baseline on top."""
+    ablation = _places([*ablations, *(one.ablation for one in members)])
+    degradation = _places(one.degradation for one in members)
+    model, context = _places(one.model for one in members), _places(one.context for one in members)
+
+    def scale(one: Member) -> float:
+        return float("inf") if one.scale is None else one.scale
+
+    def alone(one: Member) -> tuple[float, ...]:
+        return degradation[one.degradation], scale(one), one.model != BICUBIC
+
+    def compared(one: Member) -> tuple[float, ...]:
+        place = ablation[one.ablation], degradation[one.degradation], model[one.model]
+        return *place, scale(one), context[one.context], not one.baseline
+
+    outside = sorted((one for one in members if not one.ablation), key=alone)
+    return outside + sorted((one for one in members if one.ablation), key=compared)
+
+
+def _places(values: Iterable[Placed]) -> dict[Placed, int]:
+    """Of each value the number of others before it."""
+    return {value: place for place, value in enumerate(dict.fromkeys(values))}
+
+
+# What tells rows apart
+
+
+def differing(members: Iterable[Member]) -> tuple[str, ...]:
+    """Override keys that tell rows apart. The bicubic row's own do not count: it is never trained."""
+    contexts = [dict(context) for context in dict.fromkeys(one.context for one in members if one.model != BICUBIC)]
+    keys = sorted({key for context in contexts for key in context})
+    return tuple(key for key in keys if len({context.get(key) for context in contexts}) > 1)

@@ -1,0 +1,69 @@
+"""A study's report on disk: the files of `<reports_dir>/<study>/`."""
+
+import csv
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from srbench.core.files import write_file
+from srbench.experiments.store.study import read_study
+from srbench.reports.comma_separated import published_csv, table_csv
+from srbench.reports.curves import draw_curves
+from srbench.reports.explained import section_of_explained
+from srbench.reports.latex import to_latex
+from srbench.reports.markdown import to_markdown
+from srbench.reports.report import Report, build_report
+
+
+def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:
+    """The folder of the report of the study in `study_dir`, now with the files of `write_files`.
+
+    `ntire`: as for `build_report`. UserError where `study_dir` is no study, or `ntire` none of its models.
+    """
+    return write_files(build_report(read_study(study_dir), ntire), reports_dir)
+
+
+def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
+    """Writes a report that is there once more, with the same `ntire`. UserError as for `write_report`."""
+    study = read_study(study_dir)
+    with (reports_dir / study.name / "table.csv").open(newline="", encoding="utf-8") as file:
+        first = next(csv.DictReader(file), {})
+    write_files(build_report(study, first.get("ntire_baseline")), reports_dir)
+
+
+def write_files(report: Report, reports_dir: Path) -> Path:
+    """The folder of the report, with table.csv, .md and .tex, where there are published scores published.csv, and where
+    losses were logged curves.png and .svg. What `explain` has left there is shown in table.md.
+
+    Equal reports give equal bytes.
+    """
+    folder = reports_dir / report.study
+    files = _files(report, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        if content is None:
+            (folder / name).unlink(missing_ok=True)  # of an earlier report
+        else:
+            write_file(folder / name, content)
+    return folder
+
+
+def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
+    markdown = to_markdown(report) + section_of_explained(report, folder / "explain.csv")
+    texts = {"table.csv": table_csv(report), "table.md": markdown, "table.tex": to_latex(report)}
+    files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
+    files["published.csv"] = published_csv(report.published).encode() if report.published else None
+    curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
+    return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}
+
+
+def _drawn(curves: Figure, form: str) -> bytes:
+    """The figure as a file; without date and random ids, so that equal curves give equal bytes."""
+    buffer = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "srbench", "svg.fonttype": "none"}):
+        curves.savefig(
+            buffer, format=form, dpi=110, facecolor="white", metadata={"Date": None} if form == "svg" else None
+        )
+    return buffer.getvalue()
