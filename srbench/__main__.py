@@ -8,47 +8,53 @@ from typing import NoReturn
 
 from srbench.core.errors import FailedRunError
 
-VERBS = ("report", "status", "resize", "profile", "export", "score", "upscale", "data", "verify", "explain")
+DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
 
 
-def main() -> None:
-    """Exits with 0 done, 1 a run failed, 2 the user's mistake, 130 interrupted."""
+def main() -> int:
+    """Does what the command line asks for and returns the exit status: 0 done, 1 a run failed or something is wrong
+    with what was looked at, 2 the user's mistake, 130 interrupted. Hydra exits by itself where it shows its help."""
     signal.signal(signal.SIGTERM, _interrupt)
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        if len(sys.argv) > 1 and sys.argv[1] in VERBS:
-            from srbench.cli import verbs
-
-            getattr(verbs, sys.argv[1])(sys.argv[2:])
-        else:
-            from srbench.cli import app
-
-            app.main()
+        well = _all_is_well(sys.argv[1:])
+        sys.stdout.flush()  # here, where it is known what to do when nobody reads it
+        return DONE if well else FAILED
     except KeyboardInterrupt:
-        _leave(130, "interrupted; the same command goes on from here")
+        return _told(INTERRUPTED, "interrupted; the same command goes on from here")
     except BrokenPipeError:  # whoever read the output has left; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(1, "")
+        return FAILED
     except FailedRunError as error:
-        _leave(1, str(error))
+        return _told(FAILED, str(error))
     except Exception as error:
-        from srbench.experiments.messages import explain
+        from srbench.experiments.messages import one_line
 
-        line = explain(error)
+        line = one_line(error)
         if line is None or wants_tracebacks:
             raise
-        _leave(2, line)
+        return _told(MISTAKEN, line)
+
+
+def _all_is_well(words: list[str]) -> bool:
+    from srbench.cli.dispatch import calls_a_verb, perform
+
+    if calls_a_verb(words):
+        return perform(words)
+    from srbench.cli import app
+
+    app.run_app()
+    return True
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _leave(status: int, line: str) -> NoReturn:
-    if line:
-        print(f"srbench: {line}", file=sys.stderr)
-    raise SystemExit(status)
+def _told(status: int, line: str) -> int:
+    print(f"srbench: {line}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -1,23 +1,26 @@
-"""The end of a study: its report, what to say of it, and the exit status."""
+"""The end of a study: its report, and what to say of it."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from srbench.cli.printed_report import print_report
+from srbench.core.errors import FailedRunError
 from srbench.core.progress import console
-from srbench.experiments.store import results
-from srbench.experiments.trackers.guard import conclude_study
-from srbench.reports.page import summary, write_report
+from srbench.experiments.store.study import read_study
+from srbench.experiments.trackers.study_report import conclude_study
+
+if TYPE_CHECKING:  # torch is imported when there is something to compute
+    from srbench.experiments.grid import Tried
 
 
-def finish(study_dir: Path, reports_dir: Path, folders: list[str]) -> None:
-    """Writes the study's report, prints its summary, sends it where its runs were logged, and exits with 1 if one
-    of the runs in `folders` is not done."""
-    report = write_report(study_dir, reports_dir)
-    study = results.read_study(study_dir)
-    print(summary(study))
-    print(f"report: {report}")
-    for line in conclude_study(study.plan["study"], study_dir, report, folders):
+def finish(tried: "Tried") -> None:
+    """Writes the study's report, prints its summary, and sends it where its runs were logged. FailedRunError if one of
+    the runs that were tried is not done."""
+    study = read_study(tried.study_dir)
+    report = print_report(study, tried.reports_dir)
+    for line in conclude_study(study.name, tried.study_dir, report, tried.folders):
         console.print(line, markup=False)
-    undone = [name for name in folders if (results.read_record(study_dir / name) or {}).get("status") != "done"]
+    undone = [run.name for run in study.runs if run.name in tried.folders and run.status != "done"]
     if undone:
-        console.print(f"{len(undone)} of {len(folders)} runs did not end well; the same command tries them again")
-        raise SystemExit(1)
+        raise FailedRunError(
+            f"{len(undone)} of {len(tried.folders)} runs did not end well; the same command tries them again"
+        )

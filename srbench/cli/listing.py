@@ -3,21 +3,20 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from srbench.core.paths import weights_folders
-from srbench.data.catalog.catalog import Archive, DataSet, Folder, catalogue, page
+from srbench.data.catalog.catalog import Archive, DataSet, SetFolder, catalogue, page
 from srbench.models.backbones import Backbone, backbones
 
 UNKNOWN = "–"
 
 
-def table(data_root: Path, weights_dir: str) -> str:
+def table(data_root: Path, weights_folders: Sequence[Path]) -> str:
     """One line a set and a backbone: name, images, download, licence, and whether it is at hand."""
     rows = [("name", "images", "download", "licence", "at hand")]
     for entry in catalogue().values():
         download = f"{_size(entry)}, by hand" if entry.by_hand else _size(entry)
         rows.append((entry.name, f"{entry.images:,}", download, entry.licence, _state(entry, data_root)))
     for network in backbones().values():
-        there = any((folder / network.file).is_file() for folder in weights_folders(weights_dir))
+        there = any((folder / network.file).is_file() for folder in weights_folders)
         rows.append((network.name, UNKNOWN, _bytes(network.bytes), network.licence, "yes" if there else "no"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths) for row in rows)
@@ -56,7 +55,7 @@ def _details(entry: DataSet) -> Iterator[str]:
         yield f"- {_sentence(entry.note)}"
 
 
-def _place(folder: Folder) -> str:
+def _place(folder: SetFolder) -> str:
     digest = f", pixels `{folder.digest}`" if folder.digest else ""
     return f"`data/{folder.path}` ({folder.images:,} images{digest})"
 

@@ -1,195 +1,324 @@
-"""The commands beside training: python -m srbench report | status | verify | explain | resize | profile and so on."""
+"""The table of the verbs: what each takes and what that means. Light, so that help is quick: a verb imports what it
+needs when it is done."""
 
-import re
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from srbench.cli.arguments import parsed
-from srbench.core.errors import UserError
-from srbench.core.files import write_file
-from srbench.core.paths import check_place
+from srbench.cli.arguments import Form, Verb, handed, option, place, places, switch
+from srbench.cli.config_keys import (
+    CHECKPOINT_KEY,
+    DEFAULT_MODEL_KEY,
+    DEVICE_KEY,
+    MEMORY_KEY,
+    MODEL_KEY,
+    OF_MODEL_KEY,
+    OF_WEIGHTS,
+    OVERLAP_KEY,
+    RANKING_MODEL_KEY,
+    SCALE_KEY,
+    SELF_ENSEMBLE_KEY,
+    THREADS_KEY,
+    TILE_KEY,
+    WEIGHTS_KEY,
+)
+from srbench.cli.values import (
+    DECIBELS,
+    DIR,
+    DIRS,
+    FACTOR,
+    NAME,
+    NEW_TABLE,
+    ON,
+    PATH,
+    TRUE_FALSE,
+    Kind,
+    choice,
+    listed,
+    whole,
+    word_or,
+)
+from srbench.core.paths import default_places, weights_folders
 
+OF_DATA = "$SRBENCH_DATA, else data"
 
-def report(words: list[str]) -> None:
-    """`report runs/STUDY [reports_dir=reports] [ntire=MODEL]`: writes the report of what is on disk."""
-    from srbench.experiments.store.results import read_study
-    from srbench.reports.page import summary, write_report
-
-    usage = "report runs/STUDY [reports_dir=reports] [ntire=MODEL]"
-    (study,), options = parsed(usage, words, 1, {"reports_dir": "reports", "ntire": ""})
-    check_place("reports_dir", Path(options["reports_dir"]))
-    folder = write_report(Path(study), Path(options["reports_dir"]), options["ntire"] or None)
-    print(summary(read_study(Path(study)), options["ntire"] or None))
-    print(f"report: {folder}")
-
-
-def status(words: list[str]) -> None:
-    """`status runs/STUDY`: one line a planned run: done, failed with its reason, or missing."""
-    from srbench.experiments.store.results import read_study
-
-    (study,), _ = parsed("status runs/STUDY", words, 1, {})
-    runs = read_study(Path(study)).runs
-    for row in runs.itertuples():
-        print(f"{row.status!s:8} {row.run}  {row.error}".rstrip())
-    print(", ".join(f"{number} {state}" for state, number in runs.status.value_counts().items()))
-
-
-def resize(words: list[str]) -> None:
-    """`resize IN OUT scale=1/3 [edge=symmetric]`: MATLAB's bicubic on an image, or on each image of a folder."""
-    from srbench.data.images import image_files, read_image, write_image
-    from srbench.data.resize import imresize
-
-    usage = "resize IN OUT scale=1/3 [edge=symmetric|replicate]"
-    (source, target), options = parsed(usage, words, 2, {"scale": "", "edge": "symmetric"})
-    try:
-        scale = float(Fraction(options["scale"]))
-    except (ValueError, ZeroDivisionError):
-        raise UserError(f"resize: scale={options['scale']}: a number or a fraction is needed: {usage}") from None
-    single = not Path(source).is_dir()
-    files = [Path(source)] if single else image_files(Path(source))
-    for file in files:
-        out = Path(target) if single else Path(target) / f"{file.stem}.png"
-        try:
-            resized = imresize(read_image(file), scale, options["edge"])  # type: ignore[arg-type]
-        except ValueError as error:
-            raise UserError(f"resize: {file}: {error}") from error
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_image(out, resized)
-        except (OSError, ValueError) as error:
-            raise UserError(f"resize: cannot write {out}: {error}") from error
-        print(f"{out}: {resized.shape[1]}×{resized.shape[0]}")
+_Edge = Literal["symmetric", "replicate"]
+_EDGE: Kind[_Edge] = choice("symmetric", "replicate")
+_Convention = Literal["fvcore", "ntire", "classsr", "all"]
 
 
-def profile(words: list[str]) -> None:
-    """`profile model=carn,mossnet [scale=2] [cost=all]`: what models cost by each convention, and their latency."""
-    if "--help" in words or "-h" in words:
-        print("usage: python -m srbench profile model=NAME,NAME [scale=2] [cost=fvcore|ntire|classsr|all]")
-        print("       [latency=true] [batch=1,2,4,8,16] [size=128] [out=FILE.csv] [device=auto] [threads=auto]")
-        print("       [model.KEY=VALUE ...]")
-        return
-    from srbench.cli.profile import profile as print_profile
-
-    print_profile(words)
+def _data_root() -> Path:
+    return Path(default_places()["data_root"]).expanduser()
 
 
-def score(words: list[str]) -> None:
-    """`score SR_DIR HR_DIR scale=2`: the scores of images that are there, and their means."""
-    import pandas as pd
+def _weights() -> list[Path]:
+    return weights_folders(default_places()["weights_dir"])
 
-    from srbench.cli.score import score as score_files
-    from srbench.core.paths import default_places
 
-    usage = "score SR HR scale=2 [metrics=psnr,ssim,lpips] [protocol=y] [weights_dir=DIR] [out=FILE.csv]"
-    weights = default_places()["weights_dir"]
-    options = {"scale": "", "metrics": "psnr,ssim,lpips", "protocol": "y", "weights_dir": weights, "out": ""}
-    (sr, hr), given = parsed(usage, words, 2, options)
-    if not (given["scale"].isdecimal() and int(given["scale"])):
-        raise UserError(f"score: scale={given['scale']}: a number, by which the protocol crops the border: {usage}")
-    out = Path(given["out"]) if given["out"] else None
-    if out and (out.is_dir() or not out.parent.is_dir()):
-        raise UserError(f"score: out={out}: {'is a folder' if out.is_dir() else f'no such folder: {out.parent}'}")
-    if out:
-        check_place("out", out.parent)
-    metrics = given["metrics"].strip("[]").split(",")
-    table, missing = score_files(
-        Path(sr), Path(hr), int(given["scale"]), metrics, given["protocol"], given["weights_dir"]
+class ReportVerb(
+    Verb,
+    name="report",
+    does="Writes the report of a study from what is on disk, and prints its summary.",
+    example="report runs/carn_atrous ntire=carn",
+):
+    study: Path = place("runs/STUDY", PATH, "the study's folder")
+    reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
+    ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
+
+    def do(self) -> bool:
+        from srbench.cli.studies import report_study
+
+        return report_study(self)
+
+
+class StatusVerb(
+    Verb,
+    name="status",
+    does="Says of each planned run of a study whether it is done, failed (and why) or missing.",
+    example="status runs/carn_atrous",
+):
+    study: Path = place("runs/STUDY", PATH, "the study's folder")
+
+    def do(self) -> bool:
+        from srbench.cli.studies import show_status
+
+        return show_status(self)
+
+
+class VerifyVerb(
+    Verb,
+    name="verify",
+    does="Computes scores again from the stored images. Status 1: something differs, or cannot be looked at.",
+    example="verify runs/carn_atrous sample=all",
+):
+    study: Path = place("runs/STUDY", PATH, "the study's folder")
+    sample: int | None = option(word_or("all", whole(1)), "images per data set and run", default=3)
+    data_root: Path | None = option(DIR, "where the data lie now", default=None, told="where the runs found them")
+
+    def do(self) -> bool:
+        from srbench.cli.studies import verify_study
+
+        return verify_study(self)
+
+
+class ExplainVerb(
+    Verb,
+    name="explain",
+    does="Scores the stored images under every convention that people use: why is my number different?",
+    example="explain runs/carn_atrous mine=33.9",
+):
+    study: Path = place("runs/STUDY", PATH, "the study's folder")
+    run: str | None = option(NAME, "the run to explain, by its folder", default=None, told="the first that keep images")
+    dataset: str | None = option(NAME, "the data set", default=None, told="all")
+    mine: float | None = option(DECIBELS, "a PSNR in dB; conventions that come near are named", default=None)
+    reports_dir: Path = option(DIR, "the folder below which explain.md and explain.csv go", default=Path("reports"))
+    data_root: Path | None = option(DIR, "where the data lie now", default=None, told="where the runs found them")
+
+    def do(self) -> bool:
+        from srbench.cli.studies import explain_study
+
+        return explain_study(self)
+
+
+class ResizeVerb(
+    Verb,
+    name="resize",
+    does="Resizes an image, or each image of a folder, as MATLAB's bicubic imresize does, bit for bit.",
+    example="resize in.png out.png scale=1/3 edge=replicate",
+):
+    source: Path = place("IN", PATH, "an image, or a folder of images")
+    target: Path = place("OUT", PATH, "the file to write, or the folder for PNG files")
+    scale: float = option(FACTOR, "by which both sides are multiplied")
+    edge: _Edge = option(_EDGE, "what lies beyond the border: as MATLAB does now, or did once", default="symmetric")
+
+    def do(self) -> bool:
+        from srbench.cli.own_images import resize_images
+
+        return resize_images(self)
+
+
+class ScoreVerb(
+    Verb,
+    name="score",
+    does="Scores SR images that you have against their HR images: a row an image, and the means.",
+    example="score SR_DIR HR_DIR scale=2 metrics=psnr,ssim",
+):
+    sr: Path = place("SR", PATH, "an image, or a folder of images named as those of HR; a suffix is allowed: babyx2")
+    hr: Path = place("HR", PATH, "an image, or a folder of images")
+    scale: int = option(whole(1), "by which the protocol crops the border")
+    metrics: tuple[str, ...] = option(listed(NAME), "columns of the table", default=("psnr", "ssim", "lpips"))
+    protocol: str = option(NAME, "how SR is compared with HR: a file of conf/protocol", default="y")
+    weights_dir: list[Path] = option(
+        DIRS, "where weights of metrics are looked for", default_factory=_weights, told=OF_WEIGHTS
     )
-    mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
-    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
-    for metric, reason in missing.items():
-        print(f"{metric}: – ({reason})")
-    if out:
-        try:
-            write_file(out.resolve(), table.to_csv(index=False).encode())
-        except OSError as error:
-            raise UserError(f"score: cannot write {out}: {error.strerror}") from error
+    out: Path | None = option(NEW_TABLE, "writes the table there, too", default=None)
+
+    def do(self) -> bool:
+        from srbench.cli.own_images import score_images
+
+        return score_images(self)
 
 
-def export(words: list[str]) -> None:
-    """`export OUT model=NAME checkpoint=FILE [size=PIXELS]`: a network as .safetensors, .pt2 or .onnx."""
-    from omegaconf import OmegaConf
+class UpscaleVerb(
+    Verb,
+    name="upscale",
+    does="Writes what a trained network makes of an image, or of each image of a folder, as PNG files.",
+    example="upscale in.png out.png model=safmn checkpoint=safmn",
+):
+    source: Path = place("IN", PATH, "an image, or a folder of images")
+    target: Path = place("OUT", PATH, "the PNG file to write, or the folder for them")
+    config: tuple[str, ...] = handed(
+        MODEL_KEY,
+        OF_MODEL_KEY,
+        CHECKPOINT_KEY,
+        SCALE_KEY,
+        TILE_KEY,
+        OVERLAP_KEY,
+        MEMORY_KEY,
+        SELF_ENSEMBLE_KEY,
+        DEVICE_KEY,
+        THREADS_KEY,
+        WEIGHTS_KEY,
+    )
 
-    from srbench.core import progress
-    from srbench.evaluation.export import check_place as check_out
-    from srbench.evaluation.export import export as write
-    from srbench.experiments.presets import compose_run, ready_model
+    def do(self) -> bool:
+        from srbench.cli.trained import upscale_images
 
-    usage = "export OUT.safetensors|.pt2|.onnx model=NAME checkpoint=FILE [scale=2] [size=PIXELS] [model.KEY=VALUE ...]"
-    config = [word for word in words if "=" in word and not word.startswith("size=")]
-    (out,), options = parsed(usage, [word for word in words if word not in config], 1, {"size": ""})
-    if options["size"] and not (options["size"].isdecimal() and int(options["size"])):
-        raise UserError(f"export: size={options['size']}: a number of pixels")
-    check_out(Path(out))
-    run = compose_run(config)
-    with progress.bar(f"exports {run.name}") as tell:
-        model = ready_model(run, tell)
-        settings: Any = OmegaConf.to_container(run.config.model, resolve=True)
-        print(write(model, run.name, settings, Path(out), int(options["size"]) if options["size"] else None))
-
-
-def upscale(words: list[str]) -> None:
-    """`upscale IN OUT model=NAME checkpoint=FILE [scale=2]`: an image, or each image of a folder, to PNG."""
-    if "--help" in words or "-h" in words:
-        print("usage: python -m srbench upscale IN OUT model=NAME checkpoint=FILE [scale=2] [tile=auto] [overlap=64]")
-        print("       [memory_gb=2] [self_ensemble=true] [device=auto] [threads=auto] [weights_dir=DIR]")
-        print("       [model.KEY=VALUE ...]")
-        return
-    from srbench.cli.upscale import upscale as write
-
-    write(words)
+        return upscale_images(self)
 
 
-def verify(words: list[str]) -> None:
-    """`verify runs/STUDY [sample=3]`: whether the scores are those of the stored images.
+class ExportVerb(
+    Verb,
+    name="export",
+    does="Writes a trained network as one file, and proves that the file gives the same picture.",
+    example="export net.onnx model=carn_m checkpoint=carn_m",
+):
+    target: Path = place("OUT", PATH, "a file whose suffix says the form: .safetensors, .pt2 or .onnx")
+    size: int | None = option(
+        whole(1, "PIXELS"), "the one side of LR that it is for", default=None, told="any, where torch can"
+    )
+    config: tuple[str, ...] = handed(DEFAULT_MODEL_KEY, OF_MODEL_KEY, CHECKPOINT_KEY, SCALE_KEY, WEIGHTS_KEY)
 
-    SystemExit(1) where not, where images that should be there cannot be looked at, and where no score was verified.
-    """
-    from srbench.audits import verify
-    from srbench.core import progress
-    from srbench.experiments.reopen import should_keep_images
+    def do(self) -> bool:
+        from srbench.cli.trained import export_network
 
-    usage = "verify runs/STUDY [sample=3|all] [data_root=DIR]"
-    (study,), options = parsed(usage, words, 1, {"sample": "3", "data_root": ""})
-    if options["sample"] != "all" and not (options["sample"].isdecimal() and int(options["sample"])):
-        raise UserError(f"verify: sample={options['sample']}: all, or the number of images per data set and run")
-    sample = None if options["sample"] == "all" else int(options["sample"])
-    data_root = Path(options["data_root"]).expanduser() if options["data_root"] else None
-    with progress.bar("verify") as tell:
-        findings = verify.verify(Path(study), sample, tell, data_root)
-    for finding in findings:
-        print(finding)
-    print(verify.summary(findings, sample))
-    unseen = [one for one in findings if one.verdict == "unknown" and should_keep_images(Path(study) / one.run)]
-    if unseen or any(one.differs or one.unverified for one in findings) or not any(one.scores for one in findings):
-        raise SystemExit(1)
+        return export_network(self)
 
 
-def explain(words: list[str]) -> None:
-    """`explain runs/STUDY [mine=33.9]`: the scores of the stored images under every convention that people use."""
-    usage = "explain runs/STUDY [run=NAME] [dataset=NAME] [mine=PSNR] [reports_dir=reports] [data_root=DIR]"
-    options = {"run": "", "dataset": "", "mine": "", "reports_dir": "reports", "data_root": ""}
-    (study,), given = parsed(usage, words, 1, options)
-    if given["mine"] and not re.fullmatch(r"\d+(\.\d+)?", given["mine"]):
-        raise UserError(f"explain: mine={given['mine']}: a PSNR in dB is needed: {usage}")
-    import torch
+class ProfileVerb(
+    Verb,
+    name="profile",
+    does="Prints what networks cost, side by side, without data, training or weights.",
+    example="profile model=mdrn_s,gfmn scale=4 cost=all",
+):
+    model: tuple[str, ...] = option(listed(NAME), "networks, by their names in conf/model")
+    scale: int | None = option(whole(1), "their scale", default=None, told="2, or the nearest that a network has")
+    cost: tuple[_Convention, ...] = option(
+        listed(choice("fvcore", "ntire", "classsr", "all")), "the conventions to count by", default=("fvcore",)
+    )
+    latency: bool = option(TRUE_FALSE, "whether time and memory are measured, too", default=True)
+    batch: tuple[int, ...] = option(listed(whole(1)), "batch sizes to measure", default=(1, 2, 4, 8, 16))
+    size: int = option(whole(1, "PIXELS"), "the side of LR to measure with", default=128)
+    out: Path | None = option(NEW_TABLE, "writes the tables there, as one", default=None)
+    config: tuple[str, ...] = handed(OF_MODEL_KEY, DEVICE_KEY, THREADS_KEY)
 
-    from srbench.audits import explain
-    from srbench.core import hardware, progress
+    def do(self) -> bool:
+        from srbench.cli.profile import profile_networks
 
-    check_place("reports_dir", Path(given["reports_dir"]))
-    torch.set_num_threads(hardware.cores())
-    data_root = Path(given["data_root"]).expanduser() if given["data_root"] else None
-    with progress.bar("explain") as tell:
-        explained = explain.explain(Path(study), given["run"], given["dataset"], tell, data_root)
-    folder = explain.write(explained, Path(given["reports_dir"]))
-    print(explain.as_text(explained, float(given["mine"]) if given["mine"] else None))
-    print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
+        return profile_networks(self)
 
 
-def data(words: list[str]) -> None:
-    """`data list | get NAME | check NAME | prepare NAME`: data sets and LPIPS's backbones."""
-    from srbench.cli.data import data as run
+class DataListVerb(
+    Verb,
+    name="data list",
+    does="Lists the data sets and weights of metrics that can be had, with licences, and which are at hand.",
+    example="data list",
+):
+    markdown: bool = switch("prints datasets.md instead")
+    data_root: Path = option(DIR, "where data lie", default_factory=_data_root, told=OF_DATA)
+    weights_dir: list[Path] = option(DIRS, "where weights lie", default_factory=_weights, told=OF_WEIGHTS)
 
-    run(words)
+    def do(self) -> bool:
+        from srbench.cli.data import list_data
+
+        return list_data(self)
+
+
+class DataGetVerb(
+    Verb,
+    name="data get",
+    does="Downloads a data set, or the weights of a metric, and checks what came.",
+    example="data get set5",
+):
+    wanted: str = place("NAME", NAME, "as `data list` names it")
+    data_root: Path = option(DIR, "where data are put", default_factory=_data_root, told=OF_DATA)
+    weights_dir: list[Path] = option(DIRS, "where weights are put", default_factory=_weights, told=OF_WEIGHTS)
+
+    def do(self) -> bool:
+        from srbench.cli.data import get_data
+
+        return get_data(self)
+
+
+class DataCheckVerb(
+    Verb,
+    name="data check",
+    does="Looks at every image of data sets. Status 1: something is wrong.",
+    example="data check set5 urban100",
+):
+    sets: tuple[str, ...] = places("NAME|FOLDER", NAME, "data sets, by name or folder")
+    data_root: Path = option(DIR, "where data lie", default_factory=_data_root, told=OF_DATA)
+
+    def do(self) -> bool:
+        from srbench.cli.data import check_data
+
+        return check_data(self)
+
+
+class DataPrepareVerb(
+    Verb,
+    name="data prepare",
+    does="Makes from HR images what takes long: LR images, or what one of sub_images, cache and classsr says.",
+    example="data prepare div2k sub_images=480 step=240",
+    forms={
+        "": Form(takes=("scale", "edge", "out")),
+        "sub_images": Form(needs=("step",), takes=("thresh", "scale", "edge", "out")),
+        "cache": Form(takes=("scale",)),
+        "classsr": Form(needs=("model",), takes=("model.KEY", "checkpoint", "weights_dir", "device", "out")),
+    },
+):
+    images: str = place("NAME|FOLDER", NAME, "a data set, by name or folder")
+    sub_images: int | None = option(whole(1, "PIXELS"), "cuts HR and LR into files of this side of HR", default=None)
+    step: int | None = option(whole(1, "PIXELS"), "from one sub-image to the next", default=None)
+    thresh: int = option(whole(0, "PIXELS"), "what may be left over at a side without one more", default=0)
+    cache: bool = option(ON, "makes what training maps when images do not fit into memory", default=False, told="off")
+    classsr: bool = option(ON, "makes ClassSR's windows, ranked by the network", default=False, told="off")
+    scale: tuple[int, ...] = option(listed(whole(2)), "scales of LR", default=(2, 3, 4))
+    edge: _Edge = option(_EDGE, "of the bicubic resize: as MATLAB does now, or did once", default="symmetric")
+    out: Path | None = option(DIR, "where it is written", default=None, told="beside HR")
+    jobs: int | None = option(
+        word_or("auto", whole(1)), "processes at a time", default=None, told="auto, as many as cores"
+    )
+    data_root: Path = option(DIR, "where data lie", default_factory=_data_root, told=OF_DATA)
+    config: tuple[str, ...] = handed(RANKING_MODEL_KEY, OF_MODEL_KEY, CHECKPOINT_KEY, WEIGHTS_KEY, DEVICE_KEY)
+
+    def do(self) -> bool:
+        from srbench.cli.hr_products import prepare_data
+
+        return prepare_data(self)
+
+
+VERBS: tuple[type[Verb], ...] = (
+    ReportVerb,
+    StatusVerb,
+    VerifyVerb,
+    ExplainVerb,
+    ResizeVerb,
+    ScoreVerb,
+    UpscaleVerb,
+    ExportVerb,
+    ProfileVerb,
+    DataListVerb,
+    DataGetVerb,
+    DataCheckVerb,
+    DataPrepareVerb,
+)

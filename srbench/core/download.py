@@ -187,7 +187,9 @@ def _open(address: str, headers: Mapping[str, str], part: _Part, timeout: float)
     for handler in HANDLERS:
         opener.add_handler(handler())
     try:
-        return opener.open(Request(address, headers={"User-Agent": "srbench", **headers}), timeout=timeout)
+        request = Request(address, headers={"User-Agent": "srbench", **headers})
+        answer: HTTPResponse = opener.open(request, timeout=timeout)
+        return answer
     except HTTPError as error:
         error.close()
         if error.code == 416:  # no such range: the part is longer than the file is now

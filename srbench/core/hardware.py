@@ -14,16 +14,23 @@ PACKAGES = ("srbench", "torch", "lightning", "lpips", "hydra-core", "numpy", "sc
 
 
 def cores() -> int:
-    """The processors that this process may use: affinity, a container's quota, SLURM's and OpenMP's limits."""
+    """The processors that this process may use: affinity, a container's quota, SLURM's allotment."""
     limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
-    limits += [
-        int(os.environ[k]) for k in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS") if os.environ.get(k, "").isdigit()
-    ]
+    limits += [int(text) for text in [os.environ.get("SLURM_CPUS_PER_TASK", "")] if text.isdecimal()]
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.is_file():
         allowed, period = quota.read_text().split()
         limits += [] if allowed == "max" else [int(allowed) // int(period)]
     return max(1, min(limits))
+
+
+def threads(asked: int | str) -> int:
+    """The threads that one run computes with. `auto`: OMP_NUM_THREADS, which clusters set to 1 for a process that is
+    one of many; else as many as there are cores."""
+    if asked != "auto":
+        return int(asked)
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(told) if told.isdecimal() and int(told) else cores()
 
 
 def keep_freed_memory() -> None:

@@ -1,39 +1,56 @@
-"""How far a run is: told to a terminal by the run itself, or to the launcher that started it."""
+"""How far work is: shown as bars at a terminal, or told to whoever waits for it in another process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-# Set where a launcher listens; None: the run shows its own bar.
-listener: "Listener | None" = None
-
 
 class Listener(Protocol):
-    """Hears from a run."""
+    """Hears of one piece of work."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`stage`: what the run does, with its latest number; `done` of `total` steps or images."""
+        """`stage`: what is done, with its latest number; `done` of `total` steps, images or bytes (0: unknown)."""
+
+
+class RunListener(Protocol):
+    """Hears of a run: as Listener, with the name of the run's step that is at work first."""
+
+    def __call__(self, part: str, stage: str, done: int, total: int) -> None:
+        """`part`: train, score, cost or latency."""
+
+
+class News(NamedTuple):
+    """What a RunListener hears, sent to another process."""
+
+    part: str
+    stage: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
 class Pipe:
-    """Tells the launcher; ends the run when the launcher is gone."""
+    """A RunListener that sends News; ends the run when nobody listens any more."""
 
     connection: Connection
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Sends what it hears. Raises KeyboardInterrupt where nobody listens any more."""
+    def __call__(self, part: str, stage: str, done: int, total: int) -> None:
+        """Raises KeyboardInterrupt where the other end is gone."""
         try:
-            self.connection.send((stage, done, total))
+            self.connection.send(News(part, stage, done, total))
         except (BrokenPipeError, ConnectionResetError):
             raise KeyboardInterrupt from None
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """A Listener that tells nobody."""
 
 
 def bars() -> Progress:
@@ -52,7 +69,7 @@ def bars() -> Progress:
 
 @contextmanager
 def bar(name: str) -> Iterator[Listener]:
-    """A single run's bar."""
+    """A bar of one piece of work."""
     with bars() as progress:
         task = progress.add_task(name, total=None)
 
@@ -60,3 +77,10 @@ def bar(name: str) -> Iterator[Listener]:
             progress.update(task, description=f"{name}  {stage}", completed=done, total=total)
 
         yield tell
+
+
+@contextmanager
+def run_bar(name: str) -> Iterator[RunListener]:
+    """A bar of one run, that shows the step that is at work."""
+    with bar(name) as tell:
+        yield lambda part, stage, done, total: tell(stage, done, total)

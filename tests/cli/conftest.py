@@ -2,9 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import matplotlib
 import numpy as np
 import pytest
 
+from srbench.__main__ import main
 from srbench.data.images import write_image
 
 TINY = ["model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
 BUDGET = ["budget.steps=6", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=2"]
 EVAL = ["eval.metrics=[psnr,ssim]", "eval.latency=false"]
+
+
+Done = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,10 @@ class Shell:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, **(pipes | options))
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess:
+    def __call__(self, *words: str) -> Done:
         process = self.start(*words)
         out, err = process.communicate(timeout=240)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+        return Done(words, process.returncode, out, err)
 
     def records(self, study: str) -> dict[str, dict]:
         """result.json of each run of a study, by folder."""
@@ -46,13 +51,18 @@ class Shell:
         return {file.parent.name: json.loads(file.read_text()) for file in files}
 
 
+def shell_in(folder: Path) -> Shell:
+    """srbench in a folder that now has four images in hr/."""
+    make_images(folder / "hr", 4)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA"))}
+    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
+    # Matplotlib would list the fonts anew in each test's own cache.
+    return Shell(folder, environment | {"MPLCONFIGDIR": matplotlib.get_configdir()})
+
+
 @pytest.fixture
 def srbench(tmp_path: Path) -> Shell:
-    make_images(tmp_path / "hr", 4)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA"))}
-    environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "200"}
-    # Matplotlib would list the fonts anew in each test's own cache.
-    return Shell(tmp_path, environment | {"MPLCONFIGDIR": matplotlib.get_configdir()})
+    return shell_in(tmp_path)
 
 
 def make_images(folder: Path, number: int) -> None:
@@ -68,11 +78,44 @@ def fails(srbench: Shell) -> Callable[..., str]:
     """Runs a command that the user got wrong: status 2, one line, no traceback. Returns the line."""
 
     def run(*words: str) -> str:
-        done = srbench(*words)
-        assert done.returncode == 2, done.stderr
-        lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1, done.stderr
-        assert lines[0].startswith("srbench: ")
-        return lines[0]
+        return told(srbench(*words))
 
     return run
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., Done]]:
+    """Runs a command in this process and in the current folder; another interpreter would take seconds to start."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["srbench", *words])
+        capsys.readouterr()
+        status = main()
+        return Done(words, status, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def mistake(door: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """As `fails`, in this process and in an empty folder. Returns the line without its `srbench: `."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("SRBENCH_DATA", "SRBENCH_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str) -> str:
+        return told(door(*words)).removeprefix("srbench: ")
+
+    return run
+
+
+def told(done: Done) -> str:
+    """The one line of a command that the user got wrong."""
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("srbench: ")
+    return lines[0]

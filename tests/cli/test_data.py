@@ -1,8 +1,8 @@
 """The verb data, and training on DIV2K in miniature, through the real command line."""
 
 import shutil
+from pathlib import Path
 
-from srbench.cli.prepare import KINDS, OPTIONS
 from srbench.data.images import read_image, write_image
 from srbench.data.photos import Photos
 from tests.cli.conftest import BUDGET, EVAL, TINY
@@ -22,37 +22,26 @@ def test_the_list_tells_what_there_is_and_what_is_at_hand(srbench, shared):
     assert srbench("data", "get", "Set5").stdout.startswith("set5: is there already (data/benchmark/Set5/HR, ")
 
 
-def test_mistakes_are_told_in_one_line(fails):
-    assert "data lst: no such command, did you mean list?" in fails("data", "lst")
-    assert "data: bsd100: no such data set, did you mean b100?" in fails("data", "get", "bsd100")
-    assert "needed, not 0; usage: python -m srbench data get NAME" in fails("data", "get")
-    assert fails("data", "prepare", "set5", "classsr=true", "model=nope").startswith(
-        "srbench: model=nope: no such model"
-    )
-    line = fails("data", "get", "manga109", "data_root=there")
-    assert line.startswith(
-        "srbench: data get manga109: cannot be downloaded: apply for it at http://www.manga109.org/en/"
-    )
+def test_the_list_as_markdown_is_the_page_of_data_sets(door):
+    done = door("data", "list", "--markdown")
+    assert (done.returncode, done.stdout) == (0, (Path(__file__).parents[2] / "datasets.md").read_text())
+
+
+def test_what_must_be_applied_for_says_where_and_where_to_put_it(mistake):
+    line = mistake("data", "get", "manga109", "data_root=there")
+    assert line.startswith("data get manga109: cannot be downloaded: apply for it at http://www.manga109.org/en/")
     assert line.endswith("into there/benchmark/Manga109/HR")
 
 
-def test_help_names_every_option(srbench):
-    done = srbench("data", "--help")
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0
-    assert lines[2] == "       python -m srbench data check NAME|FOLDER ... [data_root=DIR]"
-    assert all(f"{option}=" in done.stdout for option in (*OPTIONS, *KINDS))
-    assert "\n".join(lines[3:]).split() == srbench("data", "prepare", "--help").stdout.split()[1:]
-
-
-def test_a_papers_recipe_takes_div2k_unless_told_otherwise(fails, plan):
-    line = fails("recipe=carn_paper", *BUDGET, *EVAL, *TINY)
-    assert line == "srbench: data=div2k: no data/DIV2K/DIV2K_valid_HR; get it with: python -m srbench data get div2k"
+def test_a_papers_recipe_takes_div2k_unless_told_otherwise(mistake, plan):
+    line = mistake("recipe=carn_paper", *BUDGET, *EVAL, *TINY)
+    assert line == "data=div2k: no data/DIV2K/DIV2K_train_HR; get it with: python -m srbench data get div2k"
     for words, data in (([], "div2k"), (["data=df2k"], "df2k"), (["data=photos"], "photos")):
-        assert plan("recipe=carn_paper", *words).config.data == plan(f"data={data}").config.data
-    degraded = plan("recipe=carn_paper", "data.degradation=noise").config.data
-    assert (degraded._target_, degraded.degradation) == ("srbench.data.folders.DIV2K", "noise")
-    assert plan("recipe=supervised").config.data == plan("recipe=waifu2x_study").config.data == plan().config.data
+        assert plan("recipe=carn_paper", *words).data == plan(f"data={data}").data
+    degraded = plan("recipe=carn_paper", "data.degradation=noise").data
+    assert degraded.component.target == "srbench.data.folders.DIV2K"
+    assert [step.name for step in degraded.degradation.facts] == ["noise"]
+    assert plan("recipe=supervised").data == plan("recipe=waifu2x_study").data == plan().data
 
 
 def test_div2k_in_miniature_trains_validates_and_is_a_benchmark_set(srbench):
@@ -66,4 +55,6 @@ def test_div2k_in_miniature_trains_validates_and_is_a_benchmark_set(srbench):
     records = {record["model"]: record for record in srbench.records("single").values()}
     assert records["carn"]["train"]["steps"] == 2
     assert records["carn"]["scores"]["val"] == records["carn"]["scores"]["div2k"]
-    assert records["bicubic"]["checksums"] == records["carn"]["checksums"]  # the reference has the recipe's data, too
+    digests = [[one["hr_sha256"] for one in record["certificates"].values()] for record in records.values()]
+    assert digests[0] == digests[1]  # the reference has the recipe's data, too
+    assert len(set(digests[0])) == 1

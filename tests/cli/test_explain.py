@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from srbench.audits.conventions import CONVENTIONS
-from srbench.cli import verbs
+from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from tests.cli.conftest import TINY
 
@@ -28,10 +28,10 @@ def test_a_study_is_explained(srbench, monkeypatch, capsys):
     assert f"[2] {carn}: y (luma, border scale)" in (srbench.folder / "reports/single/explain.md").read_text()
 
     monkeypatch.chdir(srbench.folder)
-    verbs.explain(["runs/single", f"run={bicubic}", "dataset=val", "reports_dir=elsewhere"])
+    perform(["explain", "runs/single", f"run={bicubic}", "dataset=val", "reports_dir=elsewhere"])
     assert len(pd.read_csv("elsewhere/single/explain.csv")) == len(CONVENTIONS) + 2
     (srbench.folder / "file").touch()
     with pytest.raises(UserError, match="reports_dir=file/x: file is no folder; set reports_dir=DIR"):
-        verbs.explain(["runs/single", "reports_dir=file/x"])
+        perform(["explain", "runs/single", "reports_dir=file/x"])
     with pytest.raises(UserError, match="mine=good: a PSNR in dB is needed"):
-        verbs.explain(["runs/single", "mine=good"])
+        perform(["explain", "runs/single", "mine=good"])

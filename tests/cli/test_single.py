@@ -48,7 +48,7 @@ def test_weights_of_one_run_are_evaluated_by_another(srbench):
     assert done.returncode == 0, done.stderr
     (record,) = [r for r in srbench.records("other").values() if r["model"] == "carn"]
     assert record["scores"] == json.loads((folder / "result.json").read_text())["scores"]
-    assert record["train"] == {}
+    assert (record["train"]["steps"], record["train"]["stages"]) == (0, [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -63,7 +63,7 @@ def test_an_interrupted_run_goes_on(srbench, number):
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), err
     assert srbench(*words).returncode == 0
     (folder,) = (srbench.folder / "runs/single").glob("carn-*")
-    steps = [line.split(",")[0] for line in (folder / "losses.csv").read_text().splitlines()[1:]]
+    steps = [line.split(",")[1] for line in (folder / "losses.csv").read_text().splitlines()[1:]]
     assert steps == [str(step) for step in range(1, 401)]
     assert "going on from step" in (folder / "run.log").read_text()
 
@@ -101,7 +101,7 @@ def test_bars_are_shown_at_a_terminal_only(srbench):
 
 def test_a_dry_run_trains_nothing(srbench):
     done = srbench(*srbench.data, "dry_run=true")
-    assert "964,163 parameters" in done.stdout
+    assert " 964,163" in done.stdout
     assert not (srbench.folder / "runs/single").exists()
 
 
@@ -132,15 +132,16 @@ def test_a_bicubic_run_scores_benchmark_sets(srbench):
     assert done.returncode == 0, done.stderr
     (record,) = srbench.records("single").values()
     assert record["scores"]["own"].keys() == {"psnr"}
-    assert "alexnet_features.safetensors" in record["missing"]["lpips"]
+    (missing,) = (one for one in record["missing"] if one["what"] == "lpips")
+    assert "alexnet_features.safetensors" in missing["reason"]
     rows = next(srbench.folder.glob("runs/single/*/scores.csv")).read_text().splitlines()
     assert rows[1].startswith("own,a,")
-    assert rows[1].endswith(",y,matlab-symmetric")
+    assert ",y,matlab-symmetric," in rows[1]
 
 
 @pytest.mark.parametrize(
     "module",
-    ["srbench", "srbench.__main__", "srbench.cli.app", "srbench.experiments.store.results", "srbench.reports.page"],
+    ["srbench", "srbench.__main__", "srbench.cli.app", "srbench.experiments.store.study", "srbench.reports.write"],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(module):
     code = f"import sys, {module}; print([name for name in ('torch', 'lightning', 'lpips') if name in sys.modules])"
@@ -170,7 +171,7 @@ def test_a_network_outside_the_project_is_trained_and_scored(srbench):
     (srbench.folder / "my_package.py").write_text(NETWORK)
     done = srbench("model._target_=my_package.MyNet", "+model.width=3", *srbench.data)
     assert done.returncode == 0, done.stderr
-    assert "MyNet val: PSNR" in done.stdout
+    assert any(line.startswith("MyNet ") for line in done.stdout.splitlines())
     (record,) = (r for name, r in srbench.records("single").items() if name.startswith("MyNet-"))
     assert record["cost"]["params"] == 3 * 3 * 9 + 3 + 3 * 12 + 12
     assert record["scores"]["val"].keys() == {"psnr", "ssim"}

@@ -1,28 +1,37 @@
 """Hydra takes launchers from modules of `hydra_plugins` only, and imports all of them at every start: keep it light."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+if TYPE_CHECKING:
+    from srbench.experiments.spec import RunSpec
+
 
 class LocalLauncher(Launcher):
-    """`hydra/launcher=local`: see srbench.experiments.launchers.local.launch."""
+    """`hydra/launcher=local`: see srbench.experiments.launchers.pool. `known`: runs that are composed already, by their
+    words."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's hook."""
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        self.hydra_context, self.config = hydra_context, config
+        self.known: dict[tuple[str, ...], RunSpec] = {}
 
     def warm_up(self) -> None:
         """Lets the imports of the runs begin while the grid is still being checked."""
-        from srbench.experiments.launchers.local import warm_up
+        from srbench.experiments.launchers.pool import warm_up
 
         warm_up()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's hook: one process a run."""
-        from srbench.experiments.launchers.local import launch
+        from srbench.experiments.compose import Composer
+        from srbench.experiments.launchers.local import launched
 
-        return launch(self.hydra_context, self.task_function, self.config, job_overrides, initial_job_idx)
+        assert self.config is not None
+        compose = Composer(self.hydra_context.config_loader, self.config)
+        return launched([self.known.get(tuple(words)) or compose(words) for words in job_overrides])

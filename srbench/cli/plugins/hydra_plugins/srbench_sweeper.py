@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 
 class AblationSweeper(Sweeper):
-    """`hydra/sweeper=ablation`: see srbench.experiments.grid.Grid."""
+    """`hydra/sweeper=ablation`: see srbench.cli.running.run_grid."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's hook."""
@@ -17,13 +17,15 @@ class AblationSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Hydra's hook: the whole study."""
-        from srbench.cli.finish import finish
-        from srbench.experiments.grid import Grid
+        """Hydra's hook: the whole study. Leave, from a FailedRunError, if one of its runs is not done."""
+        from srbench.cli.app import Leave
+        from srbench.cli.running import run_grid
+        from srbench.core.errors import FailedRunError
 
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
-        tried = Grid(self.hydra_context.config_loader, self.config, self.launcher).run(arguments)
-        if tried:
-            finish(tried.study_dir, tried.reports_dir, tried.folders)
+        try:
+            run_grid(self.hydra_context.config_loader, self.config, self.launcher, arguments)
+        except FailedRunError as error:
+            raise Leave from error

@@ -1,0 +1,63 @@
+"""The verbs on images that somebody has, which need no network: resize and score."""
+
+import yaml
+
+from srbench.cli.verbs import ResizeVerb, ScoreVerb
+from srbench.core import progress
+from srbench.core.errors import UserError
+from srbench.core.files import write_file
+from srbench.core.paths import conf_folder
+from srbench.core.suggest import did_you_mean
+from srbench.data.images import image_files, read_image, write_image
+from srbench.data.resize import imresize
+from srbench.metrics.protocol import Protocol
+
+
+def resize_images(asked: ResizeVerb) -> bool:
+    """Resizes the image, or each of the folder, and prints a line for each. UserError for the first that fails."""
+    single = not asked.source.is_dir()
+    for file in [asked.source] if single else image_files(asked.source):
+        out = asked.target if single else asked.target / f"{file.stem}.png"
+        try:
+            resized = imresize(read_image(file), asked.scale, asked.edge)
+        except ValueError as error:
+            raise UserError(f"resize: {file}: {error}") from error
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_image(out, resized)
+        except (OSError, ValueError) as error:
+            raise UserError(f"resize: cannot write {out}: {error}") from error
+        print(f"{out}: {resized.shape[1]}×{resized.shape[0]}")
+    return True
+
+
+def score_images(asked: ScoreVerb) -> bool:
+    """Prints the scores, their means and why some are missing; writes the scores to `out`."""
+    import pandas as pd
+
+    from srbench.evaluation.sr_files import score_files
+    from srbench.metrics.scorer import check_metrics, make_scorer
+
+    check_metrics(asked.metrics, "score: metrics={}")
+    scorer = make_scorer(asked.metrics, _protocol(asked.protocol), asked.weights_dir)
+    with progress.bar("score") as tell:
+        table, missing = score_files(asked.sr, asked.hr, asked.scale, scorer, tell)
+    mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
+    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
+    for one in missing:
+        print(f"{one.what}: – ({one.reason})")
+    if asked.out:
+        try:
+            write_file(asked.out.resolve(), table.to_csv(index=False).encode())
+        except OSError as error:
+            raise UserError(f"score: cannot write {asked.out}: {error.strerror}") from error
+    return True
+
+
+def _protocol(name: str) -> Protocol:
+    folder = conf_folder() / "protocol"
+    if not (folder / f"{name}.yaml").is_file():
+        names = [path.stem for path in folder.glob("*.yaml")]
+        raise UserError(f"score: protocol={name}: no such protocol{did_you_mean(name, names)}")
+    settings = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    return Protocol(**{key: value for key, value in settings.items() if key != "_target_"})

@@ -1,0 +1,68 @@
+"""The verbs on a study that is on disk: report, status, verify and explain."""
+
+from collections import Counter
+from pathlib import Path
+
+from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
+from srbench.core import hardware, progress
+from srbench.core.paths import check_place
+from srbench.experiments.store.left import left
+from srbench.experiments.store.study import StudyRun, read_study
+
+
+def report_study(asked: ReportVerb) -> bool:
+    """Writes the report and prints its summary."""
+    from srbench.cli.printed_report import print_report
+
+    check_place("reports_dir", asked.reports_dir)
+    print_report(read_study(asked.study), asked.reports_dir, asked.ntire)
+    return True
+
+
+def show_status(asked: StatusVerb) -> bool:
+    """Prints one line a run, and how many there are of each status. What a done run still lacks is named."""
+    runs = read_study(asked.study).runs
+    for run in runs:
+        print(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip())
+    counts = Counter(run.status for run in runs)
+    print(", ".join(f"{counts[state]} {state}" for state in ("done", "failed", "missing") if counts[state]))
+    return True
+
+
+def _lacking(run: StudyRun) -> str:
+    if run.planned is None:
+        return "unplanned"
+    steps = left(run.folder, run.planned.wanted, lambda metric: False).steps
+    return f"left to do: {', '.join(steps)}" if steps else ""
+
+
+def verify_study(asked: VerifyVerb) -> bool:
+    """Prints what comes out for each run. All is well where scores were recomputed, all of them agree, and every image
+    that should be there was looked at."""
+    from srbench.audits.verify import summary_of_findings, verify
+    from srbench.experiments.reopen import should_keep_images
+
+    with progress.bar("verify") as tell:
+        findings = verify(asked.study, asked.sample, tell, asked.data_root)
+    for finding in findings:
+        print(finding)
+    print(summary_of_findings(findings, asked.sample))
+    unseen = any(one.verdict == "unknown" and should_keep_images(asked.study / one.run) for one in findings)
+    wrong = any(one.differs or one.unverified for one in findings)
+    return any(one.scores for one in findings) and not wrong and not unseen
+
+
+def explain_study(asked: ExplainVerb) -> bool:
+    """Writes explain.md and explain.csv, and prints what they say."""
+    import torch
+
+    from srbench.audits import explain
+
+    check_place("reports_dir", asked.reports_dir)
+    torch.set_num_threads(hardware.cores())
+    with progress.bar("explain") as tell:
+        explained = explain.explain(asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root)
+    folder: Path = explain.write_explanation(explained, asked.reports_dir)
+    print(explain.as_text(explained, asked.mine))
+    print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
+    return True

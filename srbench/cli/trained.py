@@ -1,0 +1,65 @@
+"""The verbs that put a trained network to use: upscale and export."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from srbench.cli.png_files import png_files
+from srbench.cli.verbs import ExportVerb, UpscaleVerb
+from srbench.core import hardware
+from srbench.core.errors import UserError
+from srbench.core.progress import bar
+from srbench.data.images import read_image, replace_image
+from srbench.evaluation import export
+from srbench.evaluation.inference import SuperResolver, check_size
+from srbench.experiments.checks import check_inference
+from srbench.experiments.component import TARGET
+from srbench.experiments.compose import compose_run, ready_model
+
+
+def upscale_images(asked: UpscaleVerb) -> bool:
+    """Writes what a network makes of an image, or of each image of a folder, and prints a line for each.
+
+    Raises UserError for the first image that cannot be read, written or upscaled.
+    """
+    jobs = png_files(asked.source, asked.target)
+    run = compose_run([*asked.config])
+    device, stdout = hardware.pick_device(run.device), sys.stdout
+    torch.set_num_threads(hardware.threads(run.threads))
+    with bar("upscale") as tell:
+        model = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
+        check_inference(run, model, "upscale: ")
+        resolver = SuperResolver(model, device, run.evaluation.inference)
+        for number, (file, out) in enumerate(jobs, 1):
+            lr = read_image(file)
+            check_size(model, lr, file)
+            sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
+            _write(out, sr)
+            tile = resolver.tile(*lr.shape[:2])
+            tiles = f", in tiles of at most {tile} pixels of LR that overlap by {resolver.overlap}" if tile else ""
+            line = f"{out}: {sr.shape[1]}×{sr.shape[0]}{tiles}"
+            # While a bar is shown, sys.stdout is rich's and writes to the terminal, wherever the output goes.
+            print(line, file=sys.stdout if stdout.isatty() else stdout)
+    return True
+
+
+def export_network(asked: ExportVerb) -> bool:
+    """Writes the network and prints a line on the file."""
+    export.check_export_place(asked.target)
+    run = compose_run([*asked.config])
+    with bar(f"exports {run.name}") as tell:
+        model = ready_model(run, tell)
+        settings = {TARGET: run.model.target, **run.model.arguments}
+        print(export.export(model, run.name, settings, asked.target, asked.size))
+    return True
+
+
+def _write(out: Path, sr: np.ndarray) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_image(out, sr)
+    except OSError as error:
+        raise UserError(f"upscale: cannot write {out}: {error.strerror or error}") from error

@@ -1,0 +1,29 @@
+"""python -m srbench export: a network with its weights as one file."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from srbench.cli.dispatch import perform
+from srbench.core.errors import UserError
+from srbench.models.carn import CARN
+
+
+def test_the_command_writes_the_weights_that_it_is_given_and_what_they_belong_to(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    weights = CARN(width=8).state_dict()
+    save_file(weights, "carn.safetensors")
+    assert perform(["export", "out.safetensors", "model.width=8", "checkpoint=carn.safetensors"])
+    line = capsys.readouterr().out
+    assert line.startswith("out.safetensors: carn ×2, LR of any size; the same picture within ")
+    with safe_open("out.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["model"])["width"] == 8
+        assert all(torch.equal(file.get_tensor(name), tensor) for name, tensor in weights.items())
+
+
+def test_a_file_of_no_form_is_told_before_the_network_is_made():
+    with pytest.raises(UserError, match=r"export: out\.pth: the suffix says the form: \.safetensors, \.pt2, \.onnx"):
+        perform(["export", "out.pth", "model=nope"])

@@ -1,0 +1,41 @@
+"""The front door: which exit status a command ends with, and what it leaves of the process that it ran in."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from srbench.core.errors import UserError
+from tests.cli.conftest import make_images
+
+
+def test_what_is_found_to_be_wrong_is_status_1_and_no_mistake(door, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_images(Path("own/HR"), 2)
+    done = door("data", "check", "own")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "2 images, nothing wrong")
+    Path("own/HR/1.png").write_bytes(b"")
+    done = door("data", "check", "own")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[-1] == "2 images, 1 wrong"
+
+
+def test_a_mistake_leaves_the_environment_as_it_was(mistake):
+    before = dict(os.environ)
+    mistake("model=crn")
+    assert dict(os.environ) == before
+
+
+def test_whoever_asks_hydra_for_tracebacks_gets_them(door, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(UserError, match="no such command"):
+        door("reprot")
+
+
+def test_a_reader_that_has_left_is_told_nothing(srbench):
+    srbench.environment.pop("PYTHONUNBUFFERED", None)  # then the output is written when the process ends
+    process = srbench.start("resize", "--help")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(60) == 1
