@@ -6,13 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test check clean
+.PHONY: quickstart test test-next check clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/python -m srbench -m model=carn,mossnet ablation=atrous
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=10
+
+# The release candidate of Hydra, beside the environment: what composes configs must run with it, too.
+test-next: .next/hydra $(VENV)/.installed-test
+	PYTHONPATH=.next $(BIN)/python -m pytest tests/experiments
+
+.next/hydra: $(VENV)/bin/python
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --target .next \
+		hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
@@ -20,7 +28,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .next .mypy_cache .ruff_cache .pytest_cache build dist
 
 $(VENV)/bin/python:
 	@echo "makes $(VENV) with $$($(PYTHON) --version)"

@@ -11,24 +11,28 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported
 
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from skimage.data import astronaut
 from torch import Tensor, nn
 
 from srbench.data.resize import imresize
+from srbench.experiments.compose import build_model, compose_run
 from srbench.metrics.cost import complexity
 from srbench.models.classsr import ClassSR
 
-CONFIGS = Path(__file__).parents[1] / "conf" / "model"
 TEST8K = (0.61, 0.23, 0.16)  # of the FSRCNN family, from easy to hard
 CLASSIFIER = 7.4e6  # what the published count adds, for the FSRCNN family alone
 ROUNDS = {"classsr_fsrcnn": 15, "classsr_carn": 5, "classsr_srresnet": 5, "classsr_rcan": 3}
+
+
+def preset(family: str) -> ClassSR:
+    """For ×4, with random weights."""
+    model = build_model(compose_run([f"model={family}", "scale=4"]))
+    assert isinstance(model, ClassSR)
+    return model.eval().to(memory_format=torch.channels_last)
 
 
 class Ranked(ClassSR):
@@ -71,8 +75,7 @@ def seconds(network: nn.Module, lr: Tensor) -> float:
 
 
 def compare(family: str, rounds: int) -> None:
-    config = OmegaConf.merge({"scale": 4, "model": OmegaConf.load(CONFIGS / f"{family}.yaml")})
-    model = instantiate(config.model).eval().to(memory_format=torch.channels_last)
+    model = preset(family)
     small = imresize(astronaut(), 1 / 4 if family == "classsr_rcan" else 1 / 2)
     lr = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
     ranked, largest = Ranked(model.branches).eval(), Largest(model.branches).eval()

@@ -18,8 +18,10 @@ from srbench.core import hardware
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.resize import imresize
-from srbench.evaluation.evaluate import LUMA, evaluate
-from srbench.evaluation.inference import Inference, SuperResolver
+from srbench.evaluation.benchmark import LUMA
+from srbench.evaluation.evaluate import evaluate
+from srbench.evaluation.inference import SuperResolver
+from srbench.evaluation.settings import Inference
 from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
 

@@ -27,8 +27,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import srbench.metrics.natural
 from srbench.data.resize import imresize
-from srbench.metrics.fidelity import Protocol, psnr, ssim
+from srbench.metrics.fidelity import psnr, ssim
 from srbench.metrics.natural import niqe
+from srbench.metrics.protocol import Protocol
 
 ROUNDS = 7
 SCALE = 2
@@ -50,7 +51,8 @@ def ours_on_all_cores(sr: np.ndarray, hr: np.ndarray) -> tuple[float, ...]:
 
 def float_luma(image: np.ndarray) -> np.ndarray:
     cropped = image[SCALE:-SCALE, SCALE:-SCALE].astype(np.float64)
-    return cropped @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+    result: np.ndarray = cropped @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+    return result
 
 
 def five_convolutions(

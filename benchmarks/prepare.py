@@ -20,6 +20,7 @@ from srbench.data import cache
 from srbench.data.images import read_image, replace_image
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
+from srbench.data.supply import Supply
 
 IMAGES = 24
 BATCHES = 200
@@ -47,11 +48,12 @@ def main() -> None:
         folder.mkdir()
         files = make(folder)
         cache.keep(folder, [2], 1, lambda *_: None)
-        Patches(files, (2,), 16, 192, 0)  # LR images come from the user's cache, as from the second run on
+        supply = Supply(files, 2, None, 16, 192, 0)
+        Patches(supply)  # LR images come from the user's cache, as from the second run on
         sources, times = {}, {}
         for name, in_memory in (("mapped", 0), ("in memory", 1 << 40)):
             before, start = own_memory(), perf_counter()
-            sources[name] = Patches(files, (2,), 16, 192, 0, in_memory=in_memory)
+            sources[name] = Patches(supply, in_memory=in_memory)
             print(f"{name}: {perf_counter() - start:.2f} s to begin, {own_memory() - before:.0f} MB")
             times[name] = list[float]()
         for step in range(BATCHES):

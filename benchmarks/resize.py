@@ -24,7 +24,10 @@ def dense(image: np.ndarray, scale: float) -> np.ndarray:
     vertical, horizontal = (_weights(length, scale, "symmetric").toarray() for length in image.shape[:2])
     tall = np.einsum("oh,hwc->owc", vertical, image, optimize=True)
     tall = np.floor(tall.clip(0, 255) + 0.5)
-    return np.floor(np.einsum("ow,hwc->hoc", horizontal, tall, optimize=True).clip(0, 255) + 0.5).astype(np.uint8)
+    result: np.ndarray = np.floor(np.einsum("ow,hwc->hoc", horizontal, tall, optimize=True).clip(0, 255) + 0.5).astype(
+        np.uint8
+    )
+    return result
 
 
 def pillow(image: np.ndarray, scale: float) -> np.ndarray:

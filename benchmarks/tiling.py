@@ -31,8 +31,7 @@ from torch import Tensor, nn
 from srbench.data.images import write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.inference import Span, spans, tiled
-from srbench.experiments.presets import compose_run, ready_model
-from srbench.experiments.spec import build
+from srbench.experiments.compose import build_model, compose_run, ready_model
 from srbench.models.hub import at_hand
 
 SCALES = {"carn_m": 2, "mossnet": 2, "safmn": 2, "gfmn": 4, "mdrn": 2, "safmn_ntire": 4}
@@ -46,12 +45,12 @@ def networks() -> Iterator[tuple[str, nn.Module]]:
         words = [f"model={name}", f"scale={scale}"]
         if name == "mossnet":
             torch.manual_seed(0)
-            model: nn.Module = build(compose_run(words).config.model, "model").eval()
+            model: nn.Module = build_model(compose_run(words)).eval()
             nn.init.normal_(model.get_parameter("unet.head.weight"), std=0.05)
         else:
             run = compose_run([*words, f"checkpoint={name}"])
-            if at_hand(name, run.config.weights_dir, scale) is None:
-                print(f"{name}: its weights are not in {run.config.weights_dir}")
+            if at_hand(name, run.places.weights_dir, scale) is None:
+                print(f"{name}: its weights are not in {run.places.weights_dir}")
                 continue
             model = ready_model(run, lambda *_: None)
         yield name, model.to(memory_format=torch.channels_last)

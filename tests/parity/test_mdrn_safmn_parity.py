@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from srbench.data.folders import benchmark
+from srbench.data.folders import benchmark_pairs
 from srbench.evaluation.evaluate import evaluate, mean_scores
-from srbench.metrics.fidelity import Protocol
+from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
 from srbench.models.gfmn import GFMN
 from srbench.models.mdrn import MDRN
@@ -104,7 +104,7 @@ def test_the_catalogue_s_file_holds_the_same_weights(name, parity, shared):
 def test_the_published_weights_score_on_set5_as_in_the_published_code(name, psnr, ssim, shared):
     model = NETWORKS[name]()
     load_weights(model, shared / f"reference/checkpoints/{name}.safetensors")
-    pairs = {"set5": benchmark(shared / "data", "Set5", model.scale)}
+    pairs = {"set5": benchmark_pairs(shared / "data", "Set5", model.scale)}
     scorer = make_scorer(("psnr", "ssim"), Protocol("y", "luma"), [])
     found = mean_scores(evaluate(model, pairs, scorer, "cpu", lambda *_: None, lambda *_: None))["set5"]
     assert found["psnr"] == pytest.approx(psnr, abs=2e-4)
