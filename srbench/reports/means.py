@@ -68,8 +68,8 @@ def deltas(usable: DataFrame, beside: Sequence[BaselinePair]) -> dict[ScoreOfRow
 
 def means_by_row(values: Iterable[tuple[int, float]]) -> dict[int, float]:
     """Of values by row."""
-    frame = DataFrame(values, columns=["row", "value"])
-    return {int(str(row)): mean for row, mean in frame.groupby("row").value.mean().items()}
+    by_row = DataFrame(values, columns=["row", "value"]).groupby("row").value.mean()
+    return dict(zip(by_row.index.tolist(), by_row.tolist(), strict=True))
 
 
 def _by_score(values: "Series[float]") -> dict[ScoreOfRow, float]:

@@ -134,7 +134,8 @@ def test_a_seed_that_is_absent_is_named_at_its_row(build):
 
 def test_the_latency_is_that_of_batch_1_and_the_largest_input_as_a_mean_over_seeds(build):
     for seed, milliseconds in enumerate((10.0, 20.0)):
-        measured = (latency(99.0, height=128), latency(milliseconds))
+        in_batches = replace(latency(88.0, height=512), batch=8)
+        measured = (latency(99.0, height=128), latency(milliseconds), in_batches)
         build.run("carn", seed=seed, hashed=f"{seed}", left=scored(37.0).with_facts(latency=measured))
     assert row(build.report()).costs["latency_ms"] == Figure(15.0)
 

@@ -60,7 +60,9 @@ def test_a_delta_has_the_paired_t_interval_and_its_p_value_corrected(build):
 
 def test_a_baseline_has_no_interval_to_itself(build):
     three_variants(build)
-    assert interval(build.report(), "1-1-1") == (None, None, None)
+    report = build.report()
+    assert interval(report, "1-1-1") == (None, None, None)
+    assert psnr(report, "1-1-1").interval_reason == ""
 
 
 def test_a_table_shows_the_interval_and_marks_what_cannot_be_told_from_none(build):

@@ -188,6 +188,14 @@ def test_a_delta_to_a_refused_baseline_names_the_baselines_reason(build):
     assert figures.delta_reason in to_markdown(report)
 
 
+def test_where_a_run_and_its_baseline_are_refused_its_own_reason_stands(build):
+    build.run("carn", BASE, words=BASE_WORDS, hashed="0", left=imaged(MADE, set5=[37.0]))
+    build.run("carn", OTHER, words=OTHER_WORDS, hashed="1", left=imaged(ON_RGB, set5=[35.0]))
+    for number in range(2):
+        build.run(f"m{number}", hashed=f"m{number}", left=imaged(ON_FILES, set5=[30.0]))
+    assert psnr(build.report(), "1-2-1").delta_reason == f"scored by {ON_RGB}; this column holds {ON_FILES}"
+
+
 def test_a_failed_run_takes_no_part(build):
     for number in range(2):
         left = imaged(MADE, set5=[30.0]).with_facts(status="failed")
