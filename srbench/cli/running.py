@@ -9,9 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from srbench.cli.finish import finish
 from srbench.experiments.compose import Composer, job_spec, scales_that_compose
-from srbench.experiments.grid import carry_out, expand, plan_of
+from srbench.experiments.grid import Tried, carry_out, expand, plan_of
 from srbench.experiments.launchers.local import launch_by, launch_here
 from srbench.experiments.request import read_request
 from srbench.experiments.spec import RunSpec
@@ -23,8 +22,7 @@ def run_alone(config: DictConfig) -> None:
     tried = carry_out(
         [run], plan_of(None, [run], _command()), launch_here, lambda one: scales_that_compose(one.overrides)
     )
-    if tried:
-        finish(tried)
+    _finish(tried)
 
 
 def run_job(config: DictConfig) -> None:
@@ -40,7 +38,15 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
     launch = partial(_launch, launcher)
     started = getattr(launcher, "warm_up", lambda: None)
     tried = carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, started)
+    _finish(tried)
+
+
+def _finish(tried: Tried | None) -> None:
     if tried:
+        from srbench.cli.finish import (
+            finish,
+        )  # pandas and Matplotlib take a second to import, which a plan does not need
+
         finish(tried)
 
 

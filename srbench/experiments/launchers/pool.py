@@ -24,7 +24,6 @@ from srbench.core.errors import UserError
 from srbench.core.progress import News, console
 from srbench.experiments.inputs import wanted_latency
 from srbench.experiments.recording import Slot, record_death
-from srbench.experiments.run import run as do_run
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record, read_record
 
@@ -138,6 +137,8 @@ def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProc
 
 def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
     """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
+    from srbench.experiments.run import run as do_run  # Lightning takes seconds to import, which a plan does not need
+
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
