@@ -89,7 +89,7 @@ def test_several_seeds_give_a_mean_and_a_deviation(srbench):
     assert table.loc["carn", "val.psnr.std"] == pytest.approx(abs(scores[0] - scores[1]) / 2**0.5)
 
 
-@pytest.mark.parametrize("launcher", ["local", "basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["local", "basic", "joblib", "submitit_local"])
 def test_a_failing_run_is_told_and_the_grid_goes_on(srbench, launcher):
     words = [*srbench.data, *TINY, "recipe.optimizer.lr=1e-3,1e20", f"hydra/launcher={launcher}"]
     done = srbench("-m", *words, "precision=32")
