@@ -117,6 +117,7 @@ class Verb(ABC):
     about: ClassVar[About]
 
     def __init_subclass__(cls, name: str, does: str, example: str, forms: Mapping[str, Form] | None = None) -> None:
+        cls.__doc__ = does
         dataclass(frozen=True, kw_only=True)(cls)
         cls.about = About(name, does, example, forms or {})
 

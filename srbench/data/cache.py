@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from srbench.core import paths
-from srbench.core.progress import Listener
+from srbench.core.progress import Listener, silent
 from srbench.data import memmap
 from srbench.data.images import image_files, image_size, read_image
 from srbench.data.lr_source import RESIZER
@@ -76,7 +76,7 @@ def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float) -> tupl
     root = lr_cache_folder(files[0].parent).parent
     log.info("%d images take %.1f GB: mapped from %s, where they are put once", len(files), needed / 1e9, root)
     kept = {
-        folder: [memmap.images(pile) for pile in keep(folder, scales, 1, lambda *_: None)]
+        folder: [memmap.images(pile) for pile in keep(folder, scales, 1, silent)]
         for folder in {file.parent: None for file in files}
     }
     for file in files:

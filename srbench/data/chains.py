@@ -36,6 +36,11 @@ class Degradation:
         """The steps with all their settings, alike for all spellings."""
         return tuple(DegradationStep(type(step).__name__.lower(), _settings(step)) for step in self.steps)
 
+    @property
+    def settings(self) -> list[list[Any]]:
+        """The `facts` as JSON."""
+        return [[step.name, step.settings] for step in self.facts]
+
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """LR of `image`, uint8 or float32 on 0–255; draws from `random` only."""
         for step in self.steps:
@@ -47,8 +52,7 @@ class Degradation:
 
         NumPy keeps PCG64's bits, and the way from bits to numbers of RandomState but not of Generator, for good.
         """
-        settings = [[step.name, step.settings] for step in self.facts]
-        digest = hashlib.sha256(json.dumps([name, settings]).encode()).digest()
+        digest = hashlib.sha256(json.dumps([name, self.settings]).encode()).digest()
         return np.random.RandomState(np.random.PCG64(int.from_bytes(digest)))
 
 

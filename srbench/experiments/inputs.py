@@ -1,13 +1,12 @@
 """What a run reads: the images of its data sets, and the fingerprints of all that is asked of it."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from srbench.core.errors import UserError
+from srbench.core.json_digest import json_digest
 from srbench.data.folders import benchmark_names, benchmark_pairs
 from srbench.data.pairs import ImagePair, digests
 from srbench.experiments.spec import RunSpec
@@ -38,7 +37,7 @@ def wanted(run: RunSpec) -> Wanted:
         Fingerprints(
             train=run.config_hash if run.stages else None,
             score={name: _of_scores(run, pairs) for name, pairs in datasets(run).items()},
-            cost=_fingerprint(_network(run)),
+            cost=json_digest(_network(run)),
             latency=wanted_latency(run) if run.evaluation.latency else None,
         ),
         run.evaluation.metrics,
@@ -48,7 +47,7 @@ def wanted(run: RunSpec) -> Wanted:
 def wanted_latency(run: RunSpec) -> str:
     """The fingerprint of the run's latency; `device=auto` is content with that of any device."""
     device = "any" if run.device == "auto" else run.device.partition(":")[0]
-    return _fingerprint([_network(run), LATENCY_INPUT, device])
+    return json_digest([_network(run), LATENCY_INPUT, device])
 
 
 def _network(run: RunSpec) -> dict[str, Any]:
@@ -76,12 +75,8 @@ def _is_there(folders: Any, metric: str) -> bool:
 def _of_scores(run: RunSpec, pairs: list[ImagePair]) -> str:
     asked = run.evaluation
     protocol = [asked.protocol.name, asked.protocol.channels, asked.protocol.border]
-    steps = [[step.name, step.settings] for step in run.data.degradation.facts] if run.data.degradation else []
-    return _fingerprint([run.config_hash, protocol, asked.inference.identity, steps, *digests(pairs)])
-
-
-def _fingerprint(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    how = [asked.inference.identity, run.data.degradation_settings]
+    return json_digest([run.config_hash, protocol, *how, *digests(pairs)])
 
 
 def _names(run: RunSpec) -> list[str]:

@@ -1,7 +1,5 @@
 """What a run is before it runs: typed, made once from a composed config, and identified by what fixes its weights."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from srbench.core.errors import UserError
+from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.data.digests import pixel_digest
@@ -40,8 +39,12 @@ class DataSpec:
     @property
     def identity(self) -> dict[str, Any]:
         """As JSON, without where the images lie."""
-        steps = [[step.name, step.settings] for step in self.degradation.facts] if self.degradation else []
-        return {**self.component.without("root").identity, "degradation": steps}
+        return {**self.component.without("root").identity, "degradation": self.degradation_settings}
+
+    @property
+    def degradation_settings(self) -> list[list[Any]]:
+        """The steps of the degradation as JSON; none without one."""
+        return self.degradation.settings if self.degradation else []
 
     def train_files(self) -> list[Path]:
         """Those to train on. Raises UserError where there are none."""
@@ -144,7 +147,7 @@ class RunSpec:
             "checkpoint": self._weights(self.checkpoint),
             "stages": [self._stage_identity(stage) for stage in self.stages],
         }
-        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+        return json_digest(fixed)
 
     @property
     def network(self) -> Component:

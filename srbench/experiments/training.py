@@ -14,6 +14,7 @@ from torch import nn
 
 from srbench.core import hardware
 from srbench.core.files import write_file
+from srbench.core.progress import silent
 from srbench.data.pairs import ImagePair
 from srbench.data.supply import Supply
 from srbench.evaluation.evaluate import evaluate, mean_scores
@@ -31,7 +32,8 @@ from srbench.models import hub
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.fit import Session, fit
-from srbench.recipes.stages import BatchSource, Stage, StageOutcome
+from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.stages import BatchSource, Stage
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ def _validation(attempt: Attempt) -> Any:
 
 
 def _psnr(pairs: list[ImagePair], scorer: Scorer, device: str, inference: Inference, model: nn.Module) -> float:
-    results = evaluate(model, {"val": pairs}, scorer, device, lambda *_: None, lambda *_: None, inference)
+    results = evaluate(model, {"val": pairs}, scorer, device, silent, lambda *_: None, inference)
     return mean_scores(results)["val"]["psnr"]
 
 
@@ -111,7 +113,7 @@ def _stage(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Stag
 
 
 def _start(run: RunSpec, name: str, model: nn.Module) -> None:
-    hub.bring(model, name, run.places.weights_dir, run.scale, lambda *_: None)
+    hub.bring(model, name, run.places.weights_dir, run.scale, silent)
 
 
 def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> BatchSource:
@@ -133,16 +135,7 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
 
 def _training(run: RunSpec, outcomes: list[StageOutcome], memory: str) -> Training:
     stages = [
-        StageRecord(
-            outcome.name,
-            outcome.steps,
-            outcome.batch_size,
-            outcome.hr_patch,
-            outcome.steps_per_second,
-            outcome.data_wait,
-            outcome.final_loss,
-            spec.data.training_data(),
-        )
+        StageRecord(**vars(outcome), training_data=spec.data.training_data())
         for outcome, spec in zip(outcomes, run.stages, strict=True)
     ]
     steps = sum(stage.steps for stage in stages)

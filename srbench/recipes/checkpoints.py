@@ -16,7 +16,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srbench.core.files import write_file
-from srbench.recipes.stages import Stage, StageOutcome
+from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.stages import Stage
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,9 @@ from srbench.recipes.checkpoints import (
     stage_file,
 )
 from srbench.recipes.modes import as_found
+from srbench.recipes.outcome import StageOutcome
 from srbench.recipes.recipe import Recipe, seed_torch
-from srbench.recipes.stages import Stage, StageOutcome
+from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
 
 log = logging.getLogger(__name__)

@@ -34,17 +34,3 @@ class Stage:
     epoch_steps: int
     start: Callable[[nn.Module], None] | None = None
     part: str | None = None
-
-
-@dataclass(frozen=True)
-class StageOutcome:
-    """How a stage went. `steps_per_second` and `data_wait`, the share of the time spent waiting for batches, are of its
-    last session, validation left out; `final_loss`: the mean of the last fiftieth of its rows in losses.csv."""
-
-    name: str
-    steps: int
-    batch_size: int
-    hr_patch: int
-    steps_per_second: float
-    data_wait: float
-    final_loss: float

@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from srbench.core.errors import UserError
-from srbench.core.paths import PLUGINS, conf_folder
 from srbench.data.images import write_image
 from srbench.experiments.compose import Composer, whole_spec
 from srbench.experiments.grid import carry_out, expand, plan_of
@@ -19,13 +15,6 @@ from srbench.experiments.request import read_request
 from srbench.experiments.store.plans import read_plans
 from srbench.experiments.store.record import Membership, write_record
 from tests.builders import record
-
-
-@pytest.fixture
-def loader(monkeypatch):
-    monkeypatch.syspath_prepend(str(PLUGINS))
-    yield Hydra.create_main_hydra2("srbench", create_config_search_path(str(conf_folder()))).config_loader
-    GlobalHydra.instance().clear()
 
 
 @pytest.fixture

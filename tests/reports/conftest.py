@@ -12,17 +12,17 @@ from srbench.data.lr_source import LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
-from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership, Record, Training, write_record
+from srbench.experiments.store.record import Fingerprints, Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
 from srbench.experiments.store.study import Study, read_study
 from srbench.metrics.figures import Latency
-from srbench.metrics.protocol import Protocol
 from srbench.reports.cells import Cell
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.report import Report, build_report
 from srbench.reports.row_scores import ScoreFigures
 from srbench.reports.sections import Cells, Section
+from tests.builders import LUMA, record
 
 ATROUS = {
     "title": "Atrous rates of the residual blocks",
@@ -50,7 +50,6 @@ BASE, OTHER = Membership("atrous", "1-1-1", True), Membership("atrous", "1-2-1",
 BASE_WORDS, OTHER_WORDS = ("model=carn", "model.atrous=[1,1,1]"), ("model=carn", "model.atrous=[1,2,1]")
 THIRD = Membership("atrous", "2-4-2", False)
 
-LUMA, RGB = Protocol("y", "luma"), Protocol("rgb", "rgb")
 HR, LR = "a" * 64, "b" * 64
 FILES = LrSource(files=True)
 ON_FILES = Certificate(LUMA, FILES, 1, HR, LR, None, Inference(), False)
@@ -150,12 +149,8 @@ def record_of(name: str, planned: PlannedRun, left: Outcome) -> Record:
     means = {dataset: {"psnr": mean(values)} for dataset, values in left.images.items()}
     scores = {dataset: means.get(dataset, {}) | left.scores.get(dataset, {}) for dataset in means | left.scores}
     first = planned.memberships[0] if planned.memberships else Membership("", "default", False)
-    record = Record(
-        schema=SCHEMA,
+    made = record(
         run=name,
-        study="mine",
-        status="done",
-        error=None,
         config_hash=planned.config_hash,
         model=planned.model,
         class_name=planned.class_name,
@@ -167,7 +162,6 @@ def record_of(name: str, planned: PlannedRun, left: Outcome) -> Record:
         scale=planned.scale,
         overrides=planned.overrides,
         versions={"srbench": "0.1.0"},
-        git=None,
         device="cpu",
         threads=2,
         precision="bf16",
@@ -177,7 +171,7 @@ def record_of(name: str, planned: PlannedRun, left: Outcome) -> Record:
         scores=scores,
         certificates={name: replace(left.on, images=len(left.images.get(name, [0]))) for name in scores},
     )
-    return replace(record, **left.facts)
+    return replace(made, **left.facts)
 
 
 def scored(psnr: float, ssim: float | None = None, lpips: float | None = None, **others: float) -> Outcome:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from tests.reports.conftest import BASE, FILES, FIXED, HR, LR, ON_FILES, OTHER, RGB, Outcome, latency, scored
+from tests.builders import RGB
+from tests.reports.conftest import BASE, FILES, FIXED, HR, LR, ON_FILES, OTHER, Outcome, latency, scored
 
 MADE = replace(ON_FILES, lr=replace(FILES, files=False), lr_sha256=None)
 DATA = "data (SHA-256 of the pixels)"

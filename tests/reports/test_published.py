@@ -11,7 +11,8 @@ from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
 from srbench.reports.report import Report
 from srbench.reports.terminal import summary
-from tests.reports.conftest import FILES, ON_FILES, RGB, Outcome, scored
+from tests.builders import RGB
+from tests.reports.conftest import FILES, ON_FILES, Outcome, scored
 
 ENTRY = {
     "checkpoint": "mdrn",

@@ -10,6 +10,7 @@ from srbench.reports.columns import ScoreColumn
 from srbench.reports.markdown import to_markdown
 from srbench.reports.refusals import Refusal
 from srbench.reports.terminal import summary
+from tests.builders import RGB
 from tests.reports.conftest import (
     BASE,
     BASE_WORDS,
@@ -19,7 +20,6 @@ from tests.reports.conftest import (
     ON_FILES,
     OTHER,
     OTHER_WORDS,
-    RGB,
     SET5,
     Outcome,
     cell,

@@ -137,13 +137,13 @@ def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProc
 
 def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
     """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
-    from srbench.experiments.run import run as do_run  # Lightning takes seconds to import, which a plan does not need
-
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     logging.getLogger("srbench").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _interrupt)
+    from srbench.experiments.run import run as do_run  # Lightning takes seconds to import, which a plan does not need
+
     before = _record(run)
     try:
         do_run(run, slot, progress.Pipe(pipe))

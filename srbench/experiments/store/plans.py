@@ -3,7 +3,6 @@
 A study is the union of its plans, so that any number of commands may write at once without a lock.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any
 
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
+from srbench.core.json_digest import json_digest
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership
 
@@ -70,7 +70,7 @@ def new_plan(
 def write_plan(study_dir: Path, plan: Plan) -> None:
     """Adds the plan to the study; nothing is written for a command that has planned the same before."""
     content = encode(replace(plan, time=""))
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    digest = json_digest(content)[:12]
     folder = study_dir / FOLDER
     if any(folder.glob(f"*-{digest}.json")):
         return

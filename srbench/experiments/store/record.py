@@ -13,6 +13,7 @@ from srbench.experiments.store.schema_1 import of_schema_1
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.missing import Missing
 from srbench.metrics.table import METRICS, score_name
+from srbench.recipes.outcome import StageOutcome
 
 SCHEMA = 2
 FILE = "result.json"
@@ -37,18 +38,11 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class StageRecord:
+class StageRecord(StageOutcome):
     """How one stage of a training went; `final_loss`: the mean of the last fiftieth of its rows in losses.csv.
     `steps_per_second` and `data_wait` (the share of the time spent waiting for batches) are of the last session,
     validation left out."""
 
-    name: str
-    steps: int
-    batch_size: int
-    hr_patch: int
-    steps_per_second: float
-    data_wait: float
-    final_loss: float
     training_data: TrainingData
 
 
