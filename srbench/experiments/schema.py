@@ -7,11 +7,12 @@ What a model, recipe, data set, protocol or logger takes is its constructor's to
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from srbench.core.errors import UserError
@@ -120,7 +121,7 @@ def read_keys(config: Mapping[str, Any]) -> Keys:
     for key, entry in _entries(Keys):
         _check(key, entry, given)
     try:
-        typed: Keys = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Keys), given))  # type: ignore[assignment]
+        typed: Keys = OmegaConf.to_object(OmegaConf.merge(_schema(), given))  # type: ignore[assignment]
     except (ConfigKeyError, ValidationError, MissingMandatoryValue) as error:
         raise UserError(_told(error, given)) from error
     for key, entry in _entries(Keys):
@@ -128,6 +129,12 @@ def read_keys(config: Mapping[str, Any]) -> Keys:
         if value is not None and not entry.metadata["holds"](value):
             raise UserError(f"{key}={shown(_in(given, key))}: {entry.metadata['must']}")
     return typed
+
+
+@cache
+def _schema() -> DictConfig:
+    schema: DictConfig = OmegaConf.structured(Keys)
+    return schema
 
 
 def no_choice(word: str) -> str:

@@ -1,5 +1,6 @@
 """DIV2K's mean colour, taken off before a network and put back after it."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +15,12 @@ class MeanShift(nn.Module):
 
     def __init__(self, sign: int, rgb_range: float = 1.0, trainable: bool = False) -> None:
         super().__init__()
-        mean = torch.tensor(DIV2K_MEAN)
         self.shifter = nn.Conv2d(3, 3, 1)
-        self.shifter.weight = nn.Parameter(torch.eye(3)[:, :, None, None], requires_grad=trainable)
-        self.shifter.bias = nn.Parameter(sign * rgb_range * mean, requires_grad=trainable)
+        # torch.eye, or a product of tensors, on the meta device makes torch import for a second.
+        nn.init.dirac_(self.shifter.weight)
+        mean = np.float32(sign * rgb_range) * np.asarray(DIV2K_MEAN, np.float32)
+        self.shifter.bias = nn.Parameter(torch.tensor(mean))
+        self.shifter.requires_grad_(trainable)
 
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.shifter(x)
