@@ -14,9 +14,9 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations=10
 
-# The release candidate of Hydra, beside the environment: what composes configs must run with it, too.
+# All tests again with the release candidate of Hydra, which lies beside the environment.
 test-next: .next/hydra $(VENV)/.installed-test
-	PYTHONPATH=.next $(BIN)/python -m pytest tests/experiments
+	PYTHONPATH=$(CURDIR)/.next $(BIN)/python -m pytest -n auto --dist worksteal
 
 .next/hydra: $(VENV)/bin/python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --target .next \

@@ -1,0 +1,46 @@
+"""Cores and threads are two things: how many processes may run, and how many threads one of them computes with."""
+
+import os
+
+import pytest
+
+from srbench.core import hardware
+
+MANY = 1024
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine of many cores, told nothing by a cluster."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(MANY), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+
+
+@pytest.mark.parametrize("number", ["1", "3", "2,1"])
+def test_openmps_number_is_of_threads_not_of_cores(monkeypatch, number):
+    before = hardware.cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", number)
+    assert hardware.cores() == before
+    assert hardware.threads("auto") == int(number[0])
+
+
+@pytest.mark.parametrize("number", ["", "0", "many"])
+def test_a_number_that_openmp_would_not_take_is_left(monkeypatch, number):
+    monkeypatch.setenv("OMP_NUM_THREADS", number)
+    assert hardware.threads("auto") == hardware.cores()
+
+
+def test_threads_that_are_asked_for_come_before_openmps(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert hardware.threads(5) == 5
+
+
+def test_cores_are_those_that_the_affinity_leaves(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert hardware.cores() == 1
+
+
+def test_slurms_allotment_is_a_number_of_cores(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    assert hardware.cores() == 1
