@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,27 +12,50 @@ import pytest
 from safetensors.torch import load_file
 
 from srbench.core import hardware
-from tests.cli.conftest import TINY
+from tests.cli.conftest import TINY, Done, Shell, shell_in
 
 SMALL = ["model.width=4", "model.units=1"]
 LONG = ["budget.steps=400", "budget.val_every=20"]
 
 
-def test_an_ablation_leaves_a_study_and_its_report(srbench):
-    done = srbench("-m", *srbench.data, *SMALL, "ablation=atrous")
+ABLATION = ["ablation=atrous", *SMALL]
+VARIANTS = ["1-1-1", "1-2-1", "2-4-1", "4-2-1", "1-2-4-2-1"]
+
+
+@pytest.fixture(scope="module")
+def ablated(tmp_path_factory) -> tuple[Shell, Done]:
+    """A folder in which an ablation has been done, and what its command printed."""
+    shell = shell_in(tmp_path_factory.mktemp("ablated"))
+    done = shell("-m", *shell.data, *ABLATION)
     assert done.returncode == 0, done.stderr
-    records = srbench.records("carn_atrous")
-    variants = ["1-1-1", "1-2-1", "2-4-1", "4-2-1", "1-2-4-2-1"]
-    assert sorted(r["variant"] for r in records.values()) == sorted([*variants, "default"])
+    return shell, done
+
+
+@pytest.fixture
+def again(ablated, srbench) -> Shell:
+    """A copy of that folder, to be changed."""
+    shutil.copytree(ablated[0].folder, srbench.folder, dirs_exist_ok=True)
+    return srbench
+
+
+def test_every_variant_of_an_ablation_and_bicubic_have_a_record(ablated):
+    records = ablated[0].records("carn_atrous")
+    assert sorted(record["variant"] for record in records.values()) == sorted([*VARIANTS, "default"])
     assert {record["status"] for record in records.values()} == {"done"}
-    for name, record in records.items():
-        assert record["run"] == name
-        assert record["scores"]["val"]["psnr"] > 5
-        assert record["threads"] == 1
-    (plan,) = (json.loads(path.read_text()) for path in (srbench.folder / "runs/carn_atrous/plans").glob("*.json"))
-    assert plan["runs"].keys() == records.keys()
+    assert {record["threads"] for record in records.values()} == {1}
+    assert all(record["run"] == name for name, record in records.items())
+    assert all(record["scores"]["val"]["psnr"] > 5 for record in records.values())
+
+
+def test_the_plan_of_an_ablation_has_its_runs_and_the_ablation_in_full(ablated):
+    shell, _ = ablated
+    (plan,) = (json.loads(path.read_text()) for path in (shell.folder / "runs/carn_atrous/plans").glob("*.json"))
+    assert plan["runs"].keys() == shell.records("carn_atrous").keys()
     assert plan["ablations"]["atrous"]["applies_to"]["CARN"]["baseline"] == "1-1-1"
-    report = srbench.folder / "reports/carn_atrous"
+
+
+def test_an_ablation_leaves_tables_and_curves(ablated):
+    report = ablated[0].folder / "reports/carn_atrous"
     assert {path.name for path in report.iterdir()} == {
         "table.csv",
         "table.md",
@@ -39,24 +63,36 @@ def test_an_ablation_leaves_a_study_and_its_report(srbench):
         "curves.png",
         "curves.svg",
     }
-    table = pd.read_csv(report / "table.csv", dtype={"variant": str}).set_index("variant")
+
+
+def test_the_table_compares_each_variant_with_the_baseline(ablated):
+    table = pd.read_csv(ablated[0].folder / "reports/carn_atrous/table.csv", dtype={"variant": str})
+    table = table.set_index("variant")
     assert table.loc["1-1-1", "val.psnr.delta"] == 0
     delta = table.loc["1-2-1", "val.psnr"] - table.loc["1-1-1", "val.psnr"]
     assert table.loc["1-2-1", "val.psnr.delta"] == pytest.approx(delta)
     assert (table.loc["default", "model"], table.loc["default", "params"]) == ("bicubic", 0)
+
+
+def test_the_table_is_printed_and_nothing_is_coloured_without_a_terminal(ablated):
+    _, done = ablated
     assert "1-2-4-2-1" in done.stdout
     assert "\x1b" not in done.stderr
 
-    weights = {path: path.stat().st_mtime_ns for path in srbench.folder.rglob("weights.safetensors")}
-    assert len(weights) == 5
-    again = srbench("-m", *srbench.data, *SMALL, "ablation=atrous")
-    assert "6 runs, 6 done already, 0 to do" in again.stderr
-    more = srbench("-m", *srbench.data, *SMALL, "ablation=atrous", "eval.metrics=[psnr,rmse]", "protocol=rgb")
-    assert more.returncode == 0, more.stderr
-    assert all(
-        record["certificates"]["val"]["protocol"]["name"] == "rgb" and "rmse" in record["scores"]["val"]
-        for record in srbench.records("carn_atrous").values()
-    )
+
+def test_the_same_command_has_nothing_to_do(again):
+    done = again("-m", *again.data, *ABLATION)
+    assert "6 runs, 6 done already, 0 to do" in done.stderr
+
+
+def test_another_metric_and_protocol_leave_the_weights(again):
+    weights = {path: path.stat().st_mtime_ns for path in again.folder.rglob("weights.safetensors")}
+    assert len(weights) == len(VARIANTS)
+    done = again("-m", *again.data, *ABLATION, "eval.metrics=[psnr,rmse]", "protocol=rgb")
+    assert done.returncode == 0, done.stderr
+    for record in again.records("carn_atrous").values():
+        assert record["certificates"]["val"]["protocol"]["name"] == "rgb"
+        assert "rmse" in record["scores"]["val"]
     assert {path: path.stat().st_mtime_ns for path in weights} == weights
 
 
@@ -137,44 +173,54 @@ def weights_of(folder: Path) -> dict:
     return {path.parent.name: load_file(path) for path in folder.rglob("weights.safetensors")}
 
 
-@pytest.fixture
-def words(srbench) -> list[str]:
-    return ["-m", *srbench.data, *TINY, *LONG, "seed=0,1"]
+def words_of(shell: Shell) -> list[str]:
+    return ["-m", *shell.data, *TINY, *LONG, "seed=0,1"]
 
 
-def test_what_was_killed_or_interrupted_goes_on_to_the_same_weights(srbench, words):
-    assert srbench(*words, "runs_dir=whole/runs").returncode == 0
-    whole = weights_of(srbench.folder / "whole")
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    """The weights of runs that nothing stopped."""
+    shell = shell_in(tmp_path_factory.mktemp("undisturbed"))
+    assert shell(*words_of(shell)).returncode == 0
+    return weights_of(shell.folder)
 
-    process = srbench.start(*words, "runs_dir=killed/runs")
-    killed = wait_for(lambda: checkpointed(srbench.folder / "killed"))[0].parent
+
+def assert_goes_on(shell: Shell, stopped: Path, undisturbed: dict) -> None:
+    """The same command goes on with a run that was stopped, to the weights of one that was not."""
+    assert shell(*words_of(shell)).returncode == 0
+    assert "going on from step" in (stopped / "run.log").read_text()
+    ours = weights_of(shell.folder)
+    assert ours.keys() == undisturbed.keys()
+    assert all((ours[run][key] == tensor).all() for run in undisturbed for key, tensor in undisturbed[run].items())
+
+
+def test_a_run_that_was_killed_is_one_failed_run_and_goes_on(srbench, undisturbed):
+    process = srbench.start(*words_of(srbench))
+    killed = wait_for(lambda: checkpointed(srbench.folder))[0].parent
     os.kill(wait_for(lambda: process_of(killed / "run.log")), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     assert "killed by SIGKILL (out of memory?)" in err
-    statuses = [json.loads(path.read_text())["status"] for path in killed.parent.glob("*/result.json")]
+    statuses = [record["status"] for record in srbench.records("carn").values()]
     assert sorted(statuses) == ["done", "done", "failed"]
+    assert_goes_on(srbench, killed, undisturbed)
 
-    process = srbench.start(*words, "runs_dir=stopped/runs")
-    stopped = wait_for(lambda: checkpointed(srbench.folder / "stopped"))[0].parent
+
+def test_a_grid_that_was_interrupted_leaves_no_process_and_no_failure_and_goes_on(srbench, undisturbed):
+    process = srbench.start(*words_of(srbench))
+    stopped = wait_for(lambda: checkpointed(srbench.folder))[0].parent
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert (stopped / "last.ckpt").is_file()
     assert not process_of(stopped / "run.log")
-    assert all('"failed"' not in path.read_text() for path in stopped.parent.glob("*/result.json"))
-
-    for folder, run in (("killed", killed), ("stopped", stopped)):
-        assert srbench(*words, f"runs_dir={folder}/runs").returncode == 0
-        assert "going on from step" in (run / "run.log").read_text()
-        ours = weights_of(srbench.folder / folder)
-        assert ours.keys() == whole.keys()
-        assert all((ours[name][key] == tensor).all() for name in whole for key, tensor in whole[name].items())
+    assert "failed" not in {record["status"] for record in srbench.records("carn").values()}
+    assert_goes_on(srbench, stopped, undisturbed)
 
 
-def test_runs_stop_when_their_launcher_is_killed(srbench, words):
-    process = srbench.start(*words, "budget.steps=20000")
+def test_runs_stop_when_their_launcher_is_killed(srbench):
+    process = srbench.start(*words_of(srbench), "budget.steps=20000")
     log = wait_for(lambda: checkpointed(srbench.folder))[0].parent / "run.log"
     process.kill()
     process.communicate(timeout=30)
