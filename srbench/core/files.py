@@ -1,9 +1,11 @@
 """Files written in one step, and their checksums."""
 
-import glob
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,19 +21,44 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def in_one_step(path: Path) -> Iterator[Path]:
-    """Where to write what replaces `path` at the end; an exception leaves `path` as it was, and nothing beside it."""
+    """Where to write what replaces `path` at the end; an exception leaves `path` as it was, and nothing beside it.
+
+    The content lies on the disk before its name does: a power cut leaves the old file or the new one.
+    """
     partial = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         yield partial
+        _sync(partial, os.O_RDWR)
         partial.replace(path)
+        if os.name == "posix":
+            _sync(path.parent, os.O_RDONLY)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def remove_partials(path: Path) -> None:
-    """Removes what killed processes left beside `path` when they wrote it. Nobody may be writing it now."""
-    for partial in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}"):
+def remove_partials(folder: Path) -> None:
+    """Removes what killed processes left in `folder` when they wrote files. Nobody may be writing there now."""
+    for partial in folder.glob(f".?*.{'[0-9a-f]' * 32}"):
         partial.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Renames what lies at `path` to a name that is free beside it, and returns that."""
+    free = next(
+        name for n in count(1) if not os.path.lexists(name := path.with_name(f"{path.name}.set-aside-{n}"))
+    )  # fmt: skip
+    return path.rename(free)
+
+
+def _sync(path: Path, flags: int) -> None:
+    opened = os.open(path, flags)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some shared filesystems sync no folder
+            raise
+    finally:
+        os.close(opened)
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +20,9 @@ from srbench.core.errors import FailedRunError
 from srbench.core.progress import Listener
 from srbench.data.supply import Batch
 from srbench.recipes import history
+from srbench.recipes.checkpoints import Resumption
 from srbench.recipes.modes import as_found
+from srbench.recipes.outcome import TrainingSession
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.stages import Stage
 
@@ -206,6 +209,33 @@ class LastCheckpoint(L.Callback):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
         checkpoint["identity"] = dict(self.identity)
+
+
+class Sessions(L.Callback):
+    """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
+    on."""
+
+    def __init__(self, begun: Resumption, device: str) -> None:
+        self.begun, self.device = begun, device.partition(":")[0]
+        self.began = time.monotonic()
+        for before in begun.sessions:
+            if (before.device, before.threads) != (self.device, torch.get_num_threads()):
+                log.warning(
+                    "it has been trained on %s with %d threads up to now, and goes on on %s with %d: the last digits "
+                    "may differ from an uninterrupted training's",
+                    *(before.device, before.threads, self.device, torch.get_num_threads()),
+                )
+                break
+
+    def until_now(self) -> tuple[TrainingSession, ...]:
+        """All sessions, this one as long as it has taken."""
+        seconds = time.monotonic() - self.began
+        now = TrainingSession(self.begun.step, self.device, torch.get_num_threads(), round(seconds, 3))
+        return (*self.begun.sessions, now)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["sessions"] = [asdict(session) for session in self.until_now()]
 
 
 class Pace(L.Callback):

@@ -3,8 +3,10 @@
 import json
 import logging
 import pickle
-from collections.abc import Mapping
-from dataclasses import asdict
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,19 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srbench.core.files import write_file
-from srbench.recipes.outcome import StageOutcome
+from srbench.models.weights import digest
+from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.stages import Stage
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "last.ckpt"
+
+# What torch and JSON raise for files that are empty, cut off, damaged or something else.
+_UNREADABLE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, TypeError),
+    *(LookupError, AttributeError),
+)
 
 
 class OneStepCheckpoints(TorchCheckpointIO):
@@ -34,26 +43,49 @@ class OneStepCheckpoints(TorchCheckpointIO):
         write_file(Path(path), content.getvalue())
 
 
-def resumable_step(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Tensor]) -> int:
-    """The step from which a checkpoint goes on; 0, told in one line, for a file that is broken, of another stage than
+@dataclass(frozen=True)
+class Resumption:
+    """Where a stage goes on: after `step` steps, which took `sessions`."""
+
+    step: int = 0
+    sessions: tuple[TrainingSession, ...] = ()
+
+
+def resumption(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Resumption:
+    """Where a checkpoint goes on; at the beginning, told in one line, for a file that is broken, of another stage than
     `identity` says, or of other tensors than `weights`. Such a file is removed."""
     if not path.is_file():
-        return 0
+        return Resumption()
     try:
+        _refuse_damage(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-        found, tensors, step = content["identity"], content["state_dict"], int(content["step"])
-        same = {k: v.shape for k, v in tensors.items() if isinstance(v, Tensor)} == {
-            k: v.shape for k, v in weights.items() if isinstance(v, Tensor)
-        }
+        found, tensors = content["identity"], content["state_dict"]
+        begun = Resumption(int(content["step"]), _sessions(content["sessions"]))
+        same = _shapes(tensors) == _shapes(weights)
         reason = f"it is of {found}" if found != identity else "" if same else "it holds other weights"
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError) as error:
+    except _UNREADABLE as error:
         reason = f"it cannot be read ({type(error).__name__})"
     if reason:
         log.warning("stage %s begins anew, not from %s: %s", identity["stage"], path, reason)
         path.unlink()
-        return 0
-    log.info("stage %s: going on from step %d (%s)", identity["stage"], step, path)
-    return step
+        return Resumption()
+    log.info("stage %s: going on from step %d (%s)", identity["stage"], begun.step, path)
+    return begun
+
+
+def _refuse_damage(path: Path) -> None:
+    """torch reads a file without a look at its checksums: zeros in the middle would become weights."""
+    with zipfile.ZipFile(path) as file:
+        if damaged := file.testzip():
+            raise zipfile.BadZipFile(damaged)
+
+
+def _shapes(weights: Mapping[str, Any]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items() if isinstance(value, Tensor)}
+
+
+def _sessions(content: Sequence[Mapping[str, Any]]) -> tuple[TrainingSession, ...]:
+    return tuple(TrainingSession(**session) for session in content)
 
 
 def stage_file(folder: Path, number: int, stage: Stage) -> Path:
@@ -65,18 +97,22 @@ def keep_stage(path: Path, model: nn.Module, outcome: StageOutcome) -> None:
     """Writes the whole model's weights, and how the stage went with them, in one step."""
     tensors = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
     path.parent.mkdir(exist_ok=True)
-    write_file(path, save(tensors, {"outcome": json.dumps(asdict(outcome))}))
+    write_file(path, save(tensors, {"outcome": json.dumps(asdict(outcome)), "sha256": digest(tensors)}))
 
 
-def finished_outcome(path: Path, stage: Stage) -> StageOutcome | None:
+def finished_outcome(path: Path, stage: Stage, model: nn.Module) -> StageOutcome | None:
     """How a stage went that is done; None for one that is not. A file that is broken, or of a stage of another name or
-    length, is told in one line and counts for nothing."""
+    length, or of another model, is told in one line and counts for nothing."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, "pt") as file:
-            outcome = StageOutcome(**json.loads(file.metadata()["outcome"]))
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+            about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = json.loads(about["outcome"])
+        outcome = StageOutcome(**content | {"sessions": _sessions(content["sessions"])})
+        if about["sha256"] != digest(tensors):
+            raise ValueError("its weights are damaged")
+    except (SafetensorError, *_UNREADABLE) as error:
         log.warning("stage %s is trained again: %s cannot be read (%s)", stage.name, path, type(error).__name__)
         return None
     length = stage.length
@@ -84,5 +120,8 @@ def finished_outcome(path: Path, stage: Stage) -> StageOutcome | None:
         stage.name, length.steps, length.batch_size, length.hr_patch
     ):  # fmt: skip
         log.warning("stage %s is trained again: %s is of another length", stage.name, path)
+        return None
+    if _shapes(tensors) != _shapes(model.state_dict()):
+        log.warning("stage %s is trained again: %s is of another model", stage.name, path)
         return None
     return outcome

@@ -17,13 +17,21 @@ from srbench.core.files import remove_partials
 from srbench.core.progress import Listener
 from srbench.models.weights import load_weights
 from srbench.recipes import history
-from srbench.recipes.callbacks import LastCheckpoint, LossHistory, OrderlyStop, Pace, StepProgress, Validation
+from srbench.recipes.callbacks import (
+    LastCheckpoint,
+    LossHistory,
+    OrderlyStop,
+    Pace,
+    Sessions,
+    StepProgress,
+    Validation,
+)
 from srbench.recipes.checkpoints import (
     CHECKPOINT,
     OneStepCheckpoints,
     finished_outcome,
     keep_stage,
-    resumable_step,
+    resumption,
     stage_file,
 )
 from srbench.recipes.modes import as_found
@@ -58,12 +66,12 @@ def fit(
     goes on from what is there, and ends with the weights and the losses.csv of an uninterrupted training. Raises
     NotFiniteError for a loss that is not, and KeyboardInterrupt, with everything written, after SIGINT or SIGTERM.
     """
+    for place in (folder, folder / "stages"):
+        remove_partials(place)
     files = [stage_file(folder, number, stage) for number, stage in enumerate(stages, 1)]
-    for path in (*files, *(folder / name for name in (CHECKPOINT, history.LOSSES, history.VALIDATION))):
-        remove_partials(path)
     outcomes: list[StageOutcome] = []
     for file, stage in zip(files, stages, strict=True):
-        if (outcome := finished_outcome(file, stage)) is None:
+        if (outcome := finished_outcome(file, stage, model)) is None:
             break
         outcomes.append(outcome)
     if outcomes:
@@ -116,9 +124,10 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     trained = model.get_submodule(stage.part or "")
     with as_found(model):
         recipe = _recipe(trained, turn)
-        start = resumable_step(checkpoint, turn.identity, recipe.state_dict())
+        begun = resumption(checkpoint, turn.identity, recipe.state_dict())
+        start, sessions = begun.step, Sessions(begun, turn.session.device)
         stream = Stream(source, start, length.steps, pinned=turn.session.device.startswith("cuda"))
-        callbacks, pace = _callbacks(recipe, turn, start, stop)
+        callbacks, pace = _callbacks(recipe, turn, sessions, stop)
         trainer = _trainer(turn.session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
@@ -136,6 +145,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         steps_per_second=(length.steps - start) / pace.seconds,
         data_wait=stream.waited / pace.seconds,
         final_loss=history.final_loss(turn.folder / history.LOSSES, stage.name),
+        sessions=sessions.until_now(),
     )
 
 
@@ -147,8 +157,8 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train().to(memory_format=torch.channels_last)
 
 
-def _callbacks(recipe: Recipe, turn: _Turn, start: int, stop: OrderlyStop) -> tuple[list[L.Callback], Pace]:
-    stage, session = turn.stage, turn.session
+def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop) -> tuple[list[L.Callback], Pace]:
+    stage, session, start = turn.stage, turn.session, sessions.begun.step
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
     columns = history.begin(losses, history.LOSS_COLUMNS, recipe.parts, finished, stage.name, start)
@@ -162,6 +172,7 @@ def _callbacks(recipe: Recipe, turn: _Turn, start: int, stop: OrderlyStop) -> tu
         StepProgress(rows, validates, session.tell, done, total),
         validates,
         stop,
+        sessions,
         LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, stop),
         pace,
     ], pace

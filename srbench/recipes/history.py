@@ -1,11 +1,15 @@
 """losses.csv and validation.csv: what they hold when a training begins or goes on, and what is read of them."""
 
 import csv
+import logging
+import math
 from collections.abc import Collection, Sequence
 from io import StringIO
 from pathlib import Path
 
 from srbench.core.files import write_file
+
+log = logging.getLogger(__name__)
 
 LOSSES = "losses.csv"
 VALIDATION = "validation.csv"
@@ -33,7 +37,7 @@ def begin(
 
 def append(path: Path, lines: Sequence[Sequence[str]]) -> None:
     """Adds rows at the end."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.writelines(",".join(line) + "\n" for line in lines)
 
 
@@ -45,14 +49,28 @@ def final_loss(path: Path, stage: str) -> float:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """Without those that were cut off as they were written, and of a file that has other columns, none."""
-    if not path.is_file():
+    """Without those that are none: cut off as they were written, or damaged; of a file with other columns, none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
         return []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"stage", "step"} <= set(reader.fieldnames or []):
-            return []
-        return [row for row in reader if None not in row and None not in row.values()]
+    header, *lines = text.split("\n")[:-1] or [""]
+    names = header.split(",")
+    ours = {"stage", "step"} <= set(names) and len(set(names)) == len(names)
+    cells = [line.split(",") for line in lines] if ours else []
+    rows = [dict(zip(names, values, strict=True)) for values in cells if len(values) == len(names)]
+    whole = [row for row in rows if _is_whole(row)]
+    if len(whole) < len(lines):
+        log.warning("%s: %d rows that cannot be read are left out", path, len(lines) - len(whole))
+    return whole
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    try:
+        numbers = [float(value) for name, value in row.items() if name != "stage" and value]
+    except ValueError:
+        return False
+    return bool(row["stage"]) and row["step"].isdecimal() and all(map(math.isfinite, numbers))
 
 
 def _is_kept(row: dict[str, str], finished: Collection[str], stage: str, step: int) -> bool:

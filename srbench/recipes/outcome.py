@@ -4,6 +4,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class TrainingSession:
+    """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda) with
+    `threads`. Another number of threads, or another device, rounds otherwise."""
+
+    after_step: int
+    device: str
+    threads: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class StageOutcome:
     """`final_loss`: the mean of the last fiftieth of its rows in losses.csv. `steps_per_second` and `data_wait` (the
     share of the time spent waiting for batches) are of the last session, validation left out."""
@@ -15,3 +26,9 @@ class StageOutcome:
     steps_per_second: float
     data_wait: float
     final_loss: float
+    sessions: tuple[TrainingSession, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of all sessions, validation included."""
+        return sum(session.seconds for session in self.sessions)
