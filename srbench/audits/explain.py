@@ -25,6 +25,7 @@ from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.reopen import pairs_of
 from srbench.experiments.store.study import Study, read_study
+from srbench.reports.certified import certificate_digest
 from srbench.reports.explained import LEGEND, as_markdown, cells
 
 MOST_RUNS = 4
@@ -35,8 +36,8 @@ NO_NETWORK = "what its network would have to compute is missing"
 @dataclass(frozen=True)
 class Explanation:
     """`table`: a row for each convention, run and data set, NaN where it could not be computed: convention, core
-    (whether a report shows it), run, dataset, scale, protocol, lr (what made it), images, psnr, ssim. `notes`: why, and
-    what was left out."""
+    (whether a report shows it), run, dataset, scale, protocol, lr (what made it), certificate (its digest), images,
+    psnr, ssim. `notes`: why, and what was left out."""
 
     study: Study
     table: DataFrame
@@ -127,6 +128,7 @@ def _table(one: StoredSet, scores: list[Scores]) -> Iterator[dict[str, Any]]:
         "scale": one.record.scale,
         "protocol": one.certificate.told_protocol,
         "lr": one.certificate.lr.resizer,
+        "certificate": certificate_digest(one.certificate),
         "images": len(scores),
     }
     for convention in one.conventions if scores else ():

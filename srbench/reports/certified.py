@@ -1,8 +1,10 @@
-"""What the scores of a run rest on, in words: its certificates for all data sets together."""
+"""What the scores of a run rest on: in words, its certificates for all data sets together; and as a digest."""
 
 from collections.abc import Callable
 
+from srbench.core.json_digest import json_digest
 from srbench.evaluation.certificate import Certificate
+from srbench.experiments.store.codec import encode
 from srbench.experiments.store.record import Record
 
 
@@ -19,6 +21,11 @@ def lr_of(record: Record) -> str | None:
 def resizers_of(record: Record) -> str | None:
     """Those of its scores.csv, each once: "file, matlab-symmetric"."""
     return ", ".join(dict.fromkeys(one.lr.resizer for one in record.certificates.values())) or None
+
+
+def certificate_digest(certificate: Certificate) -> str:
+    """SHA-256, in hex: files made beside the record name by it what they rest on."""
+    return json_digest(encode(certificate))
 
 
 def _once(record: Record, told: Callable[[Certificate], str]) -> str | None:

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Index
 
-from srbench.experiments.store.record import Record
+from srbench.reports.certified import certificate_digest
 from srbench.reports.report import Report
 from srbench.reports.rows import BICUBIC
 
 TITLE = "Why is my number different?"
 MARK = "► "
 MOST_SETS = 4  # in the section, of a run and a data set each
-TEXTS = ["convention", "run", "dataset", "protocol", "lr"]
+TEXTS = ["convention", "run", "dataset", "protocol", "lr", "certificate"]
 NUMBERS = ["images", "psnr", "ssim"]
 
 LEGEND = (
@@ -69,7 +69,7 @@ def section_of_explained(report: Report, file: Path) -> str:
     """The section of the report in Markdown: the core of `file`, explain.csv, for up to MOST_SETS data sets and runs,
     networks first; or, where there is none that holds for the report's runs, the command that makes it."""
     lines = ["", f"## {TITLE}", ""]
-    table = _of_report(_read(file), report, file)
+    table = _of_report(_read(file), report)
     sets = list(dict.fromkeys(table.run))
     if not sets:
         command = shlex.join(["python", "-m", "srbench", "explain", str(report.folder)])
@@ -94,22 +94,16 @@ def _read(file: Path) -> DataFrame:
     return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS, "core"])
 
 
-def _of_report(table: DataFrame, report: Report, file: Path) -> DataFrame:
-    """The rows of runs that are done, still have scores under this protocol and were not scored again since `file` was
-    written, those of bicubic last; `run` then names the data set, too."""
+def _of_report(table: DataFrame, report: Report) -> DataFrame:
+    """The rows whose runs are done and still have scores that rest on the same, those of bicubic last; `run` then names
+    the data set, too."""
     done = {run.name: run.record for run in report.runs if run.record and run.status == "done"}
-    since = {name for name in done if _later(report.folder / name / "scores.csv", file)}
-    places = zip(table.run, table.dataset, table.protocol, strict=True)
-    there = table.loc[[run not in since and _scored(done.get(run), dataset, by) for run, dataset, by in places]]
+    held = {
+        (name, dataset, certificate_digest(certificate))
+        for name, record in done.items()
+        for dataset, certificate in record.certificates.items()
+    }
+    there = table.loc[[place in held for place in zip(table.run, table.dataset, table.certificate, strict=True)]]
     bicubic = there.run.isin([name for name, record in done.items() if record.model == BICUBIC])
     ordered = pd.concat([there[~bicubic], there[bicubic]])
     return ordered.assign(run=ordered.run + " on " + ordered.dataset)
-
-
-def _scored(record: Record | None, dataset: str, protocol: str) -> bool:
-    certificate = record.certificates.get(dataset) if record else None
-    return certificate is not None and str(certificate.protocol) == protocol
-
-
-def _later(one: Path, other: Path) -> bool:
-    return one.is_file() and other.is_file() and one.stat().st_mtime_ns > other.stat().st_mtime_ns

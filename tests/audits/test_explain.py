@@ -319,7 +319,7 @@ def test_the_report_folder_gets_both_files(study, tmp_path):
     folder = write_explanation(explained, tmp_path / "reports")
     assert folder == tmp_path / "reports/study"
     lines = (folder / "explain.csv").read_text().splitlines()
-    assert lines[0] == "convention,core,run,dataset,scale,protocol,lr,images,psnr,ssim"
+    assert lines[0] == "convention,core,run,dataset,scale,protocol,lr,certificate,images,psnr,ssim"
     assert len(lines) == 1 + len(CONVENTIONS)
     markdown = (folder / "explain.md").read_text()
     assert "| the run's protocol | 18.751 |" in markdown

@@ -8,20 +8,28 @@ import pandas as pd
 import pytest
 
 from srbench.audits.conventions import CONVENTIONS, CORE, OF_BICUBIC
+from srbench.data.lr_source import DegradationStep, LrSource
+from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.settings import Inference
+from srbench.experiments.store.record import read_record
+from srbench.reports.certified import certificate_digest
 from srbench.reports.explained import TITLE
 from srbench.reports.write import write_report
+from tests.builders import RGB
 from tests.reports.conftest import ON_FILES, Outcome, scored
 
 HEADING = f"## {TITLE}"
 SETS = ("set5", "set14", "b100")
 
 
-def explain(folder: Path, *sets: tuple[str, str], protocol: str = "y (luma, border scale)") -> None:
-    """explain.csv of the `sets`, a run and a data set each, as `explain` writes it; PSNR counts up from 30."""
+def explain(folder: Path, *sets: tuple[str, str], on: Certificate = ON_FILES) -> None:
+    """explain.csv of the `sets`, a run and a data set each, as `explain` writes it of scores that rest on `on`; PSNR
+    counts up from 30."""
     rows = []
+    facts = {"scale": 2, "protocol": on.told_protocol, "lr": "file", "certificate": certificate_digest(on), "images": 5}
     for run, dataset in sets:
         for number, one in enumerate(CONVENTIONS + (OF_BICUBIC if run.startswith("bicubic") else ())):
-            about = {"run": run, "dataset": dataset, "scale": 2, "protocol": protocol, "lr": "file", "images": 5}
+            about = {"run": run, "dataset": dataset, **facts}
             psnr = float("nan") if one.sr == "truncated" else 30 + number
             rows.append({"convention": one.title, "core": one.title in CORE, **about, "psnr": psnr, "ssim": 0.9})
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,8 +104,20 @@ def test_scores_of_other_runs_are_not_shown(build, runs, tmp_path):
     assert names_the_command(section(build, tmp_path))
 
 
-def test_scores_under_another_protocol_are_not_shown(build, runs, tmp_path):
-    explain(tmp_path / "mine", (runs[1], "set5"), protocol="rgb (rgb, border scale)")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": RGB},
+        {"hr_sha256": "c" * 64},
+        {"lr_sha256": "c" * 64},
+        {"lr": LrSource(files=True, steps=(DegradationStep("noise", {"sigma": 0.1}),))},
+        {"weights_sha256": "c" * 64},
+        {"inference": Inference(self_ensemble=True)},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_scores_that_rest_on_something_else_are_not_shown(build, runs, tmp_path, changed):
+    explain(tmp_path / "mine", (runs[1], "set5"), on=replace(ON_FILES, **changed))
     assert names_the_command(section(build, tmp_path))
 
 
@@ -106,17 +126,23 @@ def test_scores_of_a_set_that_the_run_has_no_longer_are_not_shown(build, runs, t
     assert names_the_command(section(build, tmp_path))
 
 
-def test_scores_of_a_self_ensemble_are_shown_under_its_protocol(build, tmp_path):
-    ensemble = replace(ON_FILES, inference=replace(ON_FILES.inference, self_ensemble=True))
+def test_scores_of_a_self_ensemble_are_shown(build, tmp_path):
+    ensemble = replace(ON_FILES, inference=Inference(self_ensemble=True))
     name = build.run("carn", left=replace(scored(37.0), on=ensemble))
-    explain(tmp_path / "mine", (name, "set5"))
-    assert not names_the_command(section(build, tmp_path))
+    explain(tmp_path / "mine", (name, "set5"), on=ensemble)
+    lines = section(build, tmp_path)
+    assert lines[2] == f"- [1] {name} on set5: y (luma, border scale), self-ensemble ×8, 5 images (LR: file)"
 
 
-def test_what_was_explained_before_the_run_was_scored_again_is_not_shown(build, runs, tmp_path):
-    explain(tmp_path / "mine", (runs[1], "set5"))
-    assert not names_the_command(section(build, tmp_path))
+def test_what_was_explained_is_shown_whatever_the_times_of_files(build, runs, tmp_path):
     build.write_images(runs[1], {"set5": [20.0]})
-    later = (tmp_path / "mine/explain.csv").stat().st_mtime_ns + 10**9
-    os.utime(build.folder / runs[1] / "scores.csv", ns=(later, later))
-    assert names_the_command(section(build, tmp_path))
+    explain(tmp_path / "mine", (runs[1], "set5"))
+    os.utime(tmp_path / "mine/explain.csv", (0, 0))  # as of a copy
+    assert not names_the_command(section(build, tmp_path))
+
+
+def test_a_certificate_has_one_digest_before_and_after_it_is_stored(build):
+    noisy = replace(ON_FILES, lr=LrSource(files=True, steps=(DegradationStep("blur", {"kernel": 5.0, "sigma": 2.0}),)))
+    name = build.run("carn", left=replace(scored(37.0), on=noisy))
+    stored = read_record(build.folder / name).certificates["set5"]
+    assert certificate_digest(stored) == certificate_digest(noisy)
