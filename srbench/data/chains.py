@@ -76,7 +76,7 @@ def degradation_of(facts: Sequence[DegradationStep]) -> Degradation:
     kinds: dict[str, Callable[..., Step]] = {**STEPS, "resize": Resize}
     try:
         return Degradation(tuple(kinds[one.name](**_typed(kinds[one.name], one.settings)) for one in facts))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"no such degradation: {error}") from error
 
 

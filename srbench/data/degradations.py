@@ -37,7 +37,7 @@ class Noise:
     @property
     def label(self) -> str:
         """noise σ=0.1."""
-        return f"noise σ={self.sigma:g}"
+        return f"noise σ={_shown(self.sigma)}"
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """float32 of the same size; draws from `random` only."""
@@ -67,7 +67,7 @@ class Blur:
     @property
     def label(self) -> str:
         """gaussian-blur k=5 σ=1.5."""
-        return f"gaussian-blur k={self.kernel} σ={self.sigma:g}"
+        return f"gaussian-blur k={self.kernel} σ={_shown(self.sigma)}"
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """float32 of the same size."""
@@ -134,6 +134,11 @@ class ShrinkAndJpeg:
         height, width = hr.shape[0] // self.scale, hr.shape[1] // self.scale
         small = Image.fromarray(hr).resize((width, height), FILTERS[random.integers(len(FILTERS))])
         return _through_jpeg(small, 100 - round(random.uniform(self.low, self.high)))
+
+
+def _shown(number: float) -> str:
+    """The shortest text that no other number has: 0.1, 2."""
+    return np.format_float_positional(number, trim="-")
 
 
 def _check(key: str, value: Any, kind: type, holds: Callable[[Any], bool], must: str) -> None:

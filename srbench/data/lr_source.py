@@ -7,13 +7,29 @@ RESIZER = "matlab-symmetric"  # by which LR is made where there are no files and
 
 @dataclass(frozen=True)
 class DegradationStep:
-    """A step of `data.degradation` with all its settings: `noise` {sigma: 0.1}, `resize` {resizer: pil-bicubic}."""
+    """A step of `data.degradation` with all its settings: `noise` {sigma: 0.1}, `resize` {resizer: pil-bicubic}.
+
+    Raises ValueError for a step, or a setting, that does not exist.
+    """
 
     name: str
     settings: dict[str, float | str] = field(hash=False)
 
+    def __post_init__(self) -> None:
+        told_steps((self,))
+
     def __hash__(self) -> int:
         return hash((self.name, *sorted(self.settings.items())))
+
+
+Steps = tuple[DegradationStep, ...]  # in their order; none of them leaves LR as it is
+
+
+def told_steps(steps: Steps) -> str:
+    """For people: "noise σ=0.1", "pil-bicubic + jpeg q=40"; "" for none. Different steps have different texts."""
+    from srbench.data.chains import degradation_of
+
+    return degradation_of(steps).label
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class LrSource:
     files: bool
     recognised: tuple[str, ...] | None = None
     mixed: bool = False
-    steps: tuple[DegradationStep, ...] = ()
+    steps: Steps = ()
 
     @property
     def shrinks(self) -> bool:
@@ -37,10 +53,8 @@ class LrSource:
 
     @property
     def degradation(self) -> str:
-        """The steps for people: "noise σ=0.1", "pil-bicubic + jpeg q=40"; empty for none."""
-        from srbench.data.chains import degradation_of
-
-        return degradation_of(self.steps).label if self.steps else ""
+        """The steps as `told_steps`."""
+        return told_steps(self.steps) if self.steps else ""
 
     @property
     def resizer(self) -> str:

@@ -61,6 +61,7 @@ class Asked:
             memberships=run.memberships,
             params=self.params,
             wanted=self.wanted,
+            degradation=run.data.degradation.facts if run.data.degradation else (),
         )
 
 

@@ -41,7 +41,7 @@ def baseline_pairs(members: Sequence[Member]) -> tuple[BaselinePair, ...]:
 
 def degraded_alike(members: Sequence[Member], pair: BaselinePair) -> bool:
     """Whether a run and its baseline saw LR of the same degradation."""
-    return members[pair.member].degradation == members[pair.against].degradation
+    return members[pair.member].degradations == members[pair.against].degradations
 
 
 def _key(member: Member) -> Hashable:

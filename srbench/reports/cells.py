@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from srbench.metrics.table import METRICS, CostColumn
+from srbench.reports.certified import told_degradations
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.row_costs import Figure
@@ -47,7 +48,7 @@ def _property(row: TableRow, name: str) -> Cell:
     texts = {
         "model": row.model,
         "scale": "" if row.scale is None else f"×{row.scale}",
-        "degradation": row.degradation or "none",
+        "degradation": told_degradations(row.degradations) or "none",
         "seeds": str(row.seeds),
     }
     return Cell(texts[name])

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from srbench.core.json_digest import json_digest
+from srbench.data.lr_source import Steps, told_steps
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.codec import encode
 from srbench.experiments.store.record import Record
+
+Degradations = tuple[Steps, ...]  # of a run's LR, each once: one, but for data sets that had others; () for none
 
 
 def protocols_of(record: Record) -> str | None:
@@ -21,6 +24,18 @@ def lr_of(record: Record) -> str | None:
 def resizers_of(record: Record) -> str | None:
     """Those of its scores.csv, each once: "file, matlab-symmetric"."""
     return ", ".join(dict.fromkeys(one.lr.resizer for one in record.certificates.values())) or None
+
+
+def degradations_of(record: Record) -> Degradations | None:
+    """Of the LR of its data sets; None without scores."""
+    if not record.certificates:
+        return None
+    return tuple(dict.fromkeys(one.lr.steps for one in record.certificates.values() if one.lr.steps))
+
+
+def told_degradations(degradations: Degradations) -> str:
+    """ "noise σ=0.1", "pil-bicubic + jpeg q=40"; "" for none."""
+    return " and ".join(map(told_steps, degradations))
 
 
 def certificate_digest(certificate: Certificate) -> str:

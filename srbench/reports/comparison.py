@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from srbench.experiments.store.record import Record
-from srbench.reports.certified import lr_of, protocols_of
+from srbench.reports.certified import Degradations, lr_of, protocols_of
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.means import means_by_row
 from srbench.reports.reasons import absent_seeds
@@ -65,9 +65,9 @@ class TableRow:
         return self.members[0].scale
 
     @property
-    def degradation(self) -> str:
-        """Of LR; "" for none."""
-        return self.members[0].degradation
+    def degradations(self) -> Degradations:
+        """Of LR."""
+        return self.members[0].degradations
 
 
 def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], numbers: Numbers) -> tuple[TableRow, ...]:

@@ -40,7 +40,7 @@ def _of_dataset(members: Sequence[Member], dataset: str) -> list[Refusal]:
     for member in members:
         if member.record and member.record.scores.get(dataset) and dataset in member.record.certificates:
             of_set = Certified(member, member.record.certificates[dataset])
-            groups.setdefault((member.scale, member.degradation), []).append(of_set)
+            groups.setdefault((member.scale, member.degradations), []).append(of_set)
     found = [refusal for group in groups.values() for refusal in _of_group(group, dataset)]
     return sorted(found, key=lambda refusal: refusal.row)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pandas import DataFrame
 
 from srbench.reports.baselines import BaselinePair, degraded_alike
+from srbench.reports.certified import told_degradations
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.means import ScoreOfRow
 from srbench.reports.reasons import why_missing
@@ -83,7 +84,7 @@ def no_delta(
             if reason := own.get((against.row, dataset)):
                 found[row, dataset] = f"its baseline: {reason}"
             if not degraded_alike(members, pair):
-                lr = against.degradation or "none"
+                lr = told_degradations(against.degradations) or "none"
                 otherwise[row, dataset] = f"its baseline has LR of another degradation: {lr}"
     return found | own | otherwise
 

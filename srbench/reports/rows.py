@@ -1,17 +1,18 @@
 """Which run stands in which row of the table, and the order of the rows.
 
-A row holds the runs of one ablation, model, variant, scale and context: they differ in their seeds.
+A row holds the runs of one ablation, model, variant, scale, context and degradation of LR: they differ in their seeds.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
-from srbench.experiments.store.overrides import Override, parse_override
+from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.record import Membership, Record
 from srbench.experiments.store.study import Study, StudyRun
+from srbench.reports.certified import Degradations, degradations_of
 
 BICUBIC = "bicubic"  # the model of the reference row
 DEGRADATION = "data.degradation"
@@ -27,15 +28,14 @@ Placed = TypeVar("Placed")
 @dataclass(frozen=True)
 class Member:
     """A run in one of its ablations, or with `ablation` "" in none. `context`: keys and values of its overrides outside
-    the ablations. `degradation`: what was done to its LR beyond the plain shrinking, "" for nothing. `row`: of the
-    table, from 0."""
+    the ablations. `degradations`: what was done to its LR beyond the plain shrinking. `row`: of the table, from 0."""
 
     run: StudyRun
     ablation: str
     variant: str
     baseline: bool
     context: RunContext
-    degradation: str
+    degradations: Degradations
     row: int
 
     @property
@@ -66,27 +66,37 @@ class Member:
 
 def members_of(study: Study) -> tuple[Member, ...]:
     """The study's runs, once for each ablation that they are in, in the table's order."""
-    degradations, ablations = _degradations(study.runs), study.ablations
+    ablations = study.ablations
 
     @cache
     def factors(ablation: str, class_name: str) -> frozenset[str]:
         return _factors(ablations.get(ablation, {}), class_name)
 
-    members = [member for run in study.runs for member in _entries(run, factors, degradations[run.name])]
+    members = [member for run in study.runs for member in _entries(run, factors)]
     ordered = _in_order(_told_apart(members), ablations)
-    rows = _places((one.ablation, one.model, one.scale, one.context, one.variant) for one in ordered)
-    return tuple(
-        replace(one, row=rows[one.ablation, one.model, one.scale, one.context, one.variant]) for one in ordered
-    )
+    rows = _places(map(_of_row, ordered))
+    return tuple(replace(one, row=rows[_of_row(one)]) for one in ordered)
 
 
-def _entries(run: StudyRun, factors: Callable[[str, str], Set[str]], degradation: str) -> Iterator[Member]:
+def _of_row(member: Member) -> Hashable:
+    return member.ablation, member.model, member.scale, member.context, member.variant, member.degradations
+
+
+def _entries(run: StudyRun, factors: Callable[[str, str], Set[str]]) -> Iterator[Member]:
     class_name = run.known.class_name if run.known else ""
     # A baseline that two ablations share carries the factors of either or both; none may part it from its variants.
     varied = {key for one in run.memberships for key in factors(one.ablation, class_name)}
-    context = _context(run.overrides, varied)
+    context, degradations = _context(run.overrides, varied), _degradations(run)
     for one in run.memberships or [Membership("", run.variant, False)]:
-        yield Member(run, one.ablation, one.variant, one.baseline, context, degradation, 0)
+        yield Member(run, one.ablation, one.variant, one.baseline, context, degradations, 0)
+
+
+def _degradations(run: StudyRun) -> Degradations:
+    """As scored, else as planned."""
+    scored = degradations_of(run.record) if run.record and run.status == "done" else None
+    if scored is not None:
+        return scored
+    return (run.planned.degradation,) if run.planned and run.planned.degradation else ()
 
 
 def _factors(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
@@ -109,7 +119,7 @@ def _told_apart(members: Sequence[Member]) -> list[Member]:
 
     Such twins come from an edited config file; which of them a baseline belongs to is unknown.
     """
-    keys = [(one.ablation, one.model, one.variant, one.scale, one.seed, one.context) for one in members]
+    keys = [(_of_row(one), one.seed) for one in members]
     counts = Counter(keys)
     return [one if counts[key] == 1 else _marked(one) for one, key in zip(members, keys, strict=True)]
 
@@ -119,33 +129,6 @@ def _marked(member: Member) -> Member:
     return replace(member, context=(*member.context, ("config_hash", hashed)))
 
 
-# What was done to LR
-
-
-def _degradations(runs: Sequence[StudyRun]) -> dict[str, str]:
-    """By run; that of a run without scores in the words of one with scores of the same overrides."""
-    data = {run.name: _of_data(run.overrides) for run in runs}
-    scored = {run.name: _as_scored(run.record) for run in runs if run.record and run.status == "done"}
-    known = {name: degradation for name, degradation in scored.items() if degradation is not None}
-    alike = {data[name]: degradation for name, degradation in reversed(known.items())}  # the first one holds
-    return {name: known.get(name, alike.get(words, _asked(words))) for name, words in data.items()}
-
-
-def _of_data(words: Iterable[str]) -> tuple[Override, ...]:
-    return tuple(one for one in map(parse_override, words) if one.root == "data")
-
-
-def _as_scored(record: Record) -> str | None:
-    """ "noise σ=0.1", "pil-bicubic + jpeg q=40"; None without scores."""
-    labels = dict.fromkeys(one.lr.degradation for one in record.certificates.values())
-    return " and ".join(label for label in labels if label) if labels else None
-
-
-def _asked(data: tuple[Override, ...]) -> str:
-    given = {one.key: one.value for one in data}.get(DEGRADATION, "")
-    return "" if given in ("null", "[]") else given
-
-
 # The order
 
 
@@ -153,17 +136,17 @@ def _in_order(members: Sequence[Member], ablations: Iterable[str]) -> list[Membe
     """Runs in no ablation first, by degradation and scale, bicubic on top; then ablation by ablation, by degradation,
     model, scale and context, the baseline on top."""
     ablation = _places([*ablations, *(one.ablation for one in members)])
-    degradation = _places(one.degradation for one in members)
+    degradation = _places(one.degradations for one in members)
     model, context = _places(one.model for one in members), _places(one.context for one in members)
 
     def scale(one: Member) -> float:
         return float("inf") if one.scale is None else one.scale
 
     def alone(one: Member) -> tuple[float, ...]:
-        return degradation[one.degradation], scale(one), one.model != BICUBIC
+        return degradation[one.degradations], scale(one), one.model != BICUBIC
 
     def compared(one: Member) -> tuple[float, ...]:
-        place = ablation[one.ablation], degradation[one.degradation], model[one.model]
+        place = ablation[one.ablation], degradation[one.degradations], model[one.model]
         return *place, scale(one), context[one.context], not one.baseline
 
     outside = sorted((one for one in members if not one.ablation), key=alone)

@@ -51,8 +51,8 @@ def sections_of(rows: Sequence[TableRow], ablations: Mapping[str, Any], certain:
     for ablation, own in by_ablation.items():
         if ablation == "" and len(own) == len(bicubic) < len(rows):
             continue  # the reference stands in every ablation already
-        lr = {(row.scale, row.degradation) for row in own}
-        top = [row for row in bicubic if (row.scale, row.degradation) in lr]
+        lr = {(row.scale, row.degradations) for row in own}
+        top = [row for row in bicubic if (row.scale, row.degradations) in lr]
         ranked = own if ablation else [row for row in own if row.model != BICUBIC]
         columns = tuple(_columns([*top, *ranked], compared))
         about = ablations.get(ablation, {})
@@ -75,7 +75,7 @@ def _columns(rows: Sequence[TableRow], compared: Set[ScoreColumn]) -> Iterator[C
         Column("variant", "Variant", words=True),
         Column("scale", "Scale"),
     )
-    if any(row.degradation for row in rows):
+    if any(row.degradations for row in rows):
         yield Column("degradation", "Degradation", words=True)
     # The degradation as recorded stands in place of its override, which may be spelled in several ways.
     yield from (Column(SettingColumn(key), key) for key in rows[0].settings if key != DEGRADATION)
@@ -98,12 +98,12 @@ def _groups(
     top: Sequence[TableRow], ranked: Sequence[TableRow], columns: Sequence[Column]
 ) -> Iterator[tuple[Cells, ...]]:
     """By degradation the reference, and the rows by scale, in an ablation also by model."""
-    for degradation in dict.fromkeys(row.degradation for row in [*top, *ranked]):
-        if reference := [row for row in top if row.degradation == degradation]:
+    for degradations in dict.fromkeys(row.degradations for row in [*top, *ranked]):
+        if reference := [row for row in top if row.degradations == degradations]:
             yield tuple(_cells(row, columns, {}) for row in reference)
         groups: dict[tuple[str, int | None], list[TableRow]] = {}
         for row in ranked:
-            if row.degradation == degradation:
+            if row.degradations == degradations:
                 groups.setdefault((row.model if row.ablation else "", row.scale), []).append(row)
         for group in groups.values():
             marks = _marks(group)

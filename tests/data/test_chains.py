@@ -57,7 +57,7 @@ def test_none_is_none(given):
     ("given", "label"),
     [
         ("noise", "noise σ=0.1"),
-        ({"noise": {"sigma": "25/255"}}, "noise σ=0.0980392"),
+        ({"noise": {"sigma": "25/255"}}, "noise σ=0.09803921568627451"),
         (
             ["blur", "matlab-symmetric", {"jpeg": {"quality": 40}}],
             "gaussian-blur k=5 σ=1.5 + matlab-symmetric + jpeg q=40",
@@ -148,7 +148,7 @@ CHAIN = "data.degradation=[{blur: {sigma: 2}}, pil-bicubic, {noise: {sigma: 25/2
 
 
 def test_the_command_line_can_say_it(plan):
-    label = "gaussian-blur k=5 σ=2 + pil-bicubic + noise σ=0.0980392 + jpeg q=40"
+    label = "gaussian-blur k=5 σ=2 + pil-bicubic + noise σ=0.09803921568627451 + jpeg q=40"
     assert plan(CHAIN).data.degradation.label == label
     assert plan("data.degradation={noise: {sigma: 0.2}}").data.degradation.label == "noise σ=0.2"
     assert plan().data.degradation is None

@@ -9,6 +9,7 @@ from hydra.types import RunMode
 
 from srbench.core.errors import UserError
 from srbench.data.images import write_image
+from srbench.data.lr_source import DegradationStep
 from srbench.experiments.compose import Composer, whole_spec
 from srbench.experiments.grid import carry_out, expand, plan_of
 from srbench.experiments.request import read_request
@@ -108,7 +109,7 @@ def test_what_is_done_is_not_launched_again(tried):
 
 
 def test_the_plan_says_what_each_run_is_before_it_runs(tried):
-    launched = tried("model=carn", "ablation=se", "study=mine")
+    launched = tried("model=carn", "ablation=se", "study=mine", "data.degradation={noise: {sigma: 0.2}}")
     (plan,) = read_plans(Path("runs/mine"))
     assert (plan.study, plan.command) == ("mine", "the command")
     assert plan.ablations["se"]["applies_to"]["CARN"]["baseline"] == "none"
@@ -116,6 +117,7 @@ def test_the_plan_says_what_each_run_is_before_it_runs(tried):
     planned = plan.runs[launched[1].folder.name]
     assert planned.memberships == (Membership("se", "none", True),)
     assert planned.params == 964_163
+    assert planned.degradation == (DegradationStep("noise", {"sigma": 0.2}),)
     assert planned.wanted.fingerprints.train == planned.config_hash == launched[1].config_hash
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from srbench.core.files import write_file
-from srbench.data.lr_source import LrSource
+from srbench.data.lr_source import LrSource, Steps
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
@@ -96,13 +96,14 @@ class Builder:
         words: tuple[str, ...] = (),
         hashed: str = "0a1b2c3d",
         left: Outcome | None = None,
+        asked: Steps = (),
     ) -> str:
-        """The folder of a run planned in `places`; without `left` it has not run."""
+        """The folder of a run planned in `places` on LR that is degraded as `asked`; without `left` it has not run."""
         variant = places[0].variant if places else None
         name = f"{model}-{variant or 'default'}-x{scale}-s{seed}-{hashed}"
         wanted = Wanted(Fingerprints(), ("psnr",))
         class_name = CLASSES.get(model, model)
-        planned = PlannedRun(model, class_name, variant, scale, seed, hashed, words, places, None, wanted)
+        planned = PlannedRun(model, class_name, variant, scale, seed, hashed, words, places, None, wanted, asked)
         self.plan({name: planned})
         if left is not None:
             self.leave(name, planned, left)

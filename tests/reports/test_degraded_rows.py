@@ -101,11 +101,56 @@ def test_a_resizer_that_was_asked_for_is_a_degradation_even_if_it_is_the_usual_o
 
 def test_a_run_that_is_not_done_stands_in_the_group_of_its_degradation(build):
     degraded(build, "bicubic")
-    build.run("carn", words=("model=carn", "data.degradation=blur"), hashed="9")
-    build.run("mossnet", words=("model=mossnet", "data.degradation=jpeg"), hashed="8")
+    build.run("carn", words=("data.degradation=[{blur: {kernel: 5}}]",), hashed="9", asked=STEPS["blur"])
+    build.run("mossnet", words=("data.degradation=jpeg",), hashed="8", asked=(DegradationStep("jpeg", {}),))
     (section,) = build.report().sections
     found = [row for group in shown(section, "model", "degradation") for row in group]
-    assert found == [["bicubic", "none"], ["bicubic", BLUR], ["carn", BLUR], ["bicubic", NOISE], ["mossnet", "jpeg"]]
+    assert found == [
+        ["bicubic", "none"],
+        ["bicubic", BLUR],
+        ["carn", BLUR],
+        ["bicubic", NOISE],
+        ["mossnet", "jpeg q=75"],
+    ]
+
+
+NEARLY = (DegradationStep("noise", {"sigma": 0.1000004}),)
+
+
+def nearly_alike(build):
+    """The report of an ablation whose variant has LR with nearly the noise of its baseline's."""
+    places = Membership("atrous", "1-1-1", True), Membership("atrous", "1-2-1", False)
+    for number, (place, steps) in enumerate(zip(places, (STEPS["noise"], NEARLY), strict=True)):
+        certificate = replace(ON_FILES, lr=replace(FILES, steps=steps))
+        build.run("carn", place, hashed=f"{number}", left=imaged(certificate, set5=[30.0 + number]))
+    return build.report()
+
+
+def test_a_degradation_is_its_settings_however_near_they_are(build):
+    report = nearly_alike(build)
+    assert psnr(report, "1-2-1").delta is None
+    assert psnr(report, "1-2-1").delta_reason == "its baseline has LR of another degradation: noise σ=0.1"
+
+
+def test_different_settings_have_different_texts(build):
+    (section,) = nearly_alike(build).sections
+    assert shown(section, "variant", "degradation") == [
+        [["1-1-1 (baseline)", "noise σ=0.1"]],
+        [["1-2-1", "noise σ=0.1000004"]],
+    ]
+
+
+def test_seeds_on_different_lr_are_no_row(build):
+    for seed, given in enumerate(("blur", "noise")):  # of a data option that was edited between them
+        build.run("carn", seed=seed, hashed=f"{seed}", left=imaged(on(given), set5=[30.0 + seed]))
+    assert means(build.report()) == [30, 31]
+
+
+def test_a_seed_that_is_not_done_stands_in_the_row_of_the_others(build):
+    build.run("carn", seed=0, hashed="0", left=imaged(on("noise"), set5=[30.0]), asked=STEPS["noise"])
+    build.run("carn", seed=1, hashed="1", asked=STEPS["noise"])
+    (only,) = build.report().rows
+    assert only.absent == ("seed 1: not run yet",)
 
 
 def lr_ablation(build):

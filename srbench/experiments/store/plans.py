@@ -13,6 +13,7 @@ from typing import Any
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
+from srbench.data.lr_source import Steps
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership
 
@@ -30,7 +31,7 @@ class Wanted:
 @dataclass(frozen=True)
 class PlannedRun:
     """One run. `overrides`: the words of the command line that fix the weights; `params`: trainable ones, null where
-    they were not counted."""
+    they were not counted. `degradation`: of LR."""
 
     model: str
     class_name: str = field(metadata={"json": "class"})
@@ -42,6 +43,7 @@ class PlannedRun:
     memberships: tuple[Membership, ...]
     params: int | None
     wanted: Wanted
+    degradation: Steps = ()
 
 
 @dataclass(frozen=True)

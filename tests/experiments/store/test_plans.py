@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from srbench.core.errors import UserError
+from srbench.data.lr_source import DegradationStep
 from srbench.experiments.store.plans import Wanted, read_plans, united, write_plan
 from srbench.experiments.store.record import Fingerprints
 from tests.builders import member, plan, planned
@@ -84,6 +85,15 @@ def test_a_broken_plan_is_named_and_stays(tmp_path, content):
     with pytest.raises(UserError, match=rf"^{path}: not a plan \([^\n]+\); move it away and repeat its command$"):
         read_plans(tmp_path)
     assert path.read_text() == content
+
+
+def test_a_plan_with_a_degradation_that_does_not_exist_is_none(tmp_path):
+    noise = DegradationStep("noise", {"sigma": 0.1})
+    write_plan(tmp_path, plan(one=planned(degradation=(noise,))))
+    (path,) = (tmp_path / "plans").iterdir()
+    path.write_text(path.read_text().replace('"noise"', '"fog"'))
+    with pytest.raises(UserError, match=r"not a plan \(.*no such degradation: 'fog'"):
+        read_plans(tmp_path)
 
 
 def test_plans_are_read_in_the_order_of_their_times(tmp_path):
