@@ -43,9 +43,8 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
 
 def _finish(tried: Tried | None) -> None:
     if tried:
-        from srbench.cli.finish import (
-            finish,
-        )  # pandas and Matplotlib take a second to import, which a plan does not need
+        # Imported here: pandas and Matplotlib take a second, which a plan does not need.
+        from srbench.cli.finish import finish
 
         finish(tried)
 

@@ -16,7 +16,7 @@ from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
 from srbench.metrics import cost
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import check_metrics, make_scorer
-from srbench.metrics.table import COSTS
+from srbench.metrics.table import COSTS, score_name
 from srbench.models.bicubic import Bicubic
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def benchmark(
         means = mean_scores(found_rows)
         counted, uncounted = cost.cost_summary(network, scale)
         time = cost.latency(network, cost.LATENCY_INPUT, cost.LATENCY_INPUT).median_ms
-        scores = {f"{dataset}.{metric}": value for dataset, found in means.items() for metric, value in found.items()}
+        scores = {score_name(one, metric): value for one, found in means.items() for metric, value in found.items()}
         rows.append({"model": name, "scale": scale, **asdict(counted), "latency_ms": time, **scores})
         lacking = (*uncounted, *scorer.missing, *missing_means(found_rows))
         missing[name] = {one.what: one.reason for one in lacking}
-    scored = [f"{name}.{metric}" for name in pairs for metric in metrics]
+    scored = [score_name(name, metric) for name in pairs for metric in metrics]
     table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored])
     resizers = dict.fromkeys(lr_source(found).resizer for found in pairs.values())
     table.attrs |= {"missing": missing, "protocol": protocol.label, "resizer": ", ".join(resizers)}

@@ -20,6 +20,7 @@ from srbench.evaluation.settings import Inference
 from srbench.metrics.missing import Missing
 from srbench.metrics.perceptual import BATCH
 from srbench.metrics.scorer import Scorer
+from srbench.metrics.table import score_name
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
 
@@ -167,7 +168,7 @@ def missing_means(rows: Sequence[ImageResult]) -> tuple[Missing, ...]:
     found: dict[str, Missing] = {}
     for row in rows:
         for missing in row.missing:
-            what = f"{row.dataset}.{missing.what}"
+            what = score_name(row.dataset, missing.what)
             found.setdefault(what, Missing(what, missing.kind, f"{row.image}: {missing.reason}"))
     return tuple(found.values())
 

@@ -8,9 +8,8 @@ belongs to its unit (see `legacy_wiring`), the bilinear residual follows the sca
 weights of their own (see `shared_upsampler`). Initialisation: PyTorch's default, as in the published code.
 """
 
-import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -228,34 +227,3 @@ class CARN(Cascade):
             sr = sr + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
         output: Tensor = self.add_mean(sr)
         return output
-
-
-def from_waifu2x(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of a CARN of yu45020/Waifu2x under our names, for a network with one scale.
-
-    Left out are what we do not store: the frozen masks of partial convolutions, and the repeats of a shared upsampler.
-    """
-    # With gates, their list reads unit, gate, unit, gate, …, inside blocks and between them.
-    local = 2 if any(re.match(r"blocks\.\d+\.blocks\.\d+\.\w+_excite", name) for name in weights) else 1
-    across = 2 if any(re.match(r"blocks\.\d+\.\w+_excite", name) for name in weights) else 1
-    table = {
-        r"^entry_block\.m\.0\.": lambda _: "entry.",
-        r"^blocks\.(\d+)\.(?=blocks|singles)": lambda m: f"b{int(m[1]) // across + 1}.",
-        r"^blocks\.(\d+)\.(?=\w+_excite)": lambda m: f"se{int(m[1]) // across + 1}.",
-        r"\bblocks\.(\d+)\.m\.": lambda m: f"b{int(m[1]) // local + 1}.body.",
-        r"\bblocks\.(\d+)\.(?=\w+_excite)": lambda m: f"se{int(m[1]) // local + 1}.",
-        r"\bsingles\.(\d+)\.m\.": lambda m: f"c{int(m[1]) + 1}.body.",
-        r"^upsampler\.m\.(\d+)\.0\.": lambda m: f"upsample.up.body.{3 * int(m[1])}.",
-        r"^features_conv\.": lambda _: "concat.",
-        r"^exit_conv\.": lambda _: "exit.",
-        r"\bfeature_conv\.": lambda _: "",
-    }
-    renamed = {}
-    for name, tensor in weights.items():
-        first_stage = re.sub(r"^(upsampler\.m)\.\d+", r"\1.0", name)
-        if "mask_conv" in name or (name != first_stage and torch.equal(tensor, weights[first_stage])):
-            continue
-        for pattern, replacement in table.items():
-            name = re.sub(pattern, replacement, name)
-        renamed[name] = tensor
-    return renamed

@@ -1,6 +1,7 @@
 """A study's report on disk: the files of `<reports_dir>/<study>/`."""
 
-import csv
+import json
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from srbench.core.files import write_file
+from srbench.experiments.store.codec import decode, to_json
 from srbench.experiments.store.study import read_study
 from srbench.reports.comma_separated import published_csv, table_csv
 from srbench.reports.curves import draw_curves
@@ -15,6 +17,15 @@ from srbench.reports.explained import section_of_explained
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
 from srbench.reports.report import Report, build_report
+
+ASKED = "report.json"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How a report was asked for: the `ntire` of `build_report`."""
+
+    ntire: str | None = None
 
 
 def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:
@@ -28,14 +39,20 @@ def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same `ntire`. UserError as for `write_report`."""
     study = read_study(study_dir)
-    with (reports_dir / study.name / "table.csv").open(newline="", encoding="utf-8") as file:
-        first = next(csv.DictReader(file), {})
-    write_files(build_report(study, first.get("ntire_baseline")), reports_dir)
+    write_files(build_report(study, _asked(reports_dir / study.name).ntire), reports_dir)
+
+
+def _asked(folder: Path) -> ReportOptions:
+    try:
+        return decode(ReportOptions, json.loads((folder / ASKED).read_bytes()))
+    except (OSError, ValueError, RecursionError):
+        return ReportOptions()
 
 
 def write_files(report: Report, reports_dir: Path) -> Path:
-    """The folder of the report, with table.csv, .md and .tex, where there are published scores published.csv, and where
-    losses were logged curves.png and .svg. What `explain` has left there is shown in table.md.
+    """The folder of the report, with table.csv, .md and .tex, where there are published scores published.csv, where
+    losses were logged curves.png and .svg, and where there is more to say of how it was asked for report.json. What
+    `explain` has left there is shown in table.md.
 
     Equal reports give equal bytes.
     """
@@ -55,6 +72,7 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     texts = {"table.csv": table_csv(report), "table.md": markdown, "table.tex": to_latex(report)}
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
+    files[ASKED] = to_json(ReportOptions(report.ntire)) if report.ntire else None
     curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
     return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}
 

@@ -88,8 +88,27 @@ def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
     folder = write_report(build.folder, tmp_path, "carn")
     asked = (folder / "table.csv").read_bytes()
-    (folder / "table.md").unlink()
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" in asked
     assert (folder / "table.csv").read_bytes() == asked
     assert (folder / "table.md").exists()
+
+
+def test_a_report_that_is_asked_for_anew_forgets_how_it_was_asked_for(build, tmp_path):
+    build.run("carn", left=scored(37.0))
+    write_report(build.folder, tmp_path, "carn")
+    folder = write_report(build.folder, tmp_path)
+    rewrite_report(build.folder, tmp_path)
+    assert b"ntire_score" not in (folder / "table.csv").read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["table.csv", "table.md", "table.tex"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"ntire": 1}', b"[" * 10**5])
+def test_what_says_nothing_of_how_a_report_was_asked_for_stops_none(build, tmp_path, content):
+    build.run("carn", left=scored(37.0))
+    folder = write_report(build.folder, tmp_path, "carn")
+    (folder / "report.json").write_bytes(content)
+    rewrite_report(build.folder, tmp_path)
+    assert b"ntire_score" not in (folder / "table.csv").read_bytes()

@@ -208,7 +208,7 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {
-        "description": " ".join((kind.__doc__ or "").split()),
+        "description": " ".join(" ".join(one.__doc__ or "" for one in kind.__mro__ if is_dataclass(one)).split()),
         "type": "object",
         "properties": {_name(field): _schema(hints[field.name], definitions) for field in fields(kind)},
         "required": [_name(field) for field in fields(kind)],

@@ -39,9 +39,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class StageRecord(StageOutcome):
-    """How one stage of a training went; `final_loss`: the mean of the last fiftieth of its rows in losses.csv.
-    `steps_per_second` and `data_wait` (the share of the time spent waiting for batches) are of the last session,
-    validation left out."""
+    """One stage of a training, with what it was trained on."""
 
     training_data: TrainingData
 
