@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import TINY
-from tests.experiments.test_trackers import config, curve, of_kind, scalars, summary, wandb_records
+from tests.experiments.trackers.test_trackers import config, curve, of_kind, scalars, summary, wandb_records
 
 
 class Refuses(BaseHTTPRequestHandler):

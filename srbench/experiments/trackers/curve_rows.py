@@ -11,6 +11,14 @@ PLACES = ("stage", "step", "epoch")
 
 
 @dataclass(frozen=True)
+class ToldRow:
+    """A row that a logger was told, by its place; `step` begins anew in each stage."""
+
+    stage: str
+    step: int
+
+
+@dataclass(frozen=True)
 class CurveRow:
     """`step` begins anew in each stage; `total` is that of the stages before and this."""
 
@@ -21,12 +29,12 @@ class CurveRow:
 
 
 class CurveRows:
-    """Reads on where it stopped, from `told` on: the last row that was told of each file, as (stage, step).
+    """Reads on where it stopped, from `told` on: the last row that was told of each file.
 
     A file without a column `stage` is one stage.
     """
 
-    def __init__(self, folder: Path, told: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(self, folder: Path, told: Mapping[str, ToldRow]) -> None:
         self.folder, self.told = folder, told
         self.readers: dict[str, csv.DictReader[str]] = {}
         self.files = ExitStack()
@@ -55,9 +63,9 @@ class CurveRows:
     def _is_told(self, name: str, total: int) -> bool:
         if name not in self.told:
             return False
-        stage, step = self.told[name]
+        last = self.told[name]
         # The row is of an earlier stage than the last that was told, where that stage has not come yet.
-        return stage not in self.begins or total <= self.begins[stage] + step
+        return last.stage not in self.begins or total <= self.begins[last.stage] + last.step
 
 
 def _numbers(row: Mapping[str, str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from srbench.core import progress
-from srbench.experiments.trackers.curve_rows import PREFIXES, CurveRows
+from srbench.experiments.trackers.curve_rows import PREFIXES, CurveRows, ToldRow
 from srbench.experiments.trackers.lightning_loggers import (
     RESUMABLE,
     STORED_SECONDS,
@@ -49,7 +49,7 @@ class GuardedLogger:
         self.logger: Logger | None = None
         self.memory = LoggerMemory(subject.logger_name, secrets.token_hex(4))
         self.rows = CurveRows(self.folder, {})
-        self.told: dict[str, tuple[str, int]] = {}
+        self.told: dict[str, ToldRow] = {}
         self.told_before, self.noted = self.told, -math.inf  # what was told when logger.json was written last
 
     def __enter__(self) -> "GuardedLogger":
@@ -90,7 +90,7 @@ class GuardedLogger:
         for name in PREFIXES:
             for row in self.rows.unread(name):
                 logger.log_metrics(row.values, row.total)
-                self.told[name] = (row.stage, row.step)
+                self.told[name] = ToldRow(row.stage, row.step)
         logger.save()
 
     def _conclude(self, logger: "Logger", numbers: Mapping[str, float], steps: int) -> None:

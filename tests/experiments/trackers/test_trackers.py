@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from srbench.experiments.compose import compose_run
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Training
 from srbench.experiments.trackers import guard
-from srbench.experiments.trackers.curve_rows import CurveRows
 from srbench.experiments.trackers.guard import GuardedLogger
 from srbench.experiments.trackers.study_report import conclude_study
 from srbench.experiments.trackers.subject import Subject
 from srbench.experiments.tracking import final_numbers, logged_subject
 from srbench.metrics.figures import Cost
 from tests.builders import latency, record
+from tests.experiments.trackers.test_curve_rows import STAGES
 
 RECORD = record(
     scores={"val": {"psnr": 31.25, "ssim": 0.9}, "set5": {"psnr": float("inf")}},
@@ -256,9 +255,9 @@ def test_what_is_surely_stored_is_not_told_again_after_a_kill(tmp_path, monkeypa
             add(run.folder, step, 0.5)
             logger.written()
             told.append(json.loads((run.folder / "logger.json").read_text())["told"])
-    before = [{}, {}, *({"losses.csv": ["", step]} for step in (1, 2, 3))]
+    before = [{}, {}, *({"losses.csv": {"stage": "", "step": step}} for step in (1, 2, 3))]
     assert told == before
-    assert json.loads((run.folder / "logger.json").read_text())["told"] == {"losses.csv": ["", 5]}
+    assert json.loads((run.folder / "logger.json").read_text())["told"] == {"losses.csv": {"stage": "", "step": 5}}
 
 
 def test_any_logger_of_lightning_is_told_each_row(tmp_path):
@@ -278,14 +277,6 @@ def test_a_process_with_a_number_of_a_cluster_s_is_logged(tmp_path, monkeypatch)
     assert scalars(tmp_path / "run", "loss") == list(enumerate(LOSSES, 1))
 
 
-STAGES = """stage,step,epoch,loss,pixel,critic,note
-pixel,1,0,0.5,0.5,,a
-pixel,2,0,0.25,0.25,,b
-gan,1,0,3,1,2,c
-gan,2,0,5,2,3,d
-3,1,0,0.125,0.125,,e
-"""
-VALIDATIONS = "stage,step,psnr\npixel,1,20\ngan,1,21\ngan,2,22\n"
 TOTALS = {
     "loss": [(1, 0.5), (2, 0.25), (3, 3.0), (4, 5.0), (5, 0.125)],
     "pixel": [(1, 0.5), (2, 0.25), (3, 1.0), (4, 2.0), (5, 0.125)],
@@ -311,13 +302,6 @@ def test_the_steps_of_a_stage_follow_those_of_the_stages_before(tmp_path):
     assert set(events(run.folder).Tags()["scalars"]) == set(TOTALS)  # no text, and not where the row belongs
 
 
-def test_a_file_without_stages_is_one_stage(tmp_path):
-    (tmp_path / "losses.csv").write_text(STAGES)
-    (tmp_path / "validation.csv").write_text("step,psnr\n1,20\n2,21\n")
-    with closing(CurveRows(tmp_path, {"validation.csv": ("", 1)})) as rows:
-        assert unread(rows) == [[1, 2, 3, 4, 5], [2]]
-
-
 def test_tensorboard_s_file_holds_what_is_written(tmp_path):
     run = subject(tmp_path / "run", "TensorBoardLogger")
     with GuardedLogger(run) as logger:
@@ -325,38 +309,6 @@ def test_tensorboard_s_file_holds_what_is_written(tmp_path):
         write(run.folder, [0.5] * 500, {})
         logger.written()
         assert len(scalars(run.folder, "loss")) == 500
-
-
-def unread(rows: CurveRows) -> list[list[int]]:
-    """The steps of losses and of validations."""
-    return [[row.total for row in rows.unread(name)] for name in ("losses.csv", "validation.csv")]
-
-
-@pytest.mark.parametrize(
-    ("told", "steps"),
-    [
-        ({}, [[1, 2, 3, 4, 5], [1, 3, 4]]),
-        ({"losses.csv": ("pixel", 2)}, [[3, 4, 5], [1, 3, 4]]),
-        ({"losses.csv": ("gan", 1), "validation.csv": ("pixel", 1)}, [[4, 5], [3, 4]]),
-        ({"losses.csv": ("gan", 2), "validation.csv": ("gan", 1)}, [[5], [4]]),
-    ],
-)
-def test_a_row_is_new_after_the_stage_and_step_that_were_told(tmp_path, told, steps):
-    (tmp_path / "losses.csv").write_text(STAGES)
-    (tmp_path / "validation.csv").write_text(VALIDATIONS)
-    with closing(CurveRows(tmp_path, told)) as rows:
-        assert unread(rows) == steps
-
-
-def test_rows_of_a_stage_that_is_trained_again_are_not_new(tmp_path):
-    """As where a run that was killed in its second stage goes on from a checkpoint of its first."""
-    steps = []
-    with closing(CurveRows(tmp_path, {"losses.csv": ("gan", 1)})) as rows, (tmp_path / "losses.csv").open("w") as file:
-        for line in STAGES.splitlines(keepends=True):
-            file.write(line)
-            file.flush()
-            steps += unread(rows)[0]
-    assert steps == [4, 5]
 
 
 def test_a_run_that_starts_afresh_is_another_run(plan):
@@ -418,7 +370,7 @@ class Wandb(Breaks):
     "logger", ["BreaksOpening", "BreaksAtConfigLogger", "BreaksAtRows", "BreaksAtResults", "BreaksClosing"]
 )
 def test_a_logger_that_raises_is_told_in_one_line_and_switched_off(plan, capsys, caplog, logger):
-    run = plan("logger=wandb", f"logger._target_=tests.experiments.test_trackers.{logger}")
+    run = plan("logger=wandb", f"logger._target_=tests.experiments.trackers.test_trackers.{logger}")
     session(run, LOSSES, {})
     name = logger.removesuffix("Logger").lower()
     line = f"logger={name} is switched off for this run: OSError: [Errno 28] No space left on device"
@@ -458,7 +410,7 @@ def test_a_file_in_the_way_switches_it_off(plan, caplog, name):
 def test_a_package_that_is_missing_is_named_with_its_cure(plan, capsys, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
-    own = "logger._target_=tests.experiments.test_trackers.Wandb"
+    own = "logger._target_=tests.experiments.trackers.test_trackers.Wandb"
     run, other = plan(f"logger={name}"), plan("seed=1", f"logger={name}", own)
     for each in (run, other):
         session(each, LOSSES, {})
