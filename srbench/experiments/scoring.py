@@ -35,7 +35,7 @@ def score(attempt: Attempt) -> Record:
         hardware.return_freed_memory()
     rows = _kept_rows(attempt.run.folder)
     for name, lacking in todo.items():
-        record, rows[name] = _with_set(attempt, record, name, sets[name], lacking, rows.get(name, {}))
+        record, rows[name] = _with_set(attempt, replace(record), name, sets[name], lacking, rows.get(name, {}))
     ordered = dict.fromkeys([*sets, *rows])
     write_rows(attempt.run.folder, (row for name in ordered for row in rows.get(name, {}).values()))
     return replace(record, weights_sha256=attempt.weights_sha256)

@@ -5,7 +5,6 @@ from hypothesis.strategies import booleans, dictionaries, integers, lists, none,
 
 from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
-from srbench.core.suggest import did_you_mean
 from srbench.experiments.ablations import as_override, load_sweep, parse_ablation
 from srbench.experiments.store.record import Membership
 
@@ -85,8 +84,3 @@ def test_a_file_that_is_no_sweep_is_named(tmp_path, content):
     (tmp_path / "s.yaml").write_text(content)
     with pytest.raises(UserError, match=r"s\.yaml: not"):
         load_sweep("s", [tmp_path])
-
-
-def test_suggestions_name_the_nearest_or_all():
-    assert did_you_mean("atros", ["se", "atrous", "width"]) == ", did you mean atrous? (also: se, width)"
-    assert did_you_mean("xyz", ["se", "atrous"]) == " (there are atrous, se)"

@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from srbench.core.errors import UserError
-from srbench.core.paths import weights_folders
 from srbench.models import hub
 from srbench.models.hub import at_hand, bring, checkpoint_catalogue, fetch, identity, load_checkpoint, named
 from srbench.models.weights import digest, read_weights
@@ -49,10 +48,6 @@ def test_the_current_folder_comes_before_weights_dir(tmp_path, monkeypatch):
 def test_a_missing_file_names_where_it_was_looked_for(tmp_path):
     with pytest.raises(UserError, match=rf"checkpoint=x\.pth: no such file \(looked in .*{tmp_path}"):
         at_hand("x.pth", str(tmp_path), 2)
-
-
-def test_weights_dir_is_separated_as_path_is():
-    assert [str(folder) for folder in weights_folders(os.pathsep.join(["/a", "", "/b"]))] == ["/a", "/b"]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class StageRecord(StageOutcome):
-    """One stage of a training, with what it was trained on."""
+    """With what it was trained on."""
 
     training_data: TrainingData
 
