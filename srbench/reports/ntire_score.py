@@ -18,6 +18,7 @@ from srbench.reports.row_costs import Figure, standard_latency
 from srbench.reports.rows import BICUBIC
 
 NTIRE_WEIGHTS = {"latency_ms": 0.7, "flops_256": 0.15, "params": 0.15}
+Conditions = tuple[int, int, int, str]  # of a latency: height, width, threads, device
 NTIRE_TITLE = "NTIRE score (lower is better)"
 FORMULA = (
     "0.7·exp(2·t/t0) + 0.15·exp(2·F/F0) + 0.15·exp(2·P/P0) of latency, FLOPs 256² and params, against {} at the same "
@@ -81,11 +82,18 @@ def _incomparable(row: TableRow, model: str, baselines: Sequence[TableRow]) -> s
     if lacking := next((name for name in NTIRE_WEIGHTS if not known.get(name)), None):
         return f"{model} has no {lacking} at ×{row.scale} to compare with"
     own, theirs = _measured_with(row), _measured_with(baseline)
-    return "" if own == theirs else f"its latency was measured with {own}, that of {model} with {theirs}"
+    if own == theirs:
+        return ""
+    return f"its latency was measured with {_told(own)}, that of {model} with {_told(theirs)}"
 
 
-def _measured_with(row: TableRow) -> str:
-    """ "input 256×256, threads 1, cpu"."""
+def _measured_with(row: TableRow) -> tuple[Conditions, ...]:
+    """Each once."""
     latencies = [standard_latency(one.record) for one in row.members if one.record]
-    texts = (f"input {x.height}×{x.width}, threads {x.threads}, {x.device}" for x in latencies if x)
-    return " and ".join(dict.fromkeys(texts))
+    return tuple(dict.fromkeys((x.height, x.width, x.threads, x.device) for x in latencies if x))
+
+
+def _told(conditions: Sequence[Conditions]) -> str:
+    """ "input 256×256, threads 1, cpu"."""
+    texts = (f"input {height}×{width}, threads {threads}, {device}" for height, width, threads, device in conditions)
+    return " and ".join(texts)
