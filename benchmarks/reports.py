@@ -19,7 +19,7 @@ import numpy as np
 from srbench.data.lr_source import LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
-from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, write_plan
+from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, WantedScores, write_plan
 from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
 from srbench.experiments.store.study import read_study
@@ -93,8 +93,9 @@ def planned(ablation: str, model: str, variant: int, seed: int) -> tuple[str, Pl
         config_hash=hashed,
         overrides=(f"model={model}", f"model.width={variant}"),
         memberships=(Membership(ablation, f"v{variant}", variant == 0),),
+        contexts={ablation: DIGEST},
         params=None,
-        wanted=Wanted(Fingerprints(score=dict.fromkeys(IMAGES, DIGEST)), ("psnr", "ssim")),
+        wanted=Wanted(None, {name: WantedScores(DIGEST, ("psnr", "ssim"), 0) for name in IMAGES}, DIGEST, None),
     )
     return f"{model}-v{variant}-x2-s{seed}-{hashed}", run
 
@@ -146,7 +147,7 @@ def record(name: str, run: PlannedRun, images: dict[str, np.ndarray]) -> Record:
         scores={name: dict(zip(("psnr", "ssim"), rows.mean(0).tolist(), strict=True)) for name, rows in images.items()},
         certificates=CERTIFICATES,
         weights_sha256=DIGEST,
-        fingerprints=run.wanted.fingerprints,
+        fingerprints=Fingerprints(score=dict.fromkeys(IMAGES, DIGEST), cost=DIGEST),
     )
 
 

@@ -7,7 +7,7 @@ from srbench.data.lr_source import LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, new_plan
-from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership, Record
+from srbench.experiments.store.record import SCHEMA, Membership, Record
 from srbench.metrics.figures import Latency
 from srbench.metrics.protocol import Protocol
 
@@ -58,8 +58,8 @@ def record(**changes: Any) -> Record:
 
 def planned(**changes: Any) -> PlannedRun:
     """Of a CARN in no ablation, of which nothing but its training is wanted."""
-    wanted = Wanted(Fingerprints(train="0a1b2c3d4e"), ("psnr",))
-    usual = PlannedRun("carn", "CARN", None, 2, 0, "0a1b2c3d4e", ("model=carn",), (), None, wanted)
+    wanted = Wanted("0a1b2c3d4e", {}, "c", None)
+    usual = PlannedRun("carn", "CARN", None, 2, 0, "0a1b2c3d4e", ("model=carn",), (), {}, None, wanted)
     return replace(usual, **changes)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from srbench.cli.printed_report import print_report
 from srbench.core.errors import FailedRunError
 from srbench.core.progress import console
+from srbench.experiments.store.left import left
 from srbench.experiments.store.study import read_study
 from srbench.experiments.trackers.study_report import conclude_study
 
@@ -13,14 +14,14 @@ if TYPE_CHECKING:  # torch is imported when there is something to compute
 
 
 def finish(tried: "Tried") -> None:
-    """Writes the study's report, prints its summary, and sends it where its runs were logged. FailedRunError if one of
-    the runs that were tried is not done."""
+    """Writes the study's report, prints its summary, and sends it where its runs were logged. FailedRunError if
+    anything is left to do of the runs that were tried."""
     study = read_study(tried.study_dir)
     report = print_report(study, tried.reports_dir)
-    for line in conclude_study(study.name, tried.study_dir, report, tried.folders):
+    for line in conclude_study(study.name, tried.study_dir, report, list(tried.wanted)):
         console.print(line, markup=False)
-    undone = [run.name for run in study.runs if run.name in tried.folders and run.status != "done"]
+    undone = [name for name, asked in tried.wanted.items() if left(tried.study_dir / name, asked, lambda metric: False)]
     if undone:
         raise FailedRunError(
-            f"{len(undone)} of {len(tried.folders)} runs did not end well; the same command tries them again"
+            f"{len(undone)} of {len(tried.wanted)} runs did not end well; the same command tries them again"
         )

@@ -14,6 +14,7 @@ import numpy as np
 from srbench.core import paths
 from srbench.core.progress import Listener, silent
 from srbench.data import memmap
+from srbench.data.digests import file_stamp
 from srbench.data.images import image_files, image_size, read_image
 from srbench.data.lr_source import RESIZER
 from srbench.data.memmap import Pile, Size
@@ -49,7 +50,7 @@ def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list
     UserError for an image that cannot be read or is smaller than a scale, and where the disk has too little room.
     """
     files = {file.name: file for file in image_files(folder)}
-    stamps = {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in files.items()}
+    stamps = {name: list(file_stamp(file)) for name, file in files.items()}
     sizes = {name: image_size(file) for name, file in files.items()}
     hr = Pile(lr_cache_folder(folder) / "hr", sizes, {"files": stamps})
     memmap.build(hr, _read, [((name,), (file,)) for name, file in files.items()], jobs, tell)

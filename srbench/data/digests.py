@@ -1,6 +1,8 @@
 """SHA-256 of pixels: the same for a copy in another lossless format, and for no other picture."""
 
 import hashlib
+import re
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -11,6 +13,8 @@ import numpy as np
 from srbench.core.files import write_file
 from srbench.core.paths import cache_folder
 from srbench.data.images import read_image
+
+TICK = 100_000_000  # ns: a file that was written so shortly before it was read may be written again within one time
 
 
 def image_digest(image: np.ndarray) -> str:
@@ -28,35 +32,43 @@ def pixel_digest(files: Sequence[Path]) -> str:
 
 def named_digest(images: Iterable[tuple[str, Path]]) -> str:
     """The `pixel_digest` that the files would have under these names."""
-    return _digest(tuple((name, file, *_stamp(file)) for name, file in sorted(images)))
+    return _digest(tuple((name, file, file_stamp(file)) for name, file in sorted(images)))
+
+
+Stamp = tuple[int, int, int, int]
 
 
 @lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
-def _digest(images: tuple[tuple[str, Path, int, int], ...]) -> str:
-    """Kept in the user's cache as long as names, sizes and times of change stay, as every process of a grid asks."""
-    asked = hashlib.sha256(repr([(name, str(file.resolve()), *stamp) for name, file, *stamp in images]).encode())
+def _digest(images: tuple[tuple[str, Path, Stamp], ...]) -> str:
+    """Kept in the user's cache as long as the files are the same, as every process of a grid asks."""
+    asked = hashlib.sha256(repr([(name, str(file.resolve()), stamp) for name, file, stamp in images]).encode())
     kept = cache_folder("digests") / asked.hexdigest()
-    if kept.is_file():
-        return kept.read_text()
+    with suppress(OSError, UnicodeDecodeError):
+        if re.fullmatch("[0-9a-f]{64}", text := kept.read_text(encoding="ascii")):
+            return text
+    began = time.time_ns()
     digest = _computed(images)
-    with suppress(OSError):  # the cache only saves time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_file(kept, digest.encode())
+    if all(stamp[2] < began - TICK for _, _, stamp in images):
+        with suppress(OSError):  # the cache only saves time
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_file(kept, digest.encode())
     return digest
 
 
-def _computed(images: tuple[tuple[str, Path, int, int], ...]) -> str:
+def _computed(images: Iterable[tuple[str, Path, Stamp]]) -> str:
     content = hashlib.sha256()
-    for name, file, *_ in images:
+    for name, file, _ in images:
         pixels = read_image(file)
         content.update(f"{name} {pixels.shape[1]}×{pixels.shape[0]}\n".encode())
         content.update(pixels.tobytes())
     return content.hexdigest()
 
 
-def _stamp(file: Path) -> tuple[int, int]:
-    """Size and time of change; zeros for a file that is not there, which `read_image` tells."""
-    if not file.is_file():
-        return 0, 0
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
+def file_stamp(file: Path) -> Stamp:
+    """What changes with a file's content: size, time of change of its content and of its description, number. The
+    third is the kernel's own, which nobody can set back. Zeros for a file that is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0, 0, 0
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

@@ -22,7 +22,7 @@ from srbench.core.progress import Listener
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.schema import no_choice
 from srbench.experiments.search_path import UserConf
-from srbench.experiments.spec import RunSpec, run_spec
+from srbench.experiments.spec import RunSpec, Words, run_spec
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
 
@@ -75,7 +75,8 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     own_class = any(parse_override(word).key == "model._target_" for word in words)
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
-    return run_spec(whole, name, words, choices.get("data"))
+    written: Any = OmegaConf.to_container(config, resolve=False)
+    return run_spec(whole, written, Words(name, words, choices.get("data")))
 
 
 def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:

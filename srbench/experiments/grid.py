@@ -5,7 +5,7 @@ swept key multiplies, as in Hydra. Beside the runs stands one of bicubic interpo
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from srbench.experiments.compose import Composer, build_on_meta
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.literature import entries
 from srbench.experiments.request import Arm, Request
+from srbench.experiments.run_folder import claim_folder, forget
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.overrides import parse_override
-from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, new_plan, write_plan
+from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, factors_of, new_plan, write_plan
 from srbench.experiments.store.record import Membership
 from srbench.models import hub
 
@@ -44,12 +45,15 @@ class Asked:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return not left_of_run(self.run, self.wanted)
+        return not self.run.force and not left_of_run(self.run, self.wanted)
 
-    @property
-    def planned(self) -> PlannedRun:
-        """What the plan says of it."""
+    def planned(self, ablations: Mapping[str, Any]) -> PlannedRun:
+        """What the plan says of it. `ablations`: the files, whole, by name."""
         run = self.run
+        contexts = {
+            place.ablation: run.context(factors_of(ablations.get(place.ablation, {}), run.model.class_name))
+            for place in run.memberships
+        }
         return PlannedRun(
             model=run.name,
             class_name=run.model.class_name,
@@ -59,6 +63,7 @@ class Asked:
             config_hash=run.config_hash,
             overrides=run.fixing_overrides,
             memberships=run.memberships,
+            contexts=contexts or {"": run.context([])},
             params=self.params,
             wanted=self.wanted,
             degradation=run.data.degradation.facts if run.data.degradation else (),
@@ -67,11 +72,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Tried:
-    """A study whose runs have been tried, in their `folders`."""
+    """A study whose runs have been tried. `wanted`: what was asked of each, by folder."""
 
     study_dir: Path
     reports_dir: Path
-    folders: list[str]
+    wanted: dict[str, Wanted]
 
 
 def expand(request: Request, compose: Composer) -> list[RunSpec]:
@@ -116,14 +121,26 @@ def carry_out(
         _print_plan(asked)
         return None
     check_place("reports_dir", first.places.reports_dir)
+    check_place("runs_dir", first.places.runs_dir)
     study_dir = first.places.study_dir
-    write_plan(study_dir, replace(plan, runs={one.run.folder.name: one.planned for one in asked}))
+    for one in asked:
+        claim_folder(one.run)
+    write_plan(study_dir, replace(plan, runs={one.run.folder.name: one.planned(plan.ablations) for one in asked}))
+    if first.force:
+        asked = [replace(one, run=_forgotten(one.run)) for one in asked]
     todo = [one.run for one in asked if not one.is_done]
     if len(asked) > 2:
         console.print(f"{study_dir}: {len(asked)} runs, {len(asked) - len(todo)} done already, {len(todo)} to do")
     if todo:
         launch(todo)
-    return Tried(study_dir, first.places.reports_dir, [one.run.folder.name for one in asked])
+    return Tried(study_dir, first.places.reports_dir, {one.run.folder.name: one.wanted for one in asked})
+
+
+def _forgotten(run: RunSpec) -> RunSpec:
+    """The run without what it has left, and without `force`, so that an interrupted command can go on."""
+    forget(run.folder)
+    words = tuple(word for word in run.overrides if parse_override(word).key != "force")
+    return replace(run, force=False, overrides=words, config={**run.config, "force": False})
 
 
 def plan_of(request: Request | None, runs: Sequence[RunSpec], command: str) -> Plan:
@@ -136,9 +153,13 @@ def plan_of(request: Request | None, runs: Sequence[RunSpec], command: str) -> P
 
 
 def _with_reference(runs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The runs, and before them the bicubic run of each scale and data."""
+    """The runs, and before them the bicubic run of each scale and data, evaluated on all that they are."""
     runs = list(runs)
-    references = {reference.config_hash: reference for reference in (run.reference() for run in runs)}
+    references: dict[str, RunSpec] = {}
+    for run in runs:
+        reference = run.reference()
+        known = references.get(reference.config_hash)
+        references[reference.config_hash] = known.evaluated_as(reference) if known else reference
     hashes = {run.config_hash for run in runs}
     return [*(run for run in references.values() if run.config_hash not in hashes), *runs]
 

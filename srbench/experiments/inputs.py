@@ -11,8 +11,7 @@ from srbench.data.folders import benchmark_names, benchmark_pairs
 from srbench.data.pairs import ImagePair, digests
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import Left, left
-from srbench.experiments.store.plans import Wanted
-from srbench.experiments.store.record import Fingerprints
+from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
 from srbench.metrics.cost import LATENCY_INPUT
 from srbench.metrics.table import lacking
 
@@ -33,21 +32,23 @@ def validation_pairs(run: RunSpec) -> list[ImagePair]:
 
 def wanted(run: RunSpec) -> Wanted:
     """What is asked of the run. UserError for data that are not there or cannot be read."""
+    asked = run.evaluation
+    images = None if asked.save_images == "all" else asked.save_images
     return Wanted(
-        Fingerprints(
-            train=run.config_hash if run.stages else None,
-            score={name: _of_scores(run, pairs) for name, pairs in datasets(run).items()},
-            cost=json_digest(_network(run)),
-            latency=wanted_latency(run) if run.evaluation.latency else None,
-        ),
-        run.evaluation.metrics,
+        train=run.config_hash if run.stages else None,
+        scores={
+            name: WantedScores(_of_scores(run, pairs), asked.metrics, images) for name, pairs in datasets(run).items()
+        },
+        cost=json_digest(_network(run)),
+        latency=wanted_latency(run) if asked.latency else None,
     )
 
 
-def wanted_latency(run: RunSpec) -> str:
-    """The fingerprint of the run's latency; `device=auto` is content with that of any device."""
-    device = "any" if run.device == "auto" else run.device.partition(":")[0]
-    return json_digest([_network(run), LATENCY_INPUT, device])
+def wanted_latency(run: RunSpec) -> WantedLatency:
+    """`auto` is content with any device, and with any number of threads."""
+    device = None if run.device == "auto" else run.device.partition(":")[0]
+    threads = None if run.threads == "auto" else run.threads
+    return WantedLatency(json_digest([_network(run), LATENCY_INPUT]), device, threads)
 
 
 def _network(run: RunSpec) -> dict[str, Any]:
@@ -55,11 +56,7 @@ def _network(run: RunSpec) -> dict[str, Any]:
 
 
 def left_of_run(run: RunSpec, asked: Wanted) -> Left:
-    """What is left of what is `asked` of the run, as its folder and this machine are; all of it where it is forced."""
-    if run.force:
-        prints = asked.fingerprints
-        everything = dict.fromkeys(prints.score, asked.metrics)
-        return Left(prints.train is not None, everything, True, prints.latency is not None, False)
+    """What is left of what is `asked` of the run, as its folder and this machine are."""
     return left(run.folder, asked, can_be_had(run))
 
 

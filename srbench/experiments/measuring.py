@@ -18,17 +18,18 @@ def measure_cost(attempt: Attempt) -> Record:
         return record
     found, uncounted = cost.cost_summary(attempt.model, attempt.run.scale)
     others = tuple(missing for missing in record.missing if missing.what not in OF_COSTS)
-    prints = replace(record.fingerprints, cost=attempt.asked.fingerprints.cost)
+    prints = replace(record.fingerprints, cost=attempt.asked.cost)
     return replace(record, cost=found, missing=others + uncounted, fingerprints=prints)
 
 
 def measure_latency(attempt: Attempt) -> Record:
     """The time of one image, where the run computes."""
     record = attempt.record
-    if not attempt.left.latency:
+    asked = attempt.asked.latency
+    if asked is None or not attempt.left.latency:
         return record
     attempt.tell("measures latency", 0, 1)
     model = attempt.model.to(attempt.slot.device).to(memory_format=torch.channels_last)
     measured = cost.latency(model, cost.LATENCY_INPUT, cost.LATENCY_INPUT)
-    prints = replace(record.fingerprints, latency=attempt.asked.fingerprints.latency)
+    prints = replace(record.fingerprints, latency=asked.fingerprint)
     return replace(record, latency=(measured,), fingerprints=prints)

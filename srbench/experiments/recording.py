@@ -1,14 +1,13 @@
 """A run under way: what it has to do, what is known of it so far, and how it ends in a record."""
 
 import logging
-import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +17,24 @@ from torch import nn
 
 from srbench.core import hardware
 from srbench.core.errors import FailedRunError, UserError
-from srbench.core.files import write_file
-from srbench.core.progress import Listener, silent
+from srbench.core.files import remove_partials, write_file
+from srbench.core.heartbeat import LostError, Worker, heartbeat
+from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.messages import one_line
+from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
-from srbench.experiments.store.left import WEIGHTS, Left
+from srbench.experiments.store.left import WEIGHTS, Left, everything
 from srbench.experiments.store.plans import Wanted
 from srbench.experiments.store.record import SCHEMA, Record, read_record, write_record
 from srbench.experiments.trackers.guard import GuardedLogger
 from srbench.experiments.tracking import final_numbers, logged_subject
+from srbench.experiments.trained_weights import read_trained
 from srbench.models import hub
 from srbench.models.weights import digest, load_weights
 
 log = logging.getLogger(__name__)
-
-OF_A_RUN = (  # what `force` makes anew
-    *("result.json", WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json"),
-)
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,9 @@ class Slot:
 
 @dataclass
 class Attempt:
-    """A run under way. `tell`: of the step that is done; `record`: what is known of the run so far, to which each step
-    adds its part; `trained`: the model that was trained in this process."""
+    """A run under way. `record`: what is known of the run so far, to which each step adds its part; `alone`: raises
+    LostError once another process has taken the run; `tell`: of the step that is done; `trained`: the model that was
+    trained in this process."""
 
     run: RunSpec
     slot: Slot
@@ -58,6 +57,7 @@ class Attempt:
     asked: Wanted
     left: Left
     record: Record
+    alone: Callable[[], None]
     tell: Listener = field(default=silent)
     trained: nn.Module | None = None
 
@@ -74,6 +74,22 @@ class Attempt:
             hub.bring(model, self.run.checkpoint, self.run.places.weights_dir, self.run.scale, self.tell)
         return model
 
+    def keep(self, record: Record) -> None:
+        """Takes the record as what is known from now on, on the disk, too."""
+        self.alone()
+        if record != self.record:
+            self.record = record
+            write_record(self.run.folder, record)
+
+    def as_long_as_it_is_ours(self, hear: Listener) -> Listener:
+        """A Listener that raises LostError once it is not."""
+
+        def tell(stage: str, done: int, total: int) -> None:
+            self.alone()
+            hear(stage, done, total)
+
+        return tell
+
     @cached_property
     def weights_sha256(self) -> str | None:
         """The digest of the model's weights; None for a model without any."""
@@ -85,31 +101,39 @@ class Attempt:
 def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
     """Gives a run to work on, keeps run.log meanwhile, and writes its record when it ends well.
 
-    An exception is written as a record with status `failed`, its traceback to run.log, and raised again.
-    KeyboardInterrupt leaves the record as it was: the same run goes on later.
+    Waits while another process works on the run. An exception is written as a record with status `failed`, its
+    traceback to run.log, and raised again. KeyboardInterrupt leaves the record as it is: the same run goes on later.
     """
-    folder = run.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    with _logged_to(folder / "run.log"), GuardedLogger(logged_subject(run)) as tracker:
-        attempt = None
+    folder = ready_folder(run.folder)
+    with (
+        heartbeat(folder, partial(_tell_of, folder)) as alone,
+        _logged_to(folder / "run.log"),
+        GuardedLogger(logged_subject(run)) as tracker,
+    ):
+        began, attempt = time.monotonic(), None
         try:
-            attempt = _begun(run, slot, tracker)
+            attempt = _begun(run, slot, tracker, alone)
             yield attempt
             seconds = _seconds(attempt.record, began)
-            attempt.record = replace(attempt.record, status="done", error=None, seconds=seconds)
+            attempt.keep(replace(attempt.record, status="done", error=None, seconds=seconds))
             tracker.finish(final_numbers(attempt.record), attempt.record.train.steps)
-            write_record(folder, attempt.record)
             (folder / "last.ckpt").unlink(missing_ok=True)
         except KeyboardInterrupt:
             log.warning("interrupted; the same command goes on from here")
             raise
+        except LostError:
+            log.warning("another process has taken the run, as this one did not show that it lives; left to it")
+            raise KeyboardInterrupt from None
         except Exception as error:
-            with (folder / "run.log").open("a") as file:
+            with (folder / "run.log").open("a", encoding="utf-8") as file:
                 file.write(traceback.format_exc())
             known = attempt.record if attempt else _earlier(run) or _head(run, slot)
             _write_failure(folder, replace(known, seconds=_seconds(known, began)), _in_one_line(error))
             raise
+
+
+def _tell_of(folder: Path, worker: Worker) -> None:
+    console.print(f"{folder.name}: {worker} works on it; waits until that has ended", markup=False)
 
 
 def record_death(run: RunSpec, slot: Slot, reason: str) -> None:
@@ -117,18 +141,26 @@ def record_death(run: RunSpec, slot: Slot, reason: str) -> None:
     _write_failure(run.folder, _earlier(run) or _head(run, slot), reason)
 
 
-def _begun(run: RunSpec, slot: Slot, tracker: GuardedLogger) -> Attempt:
-    if run.force and _earlier(run):
-        for name in OF_A_RUN:
-            (run.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(run.folder / "stages", ignore_errors=True)
+def _begun(run: RunSpec, slot: Slot, tracker: GuardedLogger, alone: Callable[[], None]) -> Attempt:
+    remove_partials(run.folder)
     asked = wanted(run)
-    left = left_of_run(run, asked)
-    known = None if left.train else _earlier(run)
-    record = replace(_head(run, slot), **_lasting(known)) if known else _head(run, slot)
+    left, known = left_of_run(run, asked), _earlier(run)
+    if left and not left.train and run.stages and known and not _has_its_weights(run, known):
+        left = everything(asked)
+    record = _head(run, slot)
+    if known and not left.train:
+        record = replace(record, **_lasting(known))
     write_file(run.folder / "config.yaml", yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True).encode())
     tracker.start()
-    return Attempt(run, slot, tracker, asked, left, record)
+    return Attempt(run, slot, tracker, asked, left, record, alone)
+
+
+def _has_its_weights(run: RunSpec, record: Record) -> bool:
+    there = read_trained(run.folder / WEIGHTS)
+    if there and there.sha256 == record.weights_sha256:
+        return True
+    log.warning("trains again: %s are not the weights of the record", run.folder / WEIGHTS)
+    return False
 
 
 def _earlier(run: RunSpec) -> Record | None:
@@ -170,13 +202,14 @@ def _head(run: RunSpec, slot: Slot) -> Record:
 
 
 def _lasting(known: Record) -> dict[str, Any]:
-    """The parts of an earlier record that hold as long as the run's weights do: the results, and what the training ran
-    on."""
+    """The parts of an earlier record that hold as long as the run's weights do: the results, what the training ran on,
+    and that it has ended well."""
+    ended = {"status": "done"} if known.status == "done" else {}
     names = (
         *("train", "cost", "latency", "scores", "certificates", "missing", "weights_sha256", "fingerprints"),
         *("device", "threads", "precision", "versions", "git", "started", "seconds"),
     )
-    return {name: getattr(known, name) for name in names}
+    return {name: getattr(known, name) for name in names} | ended
 
 
 def _seconds(record: Record, began: float) -> float:

@@ -10,7 +10,7 @@ from srbench.core.errors import UserError
 from srbench.data.pairs import ImagePair
 from srbench.experiments.component import Component
 from srbench.experiments.inputs import datasets
-from srbench.experiments.spec import DataSpec, RunSpec, run_spec
+from srbench.experiments.spec import DataSpec, RunSpec, Words, run_spec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, read_record
 from srbench.models import hub
@@ -30,7 +30,7 @@ def open_run(folder: Path) -> tuple[RunSpec, Record]:
         config = yaml.safe_load(path.read_text())
         if not isinstance(config, dict):
             raise UserError("it holds no keys")
-        spec = run_spec(config, record.model, record.overrides, _data_option(record))
+        spec = run_spec(config, config, Words(record.model, record.overrides, _data_option(record)))
     except (OSError, ValueError, yaml.YAMLError, UserError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     return spec, record
@@ -68,7 +68,7 @@ def _moved(run: RunSpec, data: DataSpec, data_root: Path) -> DataSpec:
 def _root_below_data_root(run: RunSpec, data: DataSpec) -> Path | None:
     """Where the data lie, seen from data_root; None where they lie elsewhere."""
     root = data.component.arguments.get("root")
-    before = str(run.config["data_root"])
+    before = run.places.data_root
     if not isinstance(root, str) or not Path(root).is_relative_to(before):
         return None
     return Path(root).relative_to(before)

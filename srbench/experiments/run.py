@@ -31,6 +31,6 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     with recording(spec, slot) as attempt:
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))
         for part, step in STEPS.items():
-            attempt.tell = partial(hear, part)
-            attempt.record = step(attempt)
+            attempt.tell = attempt.as_long_as_it_is_ours(partial(hear, part))
+            attempt.keep(step(attempt))
     return attempt.record

@@ -16,6 +16,7 @@ from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.evaluate import LARGE, ImageResult, evaluate, mean_scores, missing_means
 from srbench.experiments.inputs import datasets
 from srbench.experiments.recording import Attempt
+from srbench.experiments.store.left import IMAGES
 from srbench.experiments.store.record import Evaluation, Record
 from srbench.experiments.store.scores import ImageRow, read_rows, write_rows
 from srbench.metrics.scorer import Scorer, make_scorer
@@ -27,25 +28,27 @@ Rows = dict[str, ImageRow]  # of one data set, by image
 def score(attempt: Attempt) -> Record:
     """The scores that are asked for and lacking. Those that are there stay; where another protocol, other pixels or
     another way of inference calls for new ones, every metric that was there is computed anew."""
-    record, todo = attempt.record, attempt.left.score
+    todo = {**dict.fromkeys(attempt.left.images, ()), **attempt.left.score}
     if not todo:
-        return record
+        return attempt.record
     sets = datasets(attempt.run)
     if any(math.prod(image_size(pair.hr_file)) > LARGE for name in todo for pair in sets[name]):
         hardware.return_freed_memory()
-    rows = _kept_rows(attempt.run.folder)
+    rows = _kept_rows(attempt)
+    attempt.keep(replace(attempt.record, weights_sha256=attempt.weights_sha256))
     for name, lacking in todo.items():
-        record, rows[name] = _with_set(attempt, replace(record), name, sets[name], lacking, rows.get(name, {}))
-    ordered = dict.fromkeys([*sets, *rows])
-    write_rows(attempt.run.folder, (row for name in ordered for row in rows.get(name, {}).values()))
-    return replace(record, weights_sha256=attempt.weights_sha256)
+        record, rows[name] = _with_set(attempt, name, sets[name], lacking, rows.get(name, {}))
+        ordered = dict.fromkeys([*sets, *rows])
+        write_rows(attempt.run.folder, (row for one in ordered for row in rows.get(one, {}).values()))
+        attempt.keep(record)  # a set that is done is not lost with the next
+    return attempt.record
 
 
 def _with_set(
-    attempt: Attempt, record: Record, name: str, pairs: list[ImagePair], lacking: Sequence[str], old: Rows
+    attempt: Attempt, name: str, pairs: list[ImagePair], lacking: Sequence[str], old: Rows
 ) -> tuple[Record, Rows]:
     """The record, and the set's rows, with what they lacked."""
-    asked = attempt.asked.fingerprints.score[name]
+    record, asked = attempt.record, attempt.asked.scores[name].fingerprint
     before = record.evaluations.get(name)
     had = [m for m in METRICS if before and (m in before.scores or _is_missing(before, name, m))]
     everything = tuple(dict.fromkeys([*lacking, *had]))
@@ -84,7 +87,7 @@ def _evaluated(attempt: Attempt, name: str, pairs: list[ImagePair], scorer: Scor
 
 def _keep(folder: Path, most: int | str, dataset: str, index: int, image: str, sr: np.ndarray) -> None:
     if isinstance(most, str) or index < most:
-        path = folder / "images" / dataset / f"{image}.png"
+        path = folder / IMAGES / dataset / f"{image}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_image(path, sr)
 
@@ -108,12 +111,13 @@ def _row(result: ImageResult, certificate: Certificate) -> ImageRow:
     return ImageRow(result.dataset, result.image, result.scores, *told, result.sr_sha256)
 
 
-def _kept_rows(folder: Path) -> dict[str, Rows]:
-    """What scores.csv holds, by data set and image; nothing where it cannot be read."""
+def _kept_rows(attempt: Attempt) -> dict[str, Rows]:
+    """What scores.csv holds of the data sets that the record knows, by image; nothing where it cannot be read."""
     found: dict[str, Rows] = {}
     try:
-        for row in read_rows(folder):
-            found.setdefault(row.dataset, {})[row.image] = row
+        for row in read_rows(attempt.run.folder):
+            if row.dataset in attempt.record.certificates:
+                found.setdefault(row.dataset, {})[row.image] = row
     except UserError:
         return {}
     return found

@@ -1,7 +1,8 @@
 """What a run is before it runs: typed, made once from a composed config, and identified by what fixes its weights."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +14,18 @@ from srbench.core.paths import weights_folders
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
+from srbench.experiments.ablations import as_override
 from srbench.experiments.component import TARGET, Component, component
 from srbench.experiments.schema import GROUPS, Keys, no_choice, read_keys, shown
 from srbench.experiments.store.overrides import parse_override
-from srbench.experiments.store.record import Membership, TrainingData
+from srbench.experiments.store.record import Membership, TrainingData, identity_of
 from srbench.metrics.protocol import Protocol
 from srbench.models import hub
 from srbench.recipes.length import Length
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
+
+CONTEXT = ("model", "scale", "recipe", "data", "budget", "precision", "checkpoint")
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "data")
@@ -87,6 +91,17 @@ class EvaluationSpec:
     inference: Inference
     protocol: Protocol
 
+    def joined(self, other: "EvaluationSpec") -> "EvaluationSpec":
+        """All that one of the two asks for, by the inference and the protocol of this one."""
+        kept = (self.save_images, other.save_images)
+        return replace(
+            self,
+            datasets=tuple(dict.fromkeys([*self.datasets, *other.datasets])),
+            metrics=tuple(dict.fromkeys([*self.metrics, *other.metrics])),
+            save_images="all" if "all" in kept else max(one for one in kept if one != "all"),
+            latency=self.latency or other.latency,
+        )
+
 
 @dataclass(frozen=True)
 class Places:
@@ -112,8 +127,8 @@ class Places:
 @dataclass(frozen=True)
 class RunSpec:
     """One run. `name`: the model's preset, or its class; `overrides`: the words of a command line that describe it;
-    `config`: the resolved config that it was made from, which the run's folder keeps; no `stages`: it is only
-    evaluated."""
+    `config`: the resolved config that it was made from, which the run's folder keeps, and `written`: the same with its
+    interpolations; no `stages`: it is only evaluated."""
 
     name: str
     overrides: tuple[str, ...]
@@ -134,20 +149,51 @@ class RunSpec:
     force: bool
     dry_run: bool
     config: dict[str, Any] = field(repr=False, compare=False)
+    written: dict[str, Any] = field(repr=False, compare=False)
 
     @cached_property
     def config_hash(self) -> str:
         """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
         fixed = {
-            "model": self.network.identity,
+            "model": self._with_weights(self.network.identity),
             "scale": self.scale,
             "seed": self.seed,
             "data": self.data.identity,
             "precision": self.precision,
             "checkpoint": self._weights(self.checkpoint),
-            "stages": [self._stage_identity(stage) for stage in self.stages],
+            "stages": [
+                {**self._stage_identity(stage), "training images": digest}
+                for stage, digest in zip(self.stages, self.training_digests, strict=True)
+            ],
         }
+        if not self.stages:
+            fixed["validation images"] = self._validation_digest()
         return json_digest(fixed)
+
+    @cached_property
+    def training_digests(self) -> tuple[str, ...]:
+        """Of the images that each stage is trained on. UserError for images that are not there."""
+        return tuple(stage.data.training_data().sha256 for stage in self.stages)
+
+    def _validation_digest(self) -> str | None:
+        """All that `data` is to a run that is not trained; None for images that are not there, which is told where they
+        are asked for."""
+        try:
+            return pixel_digest(self.data.valid_files())
+        except UserError:
+            return None
+
+    def context(self, factors: Collection[str]) -> str:
+        """A digest of what fixes the weights but the seed and the ablation's factors, as the config has it: runs that
+        are compared have it in common."""
+        varied = {key.lstrip("+~").replace("/", ".") for key in factors} | {"data.root"}
+        if "recipe" in varied:  # which may choose the data and the lengths
+            varied |= {"data", "budget"}
+        written = deepcopy({key: self.written.get(key) for key in CONTEXT})
+        for key in varied:
+            _remove(written, key.split("."))
+        same_images = not any(key.partition(".")[0] in ("data", "recipe", "scale") for key in varied - {"data.root"})
+        return json_digest([written, self.training_digests if same_images else None])
 
     @property
     def network(self) -> Component:
@@ -159,12 +205,24 @@ class RunSpec:
         length = stage.length
         return {
             "name": stage.name,
-            "recipe": stage.recipe.identity,
-            "batches": stage.batches.identity,
+            "recipe": self._with_weights(stage.recipe.identity),
+            "batches": self._with_weights(stage.batches.identity),
             "length": [length.steps, length.batch_size, length.hr_patch],
             "start": self._weights(stage.start),
             "data": stage.data.identity,
-            "training images": stage.data.training_data().sha256,
+        }
+
+    def _with_weights(self, node: Any) -> Any:
+        """With the digest of each file of weights, a `checkpoint` or `…_checkpoint`, in its place."""
+        if isinstance(node, list):
+            return [self._with_weights(entry) for entry in node]
+        if not isinstance(node, dict):
+            return node
+        return {
+            key: self._weights(value)
+            if isinstance(value, str) and (key == "checkpoint" or key.endswith("_checkpoint"))
+            else self._with_weights(value)
+            for key, value in node.items()
         }
 
     def _weights(self, name: str | None) -> str | None:
@@ -178,20 +236,46 @@ class RunSpec:
     @cached_property
     def folder(self) -> Path:
         """Where the run leaves its files: a folder with its identity that is there already, else a new one's name."""
-        identity = f"x{self.scale}-s{self.seed}-{self.config_hash[:8]}"
-        there = sorted(self.places.study_dir.glob(f"{_plain(self.name)}-*-{identity}"))
-        return there[0] if there else self.places.study_dir / f"{_plain(self.name)}-{_plain(self.variant)}-{identity}"
+        if own := self.folders:
+            return own[0]
+        name = f"{_plain(self.name)}-{_plain(self.variant)}-x{self.scale}-s{self.seed}-{self.config_hash[:8]}"
+        new = self.places.study_dir / name
+        # Of a hundred thousand runs two have the first digits of their hashes in common with a chance of one in two.
+        return new.with_name(f"{name}{self.config_hash[8:16]}") if new.exists() else new
+
+    @property
+    def folders(self) -> list[Path]:
+        """Those that are there and may be this run's; more than one only while they are made."""
+        pattern = f"{_plain(self.name)}-*-x{self.scale}-s{self.seed}-{self.config_hash[:8]}*"
+        names = (self.config_hash[:8], self.config_hash[:16])
+        there = (path for path in self.places.study_dir.glob(pattern) if path.name.endswith(names))
+        return [path for path in sorted(there) if self._may_be(path)]
+
+    def _may_be(self, folder: Path) -> bool:
+        """Whether it is this run's, and neither another's nor a copy."""
+        found = identity_of(folder)
+        return found is None or found == (folder.name, self.config_hash)
 
     @property
     def fixing_overrides(self) -> tuple[str, ...]:
         """Those of the overrides that fix the weights."""
         return tuple(word for word in self.overrides if parse_override(word).fixes_weights)
 
+    def evaluated_as(self, other: "RunSpec") -> "RunSpec":
+        """The run, evaluated as `other` is besides: on its sets, by its metrics."""
+        both = self.evaluation.joined(other.evaluation)
+        told: dict[str, Any] = {"datasets": list(both.datasets), "metrics": list(both.metrics)}
+        told |= {"save_images": both.save_images, "latency": both.latency}
+        config = {**self.config, "eval": {**self.config["eval"], **told}}
+        words = [word for word in self.overrides if parse_override(word).key not in {f"eval.{key}" for key in told}]
+        more = [as_override(f"eval.{key}", value) for key, value in told.items() if both != self.evaluation]
+        return replace(self, evaluation=both, config=config, overrides=(*words, *more) if more else self.overrides)
+
     def reference(self) -> "RunSpec":
         """The run of bicubic interpolation beside this one: evaluated on exactly what this one is."""
         model = Component(BICUBIC, {"scale": self.scale})
-        config = {**self.config, "model": {TARGET: BICUBIC, "scale": self.scale}, "labels": [], "seed": 0}
-        config |= {"budget": {**self.config["budget"], "length": "none"}, "checkpoint": None, "precision": "auto"}
+        own = {"model": {TARGET: BICUBIC, "scale": self.scale}, "labels": [], "seed": 0}
+        own |= {"budget": {**self.config["budget"], "length": "none"}, "checkpoint": None, "precision": "auto"}
         return replace(
             self,
             name="bicubic",
@@ -202,7 +286,8 @@ class RunSpec:
             stages=(),
             checkpoint=None,
             precision="auto",
-            config=config,
+            config=self.config | own,
+            written=self.written | own,
         )
 
     def _reference_words(self) -> tuple[str, ...]:
@@ -212,8 +297,28 @@ class RunSpec:
         return ("model=bicubic", "budget=none", *data, *(word for word, one in kept if one.key != "labels"))
 
 
-def run_spec(config: dict[str, Any], name: str, overrides: tuple[str, ...], data_option: str | None) -> RunSpec:
-    """The run that a resolved config describes. `name`: of its model; `data_option`: the option of the group `data`.
+def _remove(node: dict[str, Any], path: list[str]) -> None:
+    """The key that `path` leads to, where there is one."""
+    *parents, last = path
+    inner: Any = node
+    for key in parents:
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    if isinstance(inner, dict):
+        inner.pop(last, None)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a run is called on a command line. `model`: its name; `overrides`: all words that describe it; `data`: the
+    option of the config group, None where it is unknown."""
+
+    model: str
+    overrides: tuple[str, ...]
+    data: str | None
+
+
+def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> RunSpec:
+    """The run that a resolved config describes. `written`: the same config with its interpolations.
 
     Raises UserError for a key that is missing, unknown or not what it must be.
     """
@@ -221,10 +326,10 @@ def run_spec(config: dict[str, Any], name: str, overrides: tuple[str, ...], data
         if not isinstance(config.get(group), dict):
             raise UserError(no_choice(f"{group}={shown(config[group])}" if group in config else group))
     keys = read_keys(config)
-    data = _data(config["data"], "data", data_option)
+    data = _data(config["data"], "data", words.data)
     return RunSpec(
-        name=name,
-        overrides=overrides,
+        name=words.model,
+        overrides=words.overrides,
         memberships=tuple(Membership(m["ablation"], m["variant"], m["baseline"]) for m in keys.labels),
         model=component(config["model"], "model"),
         scale=keys.scale,
@@ -242,6 +347,7 @@ def run_spec(config: dict[str, Any], name: str, overrides: tuple[str, ...], data
         force=keys.force,
         dry_run=keys.dry_run,
         config=config,
+        written=written,
     )
 
 

@@ -1,5 +1,6 @@
 """What a logger is told of a run: who it is, and its final numbers."""
 
+from srbench.experiments.component import TARGET
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
 from srbench.experiments.trackers.subject import Subject
@@ -12,7 +13,8 @@ def logged_subject(run: RunSpec) -> Subject:
     tags = dict.fromkeys(f"{place.ablation}={place.variant}"[:LONGEST_TAG] for place in run.memberships)
     baseline = ["baseline"] if any(place.baseline for place in run.memberships) else []
     folder = run.folder.absolute()
-    return Subject(folder.name, run.places.study, folder, "run", [*tags, *baseline], run.config, run.config["logger"])
+    logger = {TARGET: run.logger.target, **run.logger.arguments} if run.logger else {TARGET: None}
+    return Subject(folder.name, run.places.study, folder, "run", [*tags, *baseline], run.config, logger)
 
 
 def final_numbers(record: Record) -> dict[str, float]:

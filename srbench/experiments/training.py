@@ -1,19 +1,16 @@
 """The step of a run that trains its network, stage by stage."""
 
-import json
 import logging
+import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import nn
 
 from srbench.core import hardware
-from srbench.core.files import write_file
+from srbench.core.errors import FailedRunError
 from srbench.core.progress import silent
 from srbench.data.pairs import ImagePair
 from srbench.data.supply import Supply
@@ -23,9 +20,9 @@ from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import validation_pairs
 from srbench.experiments.recording import Attempt
 from srbench.experiments.spec import RunSpec, StageSpec
-from srbench.experiments.store.codec import FormatError, decode, encode
 from srbench.experiments.store.left import WEIGHTS
-from srbench.experiments.store.record import Record, StageRecord, Training
+from srbench.experiments.store.record import Record, StageRecord, Training, TrainingData
+from srbench.experiments.trained_weights import read_trained, write_trained
 from srbench.metrics.cost import memory_format
 from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
@@ -39,37 +36,31 @@ log = logging.getLogger(__name__)
 
 
 def train(attempt: Attempt) -> Record:
-    """Trains what is left to train, and leaves the weights with how the training went beside them: an interrupt may
-    come between them and the record."""
-    record, weights = attempt.record, attempt.run.folder / WEIGHTS
-    fingerprint = attempt.asked.fingerprints.train
-    if not attempt.left.train:
+    """Trains what is left to train, and leaves the weights. Raises FailedRunError where the images were changed."""
+    record, weights, fingerprint = attempt.record, attempt.run.folder / WEIGHTS, attempt.asked.train
+    if not attempt.left.train or fingerprint is None:
         return record
-    training = _already(weights, fingerprint)
-    if training is None:
-        attempt.trained, training = _fitted(attempt)
-        tensors = {name: value.contiguous() for name, value in attempt.trained.cpu().state_dict().items()}
-        about = {"fingerprint": fingerprint or "", "training": json.dumps(encode(training))}
-        write_file(weights, save(tensors, about))
-    else:
+    began = time.monotonic()
+    there = read_trained(weights)
+    if there and there.fingerprint == fingerprint:
         log.info("takes the weights that are there, without training again: %s", weights)
-    return replace(record, train=training, fingerprints=replace(record.fingerprints, train=fingerprint))
-
-
-def _already(weights: Path, fingerprint: str | None) -> Training | None:
-    """How the weights that are there were trained; None for none, or for those of something else."""
-    try:
-        with safe_open(weights, "pt") as file:
-            about = file.metadata() or {}
-        if about.get("fingerprint") == fingerprint:
-            return decode(Training, json.loads(about["training"]))
-    except (OSError, SafetensorError, KeyError, FormatError, ValueError):
-        pass
-    return None
+        training = there.training
+    else:
+        attempt.trained, training = _fitted(attempt)
+        write_trained(weights, attempt.trained.cpu().state_dict(), fingerprint, training)
+    earlier = sum(stage.seconds for stage in training.stages) - (time.monotonic() - began)
+    return replace(
+        record,
+        train=training,
+        seconds=record.seconds + max(0.0, earlier),
+        weights_sha256=attempt.weights_sha256,
+        fingerprints=replace(record.fingerprints, train=fingerprint),
+    )
 
 
 def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
     run = attempt.run
+    _refuse_changed(run)
     torch.manual_seed(run.seed)
     model = build_model(run)
     if run.checkpoint:
@@ -85,7 +76,15 @@ def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
     stages = [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)]
     model, outcomes = fit(model, stages, run.folder, session)
     use_scale(model, run.scale)
-    return model, _training(run, outcomes, memory_format(model))
+    return model, _training(outcomes, _refuse_changed(run), memory_format(model))
+
+
+def _refuse_changed(run: RunSpec) -> list[TrainingData]:
+    """What each stage is trained on. Raises FailedRunError where it is not what the run was planned with."""
+    data = [stage.data.training_data() for stage in run.stages]
+    if tuple(one.sha256 for one in data) != run.training_digests:
+        raise FailedRunError("the training images were changed since the run was planned; repeat the command")
+    return data
 
 
 def _validation(attempt: Attempt) -> Any:
@@ -133,11 +132,8 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
     return source
 
 
-def _training(run: RunSpec, outcomes: list[StageOutcome], memory: str) -> Training:
-    stages = [
-        StageRecord(**vars(outcome), training_data=spec.data.training_data())
-        for outcome, spec in zip(outcomes, run.stages, strict=True)
-    ]
+def _training(outcomes: list[StageOutcome], data: list[TrainingData], memory: str) -> Training:
+    stages = [StageRecord(**vars(outcome), training_data=one) for outcome, one in zip(outcomes, data, strict=True)]
     steps = sum(stage.steps for stage in stages)
     return Training(
         steps=steps,

@@ -82,7 +82,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             number=number,
             members=tuple(group),
             label=_label(group[0], keys, several),
-            settings=dict.fromkeys(keys, "") | {key: value for key, value in group[0].context if key in keys},
+            settings=dict.fromkeys(keys, "") | {key: value for key, value in group[0].shown if key in keys},
             # Fixed weights score the same with every seed.
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
@@ -115,7 +115,7 @@ def _tiled(records: Iterable[Record]) -> Iterator[str]:
 def _label(member: Member, keys: Sequence[str], several_scales: bool) -> str:
     names = [] if member.ablation else [member.model]
     names += [member.variant] if member.ablation or member.variant != DEFAULT else []
-    settings = [f"{key}={value}" for key, value in member.context if key in keys]
+    settings = [f"{key}={value}" for key, value in member.shown if key in keys]
     return " ".join([*names, *[f"×{member.scale}"] * several_scales, *settings])
 
 

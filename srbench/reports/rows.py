@@ -7,34 +7,34 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.plans import factors_of
 from srbench.experiments.store.record import Membership, Record
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.certified import Degradations, degradations_of
 
 BICUBIC = "bicubic"  # the model of the reference row
 DEGRADATION = "data.degradation"
-# Roots of overrides that do not fix the weights, or that have a column of their own.
-OUTSIDE = {"study", "runs_dir", "reports_dir", "data_root", "weights_dir", "device", "logger", "force", "labels"}
-OUTSIDE |= {"jobs", "threads", "retries", "fail_fast", "eval", "protocol", "dry_run", "hydra", "ablation", "sweep"}
-OUTSIDE |= {"scale", "seed"}
+OWN_COLUMNS = {"model", "scale", "seed"}  # keys of overrides
 
-RunContext = tuple[tuple[str, str], ...]
+ShownContext = tuple[tuple[str, str], ...]
 Placed = TypeVar("Placed")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A run in one of its ablations, or with `ablation` "" in none. `context`: keys and values of its overrides outside
-    the ablations. `degradations`: what was done to its LR beyond the plain shrinking. `row`: of the table, from 0."""
+    """A run in one of its ablations, or with `ablation` "" in none. `context`: a digest of what it has in common with
+    the runs that it is compared with; `shown`: keys and values of its overrides outside the ablations. `degradations`:
+    what was done to its LR beyond the plain shrinking. `row`: of the table, from 0."""
 
     run: StudyRun
     ablation: str
     variant: str
     baseline: bool
-    context: RunContext
+    context: str
+    shown: ShownContext
     degradations: Degradations
     row: int
 
@@ -70,7 +70,7 @@ def members_of(study: Study) -> tuple[Member, ...]:
 
     @cache
     def factors(ablation: str, class_name: str) -> frozenset[str]:
-        return _factors(ablations.get(ablation, {}), class_name)
+        return factors_of(ablations.get(ablation, {}), class_name)
 
     members = [member for run in study.runs for member in _entries(run, factors)]
     ordered = _in_order(_told_apart(members), ablations)
@@ -86,9 +86,11 @@ def _entries(run: StudyRun, factors: Callable[[str, str], Set[str]]) -> Iterator
     class_name = run.known.class_name if run.known else ""
     # A baseline that two ablations share carries the factors of either or both; none may part it from its variants.
     varied = {key for one in run.memberships for key in factors(one.ablation, class_name)}
-    context, degradations = _context(run.overrides, varied), _degradations(run)
+    shown, degradations = _shown(run.overrides, varied), _degradations(run)
+    contexts = run.planned.contexts if run.planned else {}
     for one in run.memberships or [Membership("", run.variant, False)]:
-        yield Member(run, one.ablation, one.variant, one.baseline, context, degradations, 0)
+        context = contexts.get(one.ablation) or repr(shown)  # a run that nobody planned has its words alone
+        yield Member(run, one.ablation, one.variant, one.baseline, context, shown, degradations, 0)
 
 
 def _degradations(run: StudyRun) -> Degradations:
@@ -99,19 +101,10 @@ def _degradations(run: StudyRun) -> Degradations:
     return (run.planned.degradation,) if run.planned and run.planned.degradation else ()
 
 
-def _factors(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
-    """The config keys that the ablation varies for models of that class."""
-    applies = ablation.get("applies_to", {})
-    variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
-    return frozenset(key for settings in variants.values() for key in settings or {})
-
-
-def _context(words: Iterable[str], factors: Set[str]) -> RunContext:
+def _shown(words: Iterable[str], factors: Set[str]) -> ShownContext:
     overrides = map(parse_override, words)
-    skipped = {"model", "data.root"} | factors
-    return tuple(
-        sorted((one.key, one.value) for one in overrides if one.key not in skipped and one.root not in OUTSIDE)
-    )
+    skipped = OWN_COLUMNS | {"data.root"} | factors
+    return tuple(sorted((one.key, one.value) for one in overrides if one.fixes_weights and one.key not in skipped))
 
 
 def _told_apart(members: Sequence[Member]) -> list[Member]:
@@ -126,7 +119,7 @@ def _told_apart(members: Sequence[Member]) -> list[Member]:
 
 def _marked(member: Member) -> Member:
     hashed = member.run.known.config_hash[:8] if member.run.known else ""
-    return replace(member, context=(*member.context, ("config_hash", hashed)))
+    return replace(member, context=f"{member.context} {hashed}", shown=(*member.shown, ("config_hash", hashed)))
 
 
 # The order
@@ -163,6 +156,6 @@ def _places(values: Iterable[Placed]) -> dict[Placed, int]:
 
 def differing(members: Iterable[Member]) -> tuple[str, ...]:
     """Override keys that tell rows apart. The bicubic row's own do not count: it is never trained."""
-    contexts = [dict(context) for context in dict.fromkeys(one.context for one in members if one.model != BICUBIC)]
+    contexts = [dict(shown) for shown in {one.context: one.shown for one in members if one.model != BICUBIC}.values()]
     keys = sorted({key for context in contexts for key in context})
     return tuple(key for key in keys if len({context.get(key) for context in contexts}) > 1)

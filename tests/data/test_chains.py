@@ -14,7 +14,7 @@ from srbench.data.resizers import RESIZERS, as_uint8
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
 from srbench.experiments.inputs import datasets, validation_pairs
-from srbench.experiments.spec import run_spec
+from srbench.experiments.spec import Words, run_spec
 
 HR = np.random.default_rng(0).integers(0, 256, (24, 28, 3), np.uint8)
 
@@ -180,7 +180,7 @@ def test_what_is_evaluated_is_degraded(plan, tmp_path):
 
 def test_a_data_set_of_ones_own_needs_no_such_key(plan):
     config = {**plan().config, "data": {"_target_": "srbench.data.photos.Photos"}}
-    run = run_spec(config, "carn", (), "photos")
+    run = run_spec(config, config, Words("carn", (), "photos"))
     assert run.data.degradation is None
     assert len(run.data.train_files()) == 3
     assert run.config_hash == plan().config_hash

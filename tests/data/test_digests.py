@@ -1,13 +1,16 @@
 """Digests of pixels."""
 
 import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from srbench.core.errors import UserError
 from srbench.data import digests
-from srbench.data.digests import image_digest, pixel_digest
+from srbench.data.digests import TICK, image_digest, pixel_digest
 from srbench.data.images import write_image
 
 
@@ -30,14 +33,20 @@ def test_a_pixel_digest_survives_another_format_and_nothing_else(tmp_path):
     )
 
 
-def test_a_pixel_digest_is_computed_once_until_a_file_changes(tmp_path):
-    file = tmp_path / "a.png"
-    write_image(file, np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8))
+def test_equal_size_and_time_do_not_pass_for_the_same_file(tmp_path):
+    one, other = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), np.uint8)
+    file = tmp_path / "a.bmp"
+    write_image(file, one)
     before, found = pixel_digest([file]), file.stat()
-    file.write_bytes(b"x" * found.st_size)  # not to be read: size and time are those of before
+    write_image(file, other)
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert pixel_digest([file]) == before
-    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+    assert pixel_digest([file]) != before
+
+
+def test_an_image_that_cannot_be_read_or_is_not_there_is_named(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(b"x")
     with pytest.raises(UserError, match=r"a\.png: cannot be read as an image"):
         pixel_digest([file])
     file.unlink()
@@ -45,14 +54,57 @@ def test_a_pixel_digest_is_computed_once_until_a_file_changes(tmp_path):
         pixel_digest([file])
 
 
-def test_a_digest_is_kept_until_a_file_changes(tmp_path, monkeypatch):
+COMPUTES = """
+import sys
+from pathlib import Path
+from srbench.data import digests
+if sys.argv[2] == "kept":
+    digests.read_image = None
+print(digests.pixel_digest([Path(sys.argv[1])]))
+"""
+
+
+@pytest.fixture
+def digest_in_another_process(tmp_path, monkeypatch):
+    """Of a file, `kept` in the cache or computed."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    image = np.zeros((4, 4, 3), np.uint8)
-    write_image(tmp_path / "a.png", image)
-    first = pixel_digest([tmp_path / "a.png"])
-    digests._digest.cache_clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(digests, "read_image", None)
-        assert pixel_digest([tmp_path / "a.png"]) == first
-    write_image(tmp_path / "a.png", image + 1)
-    assert pixel_digest([tmp_path / "a.png"]) != first
+
+    def run(file, how):
+        done = subprocess.run([sys.executable, "-c", COMPUTES, str(file), how], capture_output=True, text=True)
+        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+    return run
+
+
+@pytest.fixture
+def old_image(tmp_path):
+    """One that was written well before it is read."""
+    file = tmp_path / "a.png"
+    write_image(file, np.zeros((4, 4, 3), np.uint8))
+    while file.stat().st_ctime_ns > time.time_ns() - 2 * TICK:
+        time.sleep(0.01)
+    return file
+
+
+def test_a_digest_is_kept_until_a_file_changes(old_image, digest_in_another_process):
+    first = digest_in_another_process(old_image, "computed")
+    assert digest_in_another_process(old_image, "kept") == first
+    write_image(old_image, np.ones((4, 4, 3), np.uint8))
+    assert digest_in_another_process(old_image, "computed") != first
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage<script>", b"\xff\xfe", b"0" * 63, b"A" * 64, b"0" * 64 + b"\n"])
+def test_what_is_no_digest_in_the_cache_is_computed_again(old_image, digest_in_another_process, tmp_path, content):
+    first = digest_in_another_process(old_image, "computed")
+    (kept,) = (tmp_path / "cache/srbench/digests").iterdir()
+    kept.write_bytes(content)
+    assert digest_in_another_process(old_image, "computed") == first
+    assert kept.read_text() == first
+
+
+def test_a_file_that_was_written_just_now_may_change_within_one_time_and_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(digests, "TICK", 10**15)
+    write_image(tmp_path / "a.png", np.full((4, 4, 3), 5, np.uint8))
+    pixel_digest([tmp_path / "a.png"])
+    assert not (tmp_path / "cache").exists()

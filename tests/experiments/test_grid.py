@@ -101,8 +101,8 @@ def test_there_is_one_bicubic_run_for_each_scale_and_data(tried):
 
 def test_what_is_done_is_not_launched_again(tried):
     first, *others = tried("model=carn", "seed=0,1")
-    first.folder.mkdir(parents=True)
-    write_record(first.folder, replace(record(), run=first.folder.name, status="failed", error="killed"))
+    killed = replace(record(), run=first.folder.name, config_hash=first.config_hash, status="failed", error="killed")
+    write_record(first.folder, killed)
     assert [run.folder for run in tried("model=carn", "seed=0,1")] == [first.folder, *(run.folder for run in others)]
     (plan,) = read_plans(Path("runs/carn"))
     assert set(plan.runs) == {run.folder.name for run in (first, *others)}
@@ -118,7 +118,7 @@ def test_the_plan_says_what_each_run_is_before_it_runs(tried):
     assert planned.memberships == (Membership("se", "none", True),)
     assert planned.params == 964_163
     assert planned.degradation == (DegradationStep("noise", {"sigma": 0.2}),)
-    assert planned.wanted.fingerprints.train == planned.config_hash == launched[1].config_hash
+    assert planned.wanted.train == planned.config_hash == launched[1].config_hash
 
 
 def test_a_model_at_a_scale_that_it_lacks_is_skipped_with_a_line(tried, capsys):

@@ -1,14 +1,20 @@
 """What a run does of its steps when it is asked again, and what its record says of the images."""
 
+import multiprocessing
 import shutil
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional
 
+from srbench.core.errors import FailedRunError
+from srbench.core.heartbeat import heartbeat
 from srbench.data.digests import image_digest
 from srbench.data.images import read_image, write_image
 from srbench.data.lr_source import LrSource
@@ -16,16 +22,28 @@ from srbench.data.resize import imresize
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.recording import Slot
 from srbench.experiments.run import run
+from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record, write_record
 from srbench.experiments.store.scores import read_rows, sr_file
+from srbench.models.weights import digest
 
 HERE = Slot("cpu", 1)
 TINY = ["model=carn", "model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
 SHORT = ["budget.steps=2", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=0"]
 
 
+FORK = multiprocessing.get_context("forkserver")
+
+
 def quiet(*_):
     pass
+
+
+def works_on(folder, pipe):
+    with heartbeat(folder, quiet):
+        pipe.send("works")
+        with suppress(EOFError):
+            pipe.recv()
 
 
 def carried_out(one):
@@ -106,16 +124,181 @@ def test_latency_that_is_asked_for_later_is_measured_and_nothing_else(carn):
     scores = (asked.folder / "scores.csv").stat().st_mtime_ns
     assert carried_out(asked).latency[0].median_ms > 0
     assert (asked.folder / "scores.csv").stat().st_mtime_ns == scores
-    assert left(carn("eval.latency=true", "device=cpu")) == ("latency",)
+    assert left(carn("eval.latency=true", "device=cpu")) == ()
+    assert left(carn("eval.latency=true", "threads=7")) == ("latency",)
 
 
-def test_a_forced_run_does_everything_again(carn):
+def test_of_a_run_that_is_to_begin_anew_nothing_is_left(carn):
     carried_out(carn())
-    before = (carn().folder / "weights.safetensors").stat().st_mtime_ns
-    forced = carn("force=true")
-    assert left(forced) == ("train", "score val (psnr)", "cost")
-    carried_out(forced)
-    assert (forced.folder / "weights.safetensors").stat().st_mtime_ns > before
+    forget(carn().folder)
+    assert {path.name for path in carn().folder.iterdir()} == {"config.yaml", "run.log"}
+    assert left(carn()) == ("train", "score val (psnr)", "cost")
+
+
+# What is found broken
+
+
+DAMAGE = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "zeros at the end": lambda content: content[:-8] + bytes(8),
+    "foreign": lambda content: b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "config.yaml"])
+def test_a_damaged_file_of_a_run_that_is_done_costs_a_step_and_no_more(carn, name, damage):
+    first = carried_out(carn())
+    file = carn().folder / name
+    whole = file.read_bytes()
+    file.write_bytes(DAMAGE[damage](whole))
+    second = carried_out(carn("eval.metrics=[psnr,ssim]"))
+    assert second.status == "done"
+    assert second.weights_sha256 == first.weights_sha256
+    assert second.scores["val"]["psnr"] == first.scores["val"]["psnr"]
+    if name != "losses.csv":  # of a training that is done
+        assert file.read_bytes().startswith(whole[:20])
+
+
+@pytest.mark.parametrize(
+    "name", ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "run.log", "last.ckpt"]
+)
+def test_a_folder_in_the_way_of_a_file_is_set_aside(carn, name, capsys):
+    folder = carn().folder
+    (folder / name).mkdir(parents=True)
+    (folder / name / "mine").touch()
+    assert carried_out(carn()).status == "done"
+    assert (folder / f"{name}.set-aside-1/mine").is_file()
+    assert f"{name}: is not what srbench writes there; now {name}.set-aside-1" in capsys.readouterr().err
+
+
+def test_a_file_in_the_way_of_the_images_is_set_aside(carn):
+    carn().folder.mkdir(parents=True)
+    (carn().folder / "images").write_text("mine")
+    assert carried_out(carn("eval.save_images=1")).status == "done"
+    assert (carn().folder / "images.set-aside-1").read_text() == "mine"
+
+
+def test_a_link_is_not_followed(carn, tmp_path):
+    carn().folder.mkdir(parents=True)
+    (tmp_path / "mine").write_text("mine")
+    for name in ("run.log", "losses.csv", "result.json"):
+        (carn().folder / name).symlink_to(tmp_path / "mine")
+    assert carried_out(carn()).status == "done"
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_weights_that_are_not_the_records_are_trained_again(carn):
+    first = carried_out(carn())
+    other = carn("seed=1")
+    carried_out(other)
+    shutil.copy(other.folder / "weights.safetensors", carn().folder)
+    assert carried_out(carn("eval.metrics=[psnr,ssim]")).weights_sha256 == first.weights_sha256
+    assert "are not the weights of the record" in (carn().folder / "run.log").read_text()
+
+
+def test_what_a_killed_process_left_beside_its_files_is_removed(carn):
+    carn().folder.mkdir(parents=True)
+    (carn().folder / f".result.json.{'0' * 32}").touch()
+    carried_out(carn())
+    assert not list(carn().folder.glob(".*"))
+
+
+# What is done is not lost
+
+
+class Interrupted:
+    """Hears of a run, and interrupts it where a step tells of `stage`."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def __call__(self, part, stage, done, total):
+        if stage.startswith(self.stage):
+            raise KeyboardInterrupt
+
+
+def test_data_sets_that_are_done_stay_where_the_next_is_interrupted(bicubic, shared):
+    one = bicubic("eval.datasets=[set5,val]", f"data_root={shared / 'data'}")
+    with pytest.raises(KeyboardInterrupt):
+        run(one, HERE, Interrupted("val"))
+    record = read_record(one.folder)
+    assert (record.status, record.error, list(record.scores)) == ("failed", None, ["set5"])
+    assert left(one) == ("score val (psnr)", "cost")
+    assert list(carried_out(one).scores) == ["set5", "val"]
+
+
+def test_a_run_that_is_done_stays_done_while_more_is_asked_of_it(carn):
+    carried_out(carn())
+    with pytest.raises(KeyboardInterrupt):
+        run(carn("eval.metrics=[psnr,ssim]"), HERE, Interrupted(""))
+    assert read_record(carn().folder).status == "done"
+
+
+def test_weights_have_their_digest_without_any_score(carn):
+    record = carried_out(carn("eval.datasets=[]"))
+    assert record.weights_sha256 == digest(load_file(carn().folder / "weights.safetensors"))
+
+
+def test_scores_of_sets_that_are_asked_for_no_more_go_with_the_weights_that_they_were_of(carn, shared):
+    carried_out(carn("eval.datasets=[set5,val]", f"data_root={shared / 'data'}"))
+    (carn().folder / "weights.safetensors").unlink()
+    record = carried_out(carn())
+    assert list(record.scores) == ["val"]
+    assert {row.dataset for row in read_rows(carn().folder)} == {"val"}
+
+
+def test_images_that_are_asked_for_later_are_kept_then(bicubic):
+    carried_out(bicubic("eval.datasets=[val]", "eval.save_images=1"))
+    folder = bicubic("eval.datasets=[val]").folder
+    assert len(list(folder.glob("images/val/*.png"))) == 1
+    more = bicubic("eval.datasets=[val]", "eval.save_images=all")
+    assert left(more) == ("images val",)
+    carried_out(more)
+    assert len(list(folder.glob("images/val/*.png"))) == read_record(folder).certificates["val"].images
+    assert left(more) == ()
+
+
+def test_a_training_whose_images_change_fails_and_is_another_run_then(carn, tmp_path):
+    for number in range(3):
+        write_image(tmp_path / f"hr/{number}.png", np.full((40, 40, 3), 9 * number, np.uint8))
+    words = ("data=folder", f"data.root={tmp_path / 'hr'}")
+    planned = carn(*words)
+    assert planned.config_hash
+    write_image(tmp_path / "hr/0.png", np.full((40, 40, 3), 77, np.uint8))
+    with pytest.raises(FailedRunError, match="the training images were changed since the run was planned"):
+        carried_out(planned)
+    assert carn(*words).config_hash != planned.config_hash
+
+
+# Alone
+
+
+def test_a_run_that_another_process_works_on_is_waited_for(carn, capsys):
+    one = carn()
+    one.folder.mkdir(parents=True)
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=works_on, args=(one.folder, theirs))
+    process.start()
+    assert ours.recv() == "works"
+    threading.Timer(0.2, ours.close).start()
+    carried_out(one)
+    process.join()
+    assert f"process {process.pid} on" in capsys.readouterr().err
+
+
+def test_a_run_that_was_lost_to_another_process_stops_and_records_nothing(carn):
+    one = carn()
+
+    def take(part, stage, done, total):
+        for claim in one.folder.glob("heartbeat-*"):
+            claim.unlink()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(one, HERE, take)
+    assert read_record(one.folder) is None
+    assert "another process has taken the run" in (one.folder / "run.log").read_text()
 
 
 def test_weights_whose_record_was_lost_are_taken_with_how_they_were_trained(carn):

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from srbench.core.files import write_file
+from srbench.core.json_digest import json_digest
 from srbench.data.lr_source import LrSource, Steps
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
-from srbench.experiments.store.record import Fingerprints, Membership, Record, Training, write_record
+from srbench.experiments.store.record import Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
 from srbench.experiments.store.study import Study, read_study
 from srbench.metrics.figures import Latency
@@ -101,9 +102,10 @@ class Builder:
         """The folder of a run planned in `places` on LR that is degraded as `asked`; without `left` it has not run."""
         variant = places[0].variant if places else None
         name = f"{model}-{variant or 'default'}-x{scale}-s{seed}-{hashed}"
-        wanted = Wanted(Fingerprints(), ("psnr",))
         class_name = CLASSES.get(model, model)
-        planned = PlannedRun(model, class_name, variant, scale, seed, hashed, words, places, None, wanted, asked)
+        identity = f"{hashed}{json_digest([name, list(words)])}"
+        wanted = Wanted(None, {}, "", None)
+        planned = PlannedRun(model, class_name, variant, scale, seed, identity, words, places, {}, None, wanted, asked)
         self.plan({name: planned})
         if left is not None:
             self.leave(name, planned, left)

@@ -91,7 +91,7 @@ def test_runs_of_an_edited_config_stay_apart_and_without_delta(build):
     build.run("carn", OTHER, words=OTHER_WORDS, hashed="cccc", left=scored(37.5))
     report = build.report()
     assert means(report) == [37.0, 39.0, 37.5]
-    assert [row.settings["config_hash"] for row in report.rows] == ["aaaa", "bbbb", ""]
+    assert [row.settings["config_hash"][:4] for row in report.rows] == ["aaaa", "bbbb", ""]
     assert psnr(report, "1-2-1").delta is None
 
 

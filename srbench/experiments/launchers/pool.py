@@ -8,9 +8,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -21,19 +23,23 @@ from rich.progress import Progress, TaskID
 
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
+from srbench.core.heartbeat import Watch
 from srbench.core.progress import News, console
-from srbench.experiments.inputs import wanted_latency
+from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.recording import Slot, record_death
+from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record, read_record
 
 PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
 GRACE_SECONDS = 30.0
+LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
 
 @dataclass
 class Job:
-    """One run, its process while it has one, what it does, and how it ended: None or the reason why not well."""
+    """One run, its process while it has one, what it does, and how it ended: None or the reason why not well.
+    `told`: that another process works on it."""
 
     run: RunSpec
     process: ForkServerProcess | None = None
@@ -41,6 +47,12 @@ class Job:
     bar: TaskID | None = None
     news: News | None = None
     error: str | None = None
+    told: bool = False
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Over the run's folder."""
+        return Watch(self.run.folder)
 
     @property
     def trained(self) -> float:
@@ -61,9 +73,8 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     warm_up()
     jobs, slots = [Job(run) for run in runs], slots_for(runs[0])
     _work_off(jobs, slots, "runs", _untimed)
-    late = [job for job in jobs if job.error is None and job.run.evaluation.latency and not _is_timed(job.run)]
-    threads = hardware.cores() if runs[0].threads == "auto" else runs[0].threads
-    _work_off(late, [Slot(slots[0].device, threads)], "latencies", _unforced)
+    late = [job for job in jobs if job.error is None and job.run.evaluation.latency and _is_untimed(job.run)]
+    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], "latencies", _whole)
     return [job.error for job in jobs]
 
 
@@ -94,8 +105,8 @@ def _untimed(run: RunSpec) -> RunSpec:
     return replace(run, evaluation=replace(run.evaluation, latency=False))
 
 
-def _unforced(run: RunSpec) -> RunSpec:
-    return replace(run, force=False)
+def _whole(run: RunSpec) -> RunSpec:
+    return run
 
 
 def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[RunSpec], RunSpec]) -> None:
@@ -106,11 +117,12 @@ def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[R
         whole = bars.add_task(what, total=len(jobs), visible=bool(jobs))
         try:
             while waiting or running:
-                while waiting and free:
-                    job, slot = waiting.pop(0), free.pop(0)
+                while free and (job := _next(waiting)):
+                    waiting.remove(job)
+                    slot = free.pop(0)
                     process = _start(job, change(job.run), slot, bars)
                     running[process.sentinel] = (job, slot)
-                for sentinel in _listen(running, bars):
+                for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and free else None):
                     job, slot = running.pop(sentinel)
                     free.append(slot)
                     _finish(job, slot, bars)
@@ -121,11 +133,22 @@ def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[R
             raise
 
 
+def _next(waiting: list[Job]) -> Job | None:
+    """The first job that no other process works on; the others are told, once each, and looked at again."""
+    for job in waiting:
+        worker = job.watch.worker()
+        if worker is None:
+            return job
+        if not job.told:
+            job.told = True
+            console.print(f"{job.run.folder.name}: {worker} works on it; comes after the others", markup=False)
+    return None
+
+
 def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
-    folder = run.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = ready_folder(run.folder)
     job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), run, slot))
     job.process.start()
     theirs.close()
@@ -159,10 +182,13 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _listen(running: dict[int, tuple[Job, Slot]], bars: Progress) -> list[int]:
-    """Waits for news; shows how far runs are; returns the sentinels of the processes that have ended."""
+def _listen(running: dict[int, tuple[Job, Slot]], bars: Progress, seconds: float | None) -> list[int]:
+    """Waits for news, for so many seconds at most; shows how far runs are; returns the sentinels of the processes that
+    have ended."""
     pipes = {job.pipe: job for job, _ in running.values() if job.pipe is not None}
-    ready = wait([*running, *pipes])
+    if not pipes and not running:
+        time.sleep(seconds or 0)
+    ready = wait([*running, *pipes], seconds)
     for source in ready:
         if isinstance(source, Connection):
             job = pipes[source]
@@ -195,7 +221,7 @@ def _finish(job: Job, slot: Slot, bars: Progress) -> None:
         return
     if code == 130:
         job.error = "interrupted"
-    elif code == 1 and record and record.status == "failed":
+    elif code == 1 and record and record.error:
         job.error = record.error
     else:
         job.error = _of_death(code)
@@ -239,6 +265,5 @@ def _record(run: RunSpec) -> Record | None:
         return None
 
 
-def _is_timed(run: RunSpec) -> bool:
-    record = _record(run)
-    return record is not None and wanted_latency(run) == record.fingerprints.latency
+def _is_untimed(run: RunSpec) -> bool:
+    return left_of_run(run, wanted(run)).latency

@@ -1,36 +1,48 @@
 """What is left to do of a run: the one place that decides it, for runs, grids, launchers, `status` and reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.core.errors import UserError
-from srbench.experiments.store.plans import Wanted
+from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
 from srbench.experiments.store.record import Record, read_record
 from srbench.metrics.table import score_name
 
 WEIGHTS = "weights.safetensors"
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
 class Left:
-    """The steps that are left, `score` by data set with the metrics that it lacks. True where anything is left, be it
-    only that the run has not ended well."""
+    """The steps that are left, `score` by data set with the metrics that it lacks, `images`: data sets that lack SR
+    images. True where anything is left, be it only that the run has not ended well."""
 
     train: bool
     score: dict[str, tuple[str, ...]] = field(hash=False)
+    images: tuple[str, ...]
     cost: bool
     latency: bool
     ended: bool
 
     def __bool__(self) -> bool:
-        return self.train or bool(self.score) or self.cost or self.latency or not self.ended
+        return bool(self.steps) or not self.ended
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Their names, for people: `train`, `score set5 (niqe)`, `cost`, `latency`."""
+        """Their names, for people: `train`, `score set5 (niqe)`, `images val`, `cost`, `latency`."""
         scores = [f"score {name} ({', '.join(metrics)})" for name, metrics in self.score.items()]
-        return (*["train"] * self.train, *scores, *["cost"] * self.cost, *["latency"] * self.latency)
+        images = [f"images {name}" for name in self.images]
+        rest = [*["cost"] * self.cost, *["latency"] * self.latency]
+        return (*["train"] * self.train, *scores, *images, *rest)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What lies in a run's folder beside its record: whether there are weights, and how many SR images of each set."""
+
+    weights: bool
+    images: Mapping[str, int]
 
 
 def left(folder: Path, wanted: Wanted, can_be_had: Callable[[str], bool]) -> Left:
@@ -40,30 +52,41 @@ def left(folder: Path, wanted: Wanted, can_be_had: Callable[[str], bool]) -> Lef
         record = read_record(folder)
     except UserError:
         record = None
-    return left_of(record, (folder / WEIGHTS).is_file(), wanted, can_be_had)
+    kept = {name: sum(1 for _ in (folder / IMAGES / name).glob("*.png")) for name in wanted.scores}
+    return left_of(record, RunFiles((folder / WEIGHTS).is_file(), kept), wanted, can_be_had)
 
 
-def left_of(record: Record | None, has_weights: bool, wanted: Wanted, can_be_had: Callable[[str], bool]) -> Left:
-    """The same of a record, and whether the run's weights lie there."""
-    prints = wanted.fingerprints
-    if record is None:
-        score = dict.fromkeys(prints.score, wanted.metrics)
-        return Left(prints.train is not None, score, True, prints.latency is not None, False)
-    had = record.fingerprints
-    train = prints.train is not None and not (has_weights and had.train == prints.train)
-    lacking = {name: wanted.metrics if train else _lacking(record, name, wanted, can_be_had) for name in prints.score}
+def everything(wanted: Wanted) -> Left:
+    """All that is wanted of a run of which there is nothing."""
+    scores = {name: scores.metrics for name, scores in wanted.scores.items()}
+    return Left(wanted.train is not None, scores, (), True, wanted.latency is not None, False)
+
+
+def left_of(record: Record | None, files: RunFiles, wanted: Wanted, can_be_had: Callable[[str], bool]) -> Left:
+    """The same of a record and what lies beside it."""
+    had = record.fingerprints if record else None
+    if (
+        record is None
+        or had is None
+        or (wanted.train is not None and not (files.weights and had.train == wanted.train))
+    ):
+        return everything(wanted)
+    lacking = {name: _lacking(record, name, scores, can_be_had) for name, scores in wanted.scores.items()}
     return Left(
-        train=train,
+        train=False,
         score={name: metrics for name, metrics in lacking.items() if metrics},
-        cost=record.cost is None or had.cost != prints.cost,
-        latency=prints.latency is not None and had.latency != prints.latency,
+        images=tuple(name for name in lacking if not lacking[name] and _lacks_images(record, files, name, wanted)),
+        cost=record.cost is None or had.cost != wanted.cost,
+        latency=wanted.latency is not None and not _is_timed(record, wanted.latency),
         ended=record.status == "done",
     )
 
 
-def _lacking(record: Record, dataset: str, wanted: Wanted, can_be_had: Callable[[str], bool]) -> tuple[str, ...]:
+def _lacking(
+    record: Record, dataset: str, wanted: WantedScores, can_be_had: Callable[[str], bool]
+) -> tuple[str, ...]:  # fmt: skip
     """The metrics that the run lacks on the data set; all of them where its scores are of something else."""
-    if record.fingerprints.score.get(dataset) != wanted.fingerprints.score[dataset]:
+    if record.fingerprints.score.get(dataset) != wanted.fingerprint:
         return wanted.metrics
     told = {one.what: one for one in record.missing}
     scores = record.scores.get(dataset, {})
@@ -73,3 +96,16 @@ def _lacking(record: Record, dataset: str, wanted: Wanted, can_be_had: Callable[
         if metric not in scores and (missing is None or (missing.may_come and can_be_had(metric))):
             found.append(metric)
     return tuple(found)
+
+
+def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted) -> bool:
+    there, asked = record.certificates[dataset].images, wanted.scores[dataset].images
+    return files.images.get(dataset, 0) < (there if asked is None else min(there, asked))
+
+
+def _is_timed(record: Record, wanted: WantedLatency) -> bool:
+    same = record.fingerprints.latency == wanted.fingerprint
+    return same and any(
+        wanted.device in (None, "cpu" if one.device == "cpu" else "cuda") and wanted.threads in (None, one.threads)
+        for one in record.latency
+    )

@@ -4,7 +4,7 @@ A study is the union of its plans, so that any number of commands may write at o
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,23 +15,45 @@ from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
 from srbench.data.lr_source import Steps
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
-from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership
+from srbench.experiments.store.record import SCHEMA, Membership
 
 FOLDER = "plans"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a command asks of a run: the fingerprints of its parts, and the metrics of each data set."""
+class WantedScores:
+    """On one data set. `images`: how many of its SR images are to be kept, null for all."""
 
-    fingerprints: Fingerprints
+    fingerprint: str
     metrics: tuple[str, ...]
+    images: int | None
+
+
+@dataclass(frozen=True)
+class WantedLatency:
+    """`device` (cpu, cuda) and `threads`: null for whatever there is."""
+
+    fingerprint: str
+    device: str | None
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a command asks of a run, each part with its fingerprint. `train`: null for a network that is not trained;
+    `scores`: by data set."""
+
+    train: str | None
+    scores: dict[str, WantedScores]
+    cost: str
+    latency: WantedLatency | None
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run. `overrides`: the words of the command line that fix the weights; `params`: trainable ones, null where
-    they were not counted. `degradation`: of LR."""
+    """One run. `overrides`: the words of the command line that fix the weights; `contexts`: by ablation, "" for none, a
+    digest of all that fixes its weights but the seed and the ablation's factors, which runs that are compared have in
+    common; `params`: trainable ones, null where they were not counted. `degradation`: of LR."""
 
     model: str
     class_name: str = field(metadata={"json": "class"})
@@ -41,6 +63,7 @@ class PlannedRun:
     config_hash: str
     overrides: tuple[str, ...]
     memberships: tuple[Membership, ...]
+    contexts: dict[str, str]
     params: int | None
     wanted: Wanted
     degradation: Steps = ()
@@ -70,11 +93,11 @@ def new_plan(
 
 
 def write_plan(study_dir: Path, plan: Plan) -> None:
-    """Adds the plan to the study; nothing is written for a command that has planned the same before."""
+    """Adds the plan to the study; nothing is written where the study's last command has planned the same."""
     content = encode(replace(plan, time=""))
     digest = json_digest(content)[:12]
     folder = study_dir / FOLDER
-    if any(folder.glob(f"*-{digest}.json")):
+    if any(path.stem.endswith(f"-{digest}") for path in sorted(folder.glob("*.json"))[-1:]):
         return
     folder.mkdir(parents=True, exist_ok=True)
     stamp = "".join(sign for sign in plan.time.partition("+")[0] if sign.isalnum())
@@ -97,13 +120,27 @@ def _read(path: Path) -> Plan:
         raise UserError(f"{path}: not a plan ({error}); move it away and repeat its command") from error
 
 
-def united(plans: Iterable[Plan]) -> dict[str, PlannedRun]:
-    """The runs of all plans, by folder; a run of several is in the ablations of all, and else as the last one says."""
+def factors_of(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
+    """The config keys that an ablation, as its file has it, varies for models of that class."""
+    applies = ablation.get("applies_to", {})
+    variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
+    return frozenset(key for settings in variants.values() for key in settings or {})
+
+
+def united(plans: Iterable[Plan], there: Collection[str]) -> dict[str, PlannedRun]:
+    """The runs of all plans, by folder; a run of several is in the ablations of all, and else as the last one says.
+
+    A run that plans know under several folders has the one that is `there`, else the first.
+    """
+    folders: dict[str, str] = {}
     runs: dict[str, PlannedRun] = {}
     for plan in plans:
         for folder, run in plan.runs.items():
-            runs[folder] = _both(runs[folder], run) if folder in runs else run
-    return runs
+            known = folders.setdefault(run.config_hash, folder)
+            if folder in there and known not in there:
+                folders[run.config_hash] = folder
+            runs[run.config_hash] = _both(runs[run.config_hash], run) if run.config_hash in runs else run
+    return {folders[identity]: run for identity, run in runs.items()}
 
 
 def _both(old: PlannedRun, new: PlannedRun) -> PlannedRun:
@@ -113,13 +150,20 @@ def _both(old: PlannedRun, new: PlannedRun) -> PlannedRun:
         new,
         variant=old.variant or new.variant,
         memberships=tuple(memberships.values()),
+        contexts=old.contexts | new.contexts,
         params=old.params if new.params is None else new.params,
-        wanted=Wanted(
-            replace(
-                new.wanted.fingerprints,
-                score={**old.wanted.fingerprints.score, **new.wanted.fingerprints.score},
-                latency=new.wanted.fingerprints.latency or old.wanted.fingerprints.latency,
-            ),
-            new.wanted.metrics,
+        wanted=replace(
+            new.wanted,
+            scores={**old.wanted.scores, **{name: _scores(old, name, new) for name in new.wanted.scores}},
+            latency=new.wanted.latency or old.wanted.latency,
         ),
     )
+
+
+def _scores(old: PlannedRun, name: str, new: PlannedRun) -> WantedScores:
+    """What both want of a data set, as long as they want it of the same images and protocol."""
+    before, after = old.wanted.scores.get(name), new.wanted.scores[name]
+    if before is None or before.fingerprint != after.fingerprint:
+        return after
+    images = None if before.images is None or after.images is None else max(before.images, after.images)
+    return WantedScores(after.fingerprint, tuple(dict.fromkeys([*before.metrics, *after.metrics])), images)

@@ -80,10 +80,10 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run leaves. `ablation`, `variant`, `baseline`: the first of its `memberships`, else null, "default" and
-    false. `overrides`: the words of the command line that fix the weights. `versions`: of srbench, torch and the like;
-    `git`: the commit of srbench's checkout. `device`, `threads`, `precision`: of the training. `seconds`: of all
-    sessions."""
+    """What a run leaves. `error`: null also of a run that has not ended. `ablation`, `variant`, `baseline`: the first
+    of its `memberships`, else null, "default" and false. `overrides`: the words of the command line that fix the
+    weights. `versions`: of srbench, torch and the like; `git`: the commit of srbench's checkout. `device`, `threads`,
+    `precision`: of the training. `seconds`: of all sessions."""
 
     schema: int
     run: str
@@ -115,6 +115,11 @@ class Record:
     missing: tuple[Missing, ...] = ()
     weights_sha256: str | None = None
     fingerprints: Fingerprints = Fingerprints()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended, well or not: it is at work, or was interrupted."""
+        return self.status == "failed" and self.error is None
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:
@@ -158,6 +163,15 @@ def read_record(folder: Path) -> Record | None:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read ({_in_short(error)})") from error
     return _record_of(path, content)
+
+
+def identity_of(folder: Path) -> tuple[str, str] | None:
+    """The name and the `config_hash` that the record in a folder says it has; None where it says nothing."""
+    try:
+        content = json.loads((folder / FILE).read_bytes())
+        return str(content["run"]), str(content["config_hash"])
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return None
 
 
 def record_schema() -> dict[str, Any]:

@@ -10,6 +10,8 @@ from srbench.core.errors import UserError
 from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, read_plans, united
 from srbench.experiments.store.record import FILE, Membership, Record, read_record
 
+BEGUN = "config.yaml"  # what a run writes first
+
 
 @dataclass(frozen=True)
 class StudyRun:
@@ -28,16 +30,16 @@ class StudyRun:
     @property
     def status(self) -> Literal["done", "failed", "missing"]:
         """`failed` also for a record that cannot be read, `missing` for a run that has not ended yet."""
-        if self.record:
+        if self.record and not self.record.is_open:
             return self.record.status
         return "failed" if self.problem else "missing"
 
     @property
     def error(self) -> str:
         """Why the run is not done; empty for one that is."""
-        if self.record:
+        if self.record and not self.record.is_open:
             return self.record.error or ""
-        return self.problem or ("begun, not finished" if self.folder.is_dir() else "not run yet")
+        return self.problem or ("begun, not finished" if (self.folder / BEGUN).is_file() else "not run yet")
 
     @property
     def known(self) -> PlannedRun | Record | None:
@@ -110,7 +112,8 @@ def read_study(folder: Path) -> Study:
     plans = read_plans(folder)
     if not plans:
         raise UserError(_no_study(folder))
-    return Study(folder, plans, tuple(_runs(folder, united(plans))))
+    there = {path.parent.name for path in folder.glob(f"*/{BEGUN}")}
+    return Study(folder, plans, tuple(_runs(folder, united(plans, there))))
 
 
 def _runs(folder: Path, planned: dict[str, PlannedRun]) -> Iterator[StudyRun]:

@@ -4,17 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from srbench.experiments.store.left import Left, left, left_of
-from srbench.experiments.store.plans import Wanted
+from srbench.experiments.store.left import RunFiles, everything, left, left_of
+from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
 from srbench.experiments.store.record import Fingerprints, write_record
 from srbench.metrics.figures import Cost
 from srbench.metrics.missing import Missing
 from tests.builders import latency, record
 
-PRINTS = Fingerprints("weights", {"set5": "pixels", "val": "photos"}, "network", "clock")
-ASKED = Wanted(PRINTS, ("psnr", "niqe"))
+METRICS = ("psnr", "niqe")
+SET5, VAL = WantedScores("pixels", METRICS, 2), WantedScores("photos", METRICS, 2)
+ASKED = Wanted("weights", {"set5": SET5, "val": VAL}, "network", WantedLatency("clock", None, None))
+FILES = RunFiles(True, {"set5": 2, "val": 2})
 SCORES = {"psnr": 30.0, "niqe": 4.0}
-DONE = record(scores={"set5": SCORES, "val": SCORES}, cost=Cost(7), latency=(latency(),), fingerprints=PRINTS)
+DONE = record(
+    scores={"set5": SCORES, "val": SCORES},
+    cost=Cost(7),
+    latency=(latency(),),
+    fingerprints=Fingerprints("weights", {"set5": "pixels", "val": "photos"}, "network", "clock"),
+)
+EVERYTHING = ("train", "score set5 (psnr, niqe)", "score val (psnr, niqe)", "cost", "latency")
 
 
 def never(metric):
@@ -22,21 +30,21 @@ def never(metric):
 
 
 def asked(**changes):
-    return replace(ASKED, fingerprints=replace(PRINTS, **changes))
+    return replace(ASKED, **changes)
 
 
-def what_is_left(found=DONE, wanted=ASKED, has_weights=True, can_be_had=never):
-    return left_of(found, has_weights, wanted, can_be_had)
+def what_is_left(found=DONE, wanted=ASKED, files=FILES, can_be_had=never):
+    return left_of(found, files, wanted, can_be_had)
 
 
 def test_nothing_is_left_of_a_run_that_has_all_that_is_asked_for():
-    assert what_is_left() == Left(False, {}, False, False, True)
+    assert what_is_left().steps == ()
     assert not what_is_left()
 
 
 def test_everything_is_left_of_a_run_without_a_record(tmp_path):
-    everything = Left(True, dict.fromkeys(("set5", "val"), ("psnr", "niqe")), True, True, False)
-    assert what_is_left(None) == left(tmp_path, ASKED, never) == everything
+    assert what_is_left(None) == left(tmp_path, ASKED, never) == everything(ASKED)
+    assert everything(ASKED).steps == EVERYTHING
 
 
 def test_a_record_that_cannot_be_read_counts_as_none(tmp_path):
@@ -48,39 +56,62 @@ def test_a_run_is_looked_at_where_it_lies(tmp_path):
     write_record(tmp_path, DONE)
     assert left(tmp_path, ASKED, never).train
     (tmp_path / "weights.safetensors").touch()
+    assert left(tmp_path, ASKED, never).steps == ("images set5", "images val")
+    for name in ("set5/a.png", "set5/b.png", "val/a.png", "val/b.png"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).touch()
     assert not left(tmp_path, ASKED, never)
 
 
 def test_a_failed_run_is_left_though_it_lacks_nothing():
     found = what_is_left(replace(DONE, status="failed"))
     assert found
-    assert found == Left(False, {}, False, False, False)
+    assert found.steps == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "steps"),
     [
-        ({"train": "others"}, ("train", "score set5 (psnr, niqe)", "score val (psnr, niqe)")),
-        ({"score": {"set5": "rgb", "val": "photos"}}, ("score set5 (psnr, niqe)",)),
-        ({"score": {"set14": "pixels"}}, ("score set14 (psnr, niqe)",)),
+        ({"train": "others"}, EVERYTHING),
+        ({"scores": {"set5": replace(SET5, fingerprint="rgb"), "val": VAL}}, ("score set5 (psnr, niqe)",)),
+        ({"scores": {"set14": replace(SET5, metrics=("psnr",))}}, ("score set14 (psnr)",)),
         ({"cost": "another network"}, ("cost",)),
-        ({"latency": "a GPU"}, ("latency",)),
+        ({"latency": WantedLatency("another network", None, None)}, ("latency",)),
+        ({"latency": WantedLatency("clock", "cuda", None)}, ("latency",)),
+        ({"latency": WantedLatency("clock", None, 2)}, ("latency",)),
+        ({"latency": WantedLatency("clock", "cpu", 1)}, ()),
         ({"latency": None}, ()),
         ({"train": None}, ()),
-        ({"score": {}}, ()),
+        ({"scores": {}}, ()),
     ],
 )
-def test_another_fingerprint_is_one_step(changes, steps):
+def test_what_is_asked_otherwise_is_one_step(changes, steps):
     assert what_is_left(wanted=asked(**changes)).steps == steps
 
 
+def test_the_latency_of_any_gpu_is_that_of_a_gpu():
+    found = replace(DONE, latency=(latency(device="NVIDIA H100"),))
+    assert not what_is_left(found, asked(latency=WantedLatency("clock", "cuda", None)))
+    assert what_is_left(found, asked(latency=WantedLatency("clock", "cpu", None))).latency
+
+
 def test_weights_that_are_gone_are_trained_and_scored_again():
-    assert what_is_left(has_weights=False).steps[0] == "train"
+    assert what_is_left(files=replace(FILES, weights=False)).steps == EVERYTHING
 
 
-def test_another_metric_is_that_metric_of_each_set():
-    found = what_is_left(wanted=replace(ASKED, metrics=("psnr", "niqe", "lpips")))
-    assert found.score == {"set5": ("lpips",), "val": ("lpips",)}
+def test_another_metric_of_a_set_is_that_metric_of_that_set():
+    more = replace(SET5, metrics=("psnr", "niqe", "lpips"))
+    assert what_is_left(wanted=asked(scores={"set5": more, "val": VAL})).score == {"set5": ("lpips",)}
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted", "lacks"),
+    [(2, 2, False), (1, 2, True), (4, None, True), (5, None, False), (5, 20, False), (0, 0, False), (3, 2, False)],
+)
+def test_images_of_the_five_that_are_to_be_kept_and_are_not_there_are_left(kept, wanted, lacks):
+    files = replace(FILES, images={"set5": kept, "val": 2})
+    found = what_is_left(wanted=asked(scores={"set5": replace(SET5, images=wanted)}), files=files)
+    assert found.steps == (("images set5",) if lacks else ())
 
 
 @pytest.mark.parametrize(

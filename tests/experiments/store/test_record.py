@@ -25,9 +25,11 @@ from srbench.experiments.store.record import (
 from srbench.metrics.figures import Cost
 from srbench.metrics.missing import Missing
 from srbench.metrics.protocol import Protocol
+from srbench.recipes.outcome import TrainingSession
 from tests.builders import certificate, latency, member, record
 
-STAGE = StageRecord("pixel", 500, 8, 64, 7.5, 0.01, 0.02, TrainingData("photos", 3, "aa"))
+SESSIONS = (TrainingSession(0, "cpu", 1, 30.5), TrainingSession(250, "cuda", 8, 2.0))
+STAGE = StageRecord("pixel", 500, 8, 64, 7.5, 0.01, 0.02, SESSIONS, TrainingData("photos", 3, "aa"))
 WHOLE = record(
     memberships=(member("atrous"),),
     train=Training(500, 7.5, 0.01, 0.02, False, "channels_last", (STAGE,), STAGE.training_data),

@@ -22,16 +22,23 @@ def lie(study, **records):
 
 
 def test_a_study_has_every_planned_run_and_every_one_found(tmp_path):
-    write_plan(tmp_path, plan(done=planned(), failed=planned(), begun=planned(), waiting=planned(params=7)))
+    write_plan(
+        tmp_path, plan(**{name: planned(config_hash=name) for name in ("done", "failed", "begun", "open", "waiting")})
+    )
     lie(tmp_path, done=record(seed=3), failed=record(status="failed", error="OOM"), found=record(seed=3))
+    lie(tmp_path, open=record(status="failed"))
+    (tmp_path / "waiting").mkdir()
     (tmp_path / "begun").mkdir()
+    (tmp_path / "begun/config.yaml").touch()
+    (tmp_path / "open/config.yaml").touch()
     (tmp_path / "no run").mkdir()
     runs = {run.name: run for run in read_study(tmp_path).runs}
-    assert list(runs) == ["done", "failed", "begun", "waiting", "found"]
-    assert [run.status for run in runs.values()] == ["done", "failed", "missing", "missing", "done"]
-    assert [run.error for run in runs.values()] == ["", "OOM", "begun, not finished", "not run yet", ""]
+    assert list(runs) == ["done", "failed", "begun", "open", "waiting", "found"]
+    assert [run.status for run in runs.values()] == ["done", "failed", "missing", "missing", "missing", "done"]
+    unfinished = "begun, not finished"
+    assert [run.error for run in runs.values()] == ["", "OOM", unfinished, unfinished, "not run yet", ""]
     assert (runs["done"].known.seed, runs["found"].known.seed) == (0, 3)  # the plan's identity holds
-    assert runs["waiting"].planned.params == 7
+    assert runs["waiting"].planned.config_hash == "waiting"
 
 
 def test_a_record_that_cannot_be_read_is_a_failed_run_with_its_reason(tmp_path):
