@@ -30,13 +30,24 @@ def _of_scores(done: Sequence[Record]) -> Iterator[Fact]:
 
 def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "device", _values(one.device for one in done)
-    yield "threads", _values(one.threads for one in done)
+    yield "threads", _values(map(_threads, done))
     yield "srbench", _values(one.versions.get("srbench") for one in done)
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(one.precision for one in trained)
     yield "evaluation", "float32"
+
+
+def _threads(record: Record) -> str:
+    """ "1"; of a training that went on otherwise "1, from step 300 of pixel on 2"."""
+    sessions = [(stage.name, session) for stage in record.train.stages for session in stage.sessions]
+    told, before = [f"{sessions[0][1].threads if sessions else record.threads}"], sessions[:1]
+    for name, session in sessions:
+        if (session.device, session.threads) != (before[-1][1].device, before[-1][1].threads):
+            told.append(f"from step {session.after_step} of {name} on {session.threads} ({session.device})")
+            before.append((name, session))
+    return ", ".join(told)
 
 
 def _versions(record: Record) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch.nn import functional
 
 from srbench.core.errors import FailedRunError
@@ -146,8 +146,11 @@ DAMAGE = {
 }
 
 
+FILES = ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "config.yaml"]
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("name", ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "config.yaml"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_of_a_run_that_is_done_costs_a_step_and_no_more(carn, name, damage):
     first = carried_out(carn())
     file = carn().folder / name
@@ -157,13 +160,13 @@ def test_a_damaged_file_of_a_run_that_is_done_costs_a_step_and_no_more(carn, nam
     assert second.status == "done"
     assert second.weights_sha256 == first.weights_sha256
     assert second.scores["val"]["psnr"] == first.scores["val"]["psnr"]
-    if name != "losses.csv":  # of a training that is done
+    if name == "weights.safetensors":
+        assert load_file(file).keys() == load(whole).keys()
+    elif name != "losses.csv":  # of a training that is done
         assert file.read_bytes().startswith(whole[:20])
 
 
-@pytest.mark.parametrize(
-    "name", ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "run.log", "last.ckpt"]
-)
+@pytest.mark.parametrize("name", [*FILES, "run.log", "last.ckpt"])
 def test_a_folder_in_the_way_of_a_file_is_set_aside(carn, name, capsys):
     folder = carn().folder
     (folder / name).mkdir(parents=True)
@@ -220,9 +223,9 @@ class Interrupted:
 
 
 def test_data_sets_that_are_done_stay_where_the_next_is_interrupted(bicubic, shared):
-    one = bicubic("eval.datasets=[set5,val]", f"data_root={shared / 'data'}")
+    one = bicubic("eval.datasets=[set5,val]", "eval.metrics=[psnr]", f"data_root={shared / 'data'}")
     with pytest.raises(KeyboardInterrupt):
-        run(one, HERE, Interrupted("val"))
+        run(one, HERE, Interrupted("evaluates val"))
     record = read_record(one.folder)
     assert (record.status, record.error, list(record.scores)) == ("failed", None, ["set5"])
     assert left(one) == ("score val (psnr)", "cost")

@@ -18,13 +18,20 @@ log = logging.getLogger(__name__)
 
 
 def launch_here(runs: Sequence[RunSpec]) -> None:
-    """Does the runs one after the other in this process, with all cores. Raises what goes wrong with one of them."""
+    """Does the runs one after the other in this process, with all cores. Raises what went wrong with the last that did
+    not end well."""
     from srbench.experiments.run import run as do_run  # Lightning takes seconds to import
 
+    failure = None
     for run in runs:
         slot = Slot(hardware.pick_device(run.device), hardware.threads(run.threads))
-        with progress.run_bar(run.folder.name) as hear:
-            do_run(run, slot, hear)
+        try:
+            with progress.run_bar(run.folder.name) as hear:
+                do_run(run, slot, hear)
+        except Exception as error:  # it is recorded; the others do not depend on it
+            failure = error
+    if failure:
+        raise failure
 
 
 def launch_by(launcher: Launcher, runs: Sequence[RunSpec]) -> None:

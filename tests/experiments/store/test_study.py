@@ -22,9 +22,8 @@ def lie(study, **records):
 
 
 def test_a_study_has_every_planned_run_and_every_one_found(tmp_path):
-    write_plan(
-        tmp_path, plan(**{name: planned(config_hash=name) for name in ("done", "failed", "begun", "open", "waiting")})
-    )
+    names = ("done", "failed", "begun", "open", "waiting")
+    write_plan(tmp_path, plan(**{name: planned(config_hash=name) for name in names}))
     lie(tmp_path, done=record(seed=3), failed=record(status="failed", error="OOM"), found=record(seed=3))
     lie(tmp_path, open=record(status="failed"))
     (tmp_path / "waiting").mkdir()
