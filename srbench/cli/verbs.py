@@ -213,7 +213,10 @@ class ProfileVerb(
     model: tuple[str, ...] = option(listed(NAME), "networks, by their names in conf/model")
     scale: int | None = option(whole(1), "their scale", default=None, told="2, or the nearest that a network has")
     cost: tuple[_Convention, ...] = option(
-        listed(choice("fvcore", "ntire", "classsr", "all")), "the conventions to count by", default=("fvcore",)
+        listed(choice("fvcore", "ntire", "classsr", "all")),
+        "the conventions to count by; with fvcore by its name, the package itself is run on values, too",
+        default=(),
+        told="fvcore's, without running it",
     )
     latency: bool = option(TRUE_FALSE, "whether time and memory are measured, too", default=True)
     batch: tuple[int, ...] = option(listed(whole(1)), "batch sizes to measure", default=(1, 2, 4, 8, 16))

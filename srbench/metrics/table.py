@@ -119,6 +119,16 @@ COSTS = {
         CostColumn("latency_ms", "Latency", "ms", 1, False, ("latency",)),
     )
 }
+# Columns that a table has where they tell something. Activations of convolutions alone are NTIRE's.
+MORE_COSTS = {
+    cost.name: cost
+    for cost in (
+        CostColumn("params_frozen", "Frozen", "K", 1e3, True),
+        CostColumn("activations_256", "Act. 256²", "M", 1e6, True, ("activations", "flops")),
+        CostColumn("conv_activations_720p", "Conv act. 720p", "M", 1e6, True, ("flops",)),
+        CostColumn("conv_activations_256", "Conv act. 256²", "M", 1e6, True, ("flops",)),
+    )
+}
 
 
 def score_name(dataset: str, metric: str) -> str:

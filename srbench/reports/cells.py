@@ -57,7 +57,8 @@ def _property(row: TableRow, name: str) -> Cell:
 def _figure(figure: Figure, size: float) -> Cell:
     if figure.value is None:
         return _absent(figure.reason)
-    return Cell("∞" if figure.value == float("inf") else _three_digits(figure.value / size))
+    text = "∞" if figure.value == float("inf") else _three_digits(figure.value / size)
+    return Cell(text, "", (figure.note,) if figure.note else ())
 
 
 def _absent(reason: str) -> Cell:
