@@ -144,6 +144,7 @@ def _training(outcomes: list[StageOutcome], data: list[TrainingData], memory: st
         memory_format=memory,
         stages=tuple(stages),
         training_data=stages[0].training_data,
+        recipe=run.recipe,
     )
 
 

@@ -70,7 +70,7 @@ def _weights(record: Record) -> str:
     if record.model == BICUBIC:
         return BICUBIC
     given = {override.key: override.text for override in map(parse_override, record.overrides)}
-    return "" if record.train.steps else given.get("checkpoint", "")
+    return "" if record.train.steps else given.get("checkpoint", "")  # trained further, they are others
 
 
 def _beside(record: Record, entry: dict[str, Any], dataset: str, explained: DataFrame) -> PublishedScore:
