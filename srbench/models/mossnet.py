@@ -111,8 +111,8 @@ def unet_parameters(widths: Sequence[int], convs: Sequence[int]) -> int:
 
 
 def widened(widths: Sequence[int], convs: Sequence[int], more: int) -> tuple[int, int, int]:
-    """The widths of a UNet with `more` parameters, as near as can be; the finest level, which costs the most FLOPs, keeps
-    its width, the middle one changes by no more than a tenth. ValueError where that is not near."""
+    """The widths of a UNet with `more` parameters, as near as can be; the finest level, which costs the most FLOPs,
+    keeps its width, the middle one changes by no more than a tenth. ValueError where that is not near."""
     fine, middle, coarse = widths
     wanted = unet_parameters(widths, convs) + more
     around = range(middle - middle // 10, middle + middle // 10 + 1)
@@ -120,8 +120,8 @@ def widened(widths: Sequence[int], convs: Sequence[int], more: int) -> tuple[int
     nearest = min(found, key=lambda widths: abs(unet_parameters(widths, convs) - wanted))
     if abs(unet_parameters(nearest, convs) - wanted) > NEAR * wanted:
         raise ValueError(
-            f"MossNet's context wide: no U-Net near {list(widths)} has the {wanted} parameters that it has with context; "
-            f"{list(nearest)} has {unet_parameters(nearest, convs)}."
+            f"MossNet's context wide: no U-Net near {list(widths)} has the {wanted} parameters that it has with "
+            f"context; {list(nearest)} has {unet_parameters(nearest, convs)}."
         )
     return nearest
 
