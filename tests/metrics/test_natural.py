@@ -107,7 +107,7 @@ def test_the_perceptual_index_by_hand():
 def test_missing_weights_are_named_with_their_folders_and_the_fix(tmp_path):
     with pytest.raises(
         MetricUnavailable,
-        match=r"^PI needs NRQM_model\.mat, looked for in .*; get it with: python -m srbench data get nrqm, or set weights",
+        match=r"^PI needs NRQM_model\.mat, looked for in .*; get it with: python -m srbench data get nrqm, or set",
     ) as error:
         PI([tmp_path, tmp_path / "cache"])
     assert f"{tmp_path}, {tmp_path / 'cache'}" in str(error.value)

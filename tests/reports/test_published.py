@@ -6,6 +6,7 @@ import pytest
 
 from srbench.data.lr_source import DegradationStep
 from srbench.experiments.literature import entries
+from srbench.reports.certified import certificate_digest
 from srbench.reports.comma_separated import published_csv
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
@@ -113,8 +114,9 @@ def measured(build, *rows: tuple[str, float, float], images: int = 1, psnr: floa
     """The reason for the difference to 38.00 and 0.9600, where explain has measured these conventions."""
     build.plan({}, published={"mdrn": [{**ENTRY, "reason": {}}]})
     name = build.run("mdrn", words=WORDS, left=scored(psnr, 0.97))
-    lines = ["convention,core,run,dataset,scale,protocol,lr,images,psnr,ssim"]
-    place = f'{name},set5,2,"y (luma, border scale)",file,{images}'
+    lines = ["convention,core,run,dataset,scale,protocol,lr,certificate,images,psnr,ssim"]
+    certificate = certificate_digest(build.study().done[0].certificates["set5"])
+    place = f'{name},set5,2,"y (luma, border scale)",file,{certificate},{images}'
     told = [("the run's protocol", psnr, 0.97), *rows]
     lines += [f'"{convention}",True,{place},{found},{ssim}' for convention, found, ssim in told]
     file = build.folder / "explain.csv"
