@@ -13,7 +13,7 @@ NOT_RECORDED = "not recorded"
 Fact = tuple[str, str]
 OF_COUNTS = (
     "FLOPs and activations (of convolutions and matrix products) as fvcore counts them: the fast count is proven equal "
-    "to fvcore's by srbench's tests, and `srbench profile cost=fvcore` runs fvcore itself"
+    "to fvcore's by srbench's tests, and the verb profile runs fvcore itself by cost=fvcore"
 )
 
 

@@ -21,7 +21,7 @@ PUBLISHED = (
 )
 FACTS = (
     ("Source", "srbench/experiments/published.yaml; difference: measured minus published"),
-    ("Reasons", "as `srbench explain` has measured them on the images that a run keeps; without it there are none"),
+    ("Reasons", "as the verb explain has measured them on the images that a run keeps; without it there are none"),
 )
 
 
