@@ -8,7 +8,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 
 .PHONY: quickstart test test-next check clean
 
+# LPIPS=no leaves its weights out.
+LPIPS ?= yes
+
 quickstart: $(VENV)/.installed
+ifneq ($(LPIPS),no)
+	@echo "fetches AlexNet's weights for the column LPIPS (244 MB, once; leave them out by: make quickstart LPIPS=no)"
+	@$(BIN)/python -m srbench data get alexnet patience=5 || echo "goes on without them: the column LPIPS will be –"
+endif
 	$(BIN)/python -m srbench -m model=carn,mossnet ablation=atrous
 
 test: $(VENV)/.installed-test

@@ -23,8 +23,10 @@ OVERCOUNT = (
 def cost_text(costs: DataFrame, conventions: Sequence[Convention]) -> str:
     """A table for a terminal, a line per model and convention, and below it what the conventions count."""
     rows = [_cost_line(row, name, conventions) for row in _records(costs) for name in conventions]
-    if not costs.params_dead.any():
-        rows = [{title: text for title, text in row.items() if title != "dead"} for row in rows]
+    needless = {"dead"} if not costs.params_dead.fillna(1).any() else set()
+    if not (1000 * costs.params_frozen > costs.params).any():  # 24 of a mean shift do not matter
+        needless.add("frozen")
+    rows = [{title: text for title, text in row.items() if title not in needless} for row in rows]
     lines = [f"{convention}: {RULES[convention]}" for convention in conventions]
     if {*conventions} != {"fvcore"}:
         lines.append(OVERCOUNT)
@@ -35,7 +37,8 @@ def cost_text(costs: DataFrame, conventions: Sequence[Convention]) -> str:
 
 def _cost_line(row: dict[str, Any], convention: Convention, conventions: Sequence[Convention]) -> dict[str, str]:
     line = {"model": row["model"], "scale": f"×{row['scale']}", "params": f"{row['params']:,}"}
-    line |= {"dead": f"{row['params_dead']:,}", "convention": convention}
+    line |= {title: _whole(row.get(f"params_{title}")) for title in ("frozen", "dead")}
+    line["convention"] = convention
     for key, title in (("720p", "720p"), ("256", "256²")):
         flops = row.get(f"{convention}.flops_{key}")
         line[f"FLOPs {title} (G)"] = _figure(flops, 1e9)
@@ -67,6 +70,10 @@ def load_text(loads: DataFrame, size: int, device: str) -> str:
 
 def _records(table: DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _whole(value: Any) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:,}"
 
 
 def _figure(value: Any, unit: float = 1, digits: int = 5) -> str:

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from srbench.experiments.store.study import Study
-from srbench.reports.report import build_report
 from srbench.reports.terminal import summary
-from srbench.reports.write import write_files
+from srbench.reports.write import report_for, write_files
 
 
 def print_report(study: Study, reports_dir: Path, ntire: str | None = None) -> Path:
     """The report's folder. UserError where `ntire` is none of the study's models."""
-    report = build_report(study, ntire)
+    report = report_for(study, reports_dir, ntire)
     folder = write_files(report, reports_dir)
     print(summary(report))
     print(f"report: {folder}")

@@ -30,9 +30,10 @@ def profile_networks(asked: ProfileVerb) -> bool:
     if asked.latency:
         for candidate in candidates:
             _check_size(asked.size, candidate)
-    conventions = [name for name in get_args(Convention) if name in asked.cost or "all" in asked.cost]
+    chosen = asked.cost or ("fvcore",)
+    conventions = [name for name in get_args(Convention) if name in chosen or "all" in chosen]
     with progress.bar("profile") as tell:
-        table = count_costs(candidates, conventions, tell)
+        table = count_costs(candidates, conventions, "fvcore" in asked.cost, tell)
     print(cost_text(table, conventions))
     if asked.latency:
         with progress.bar("profile") as tell:

@@ -213,7 +213,10 @@ class ProfileVerb(
     model: tuple[str, ...] = option(listed(NAME), "networks, by their names in conf/model")
     scale: int | None = option(whole(1), "their scale", default=None, told="2, or the nearest that a network has")
     cost: tuple[_Convention, ...] = option(
-        listed(choice("fvcore", "ntire", "classsr", "all")), "the conventions to count by", default=("fvcore",)
+        listed(choice("fvcore", "ntire", "classsr", "all")),
+        "the conventions to count by; where fvcore is named, it is run, too",
+        default=(),
+        told="fvcore, not run",
     )
     latency: bool = option(TRUE_FALSE, "whether time and memory are measured, too", default=True)
     batch: tuple[int, ...] = option(listed(whole(1)), "batch sizes to measure", default=(1, 2, 4, 8, 16))
@@ -252,6 +255,9 @@ class DataGetVerb(
     wanted: str = place("NAME", NAME, "as `data list` names it")
     data_root: Path = option(DIR, "where data are put", default_factory=_data_root, told=OF_DATA)
     weights_dir: list[Path] = option(DIRS, "where weights are put", default_factory=_weights, told=OF_WEIGHTS)
+    patience: int | None = option(
+        whole(1, "SECONDS"), "weights: to wait for an answer, then to give up", default=None, told="30, four times"
+    )
 
     def do(self) -> bool:
         from srbench.cli.data import get_data

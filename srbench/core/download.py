@@ -86,6 +86,7 @@ def download(
     path: Path,
     digest: str | None,
     tell: Listener,
+    patience: float | None = None,
     timeout: float = TIMEOUT,
     pauses: Sequence[float] = PAUSES,
 ) -> None:
@@ -95,7 +96,8 @@ def download(
     `path` is taken as it is. `tell` hears bytes, the total 0 where unknown. What has come by an interruption stays
     beside `path`, under a name of its own for each address and digest, and the next call continues it if the server
     still has that version (If-Range). A connection that breaks is tried again after `pauses`, which begin anew
-    whenever more has come than before. Of several processes that ask for one `path`, one downloads and the others wait.
+    whenever more has come than before; with `patience`, seconds, it is not, and they are the timeout. Of several
+    processes that ask for one `path`, one downloads and the others wait.
 
     Raises UserError for an address of another kind, a file at `path` that is not the expected one (it stays), a
     download that is not the expected one (it is deleted), and where the network, the server or the disk fail.
@@ -113,7 +115,7 @@ def download(
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(lock, part, path.name, tell):
             if not _is_there(path, digest):
-                _fetch(address, path, part, tell, timeout, pauses)
+                _fetch(address, path, part, tell, patience or timeout, () if patience else pauses)
                 _settle(address, path, part, digest)
     except OSError as error:
         raise UserError(f"{path}: cannot be put there ({error})") from error

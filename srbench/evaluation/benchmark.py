@@ -1,7 +1,6 @@
 """Any module from LR to SR beside bicubic interpolation, as one table."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.pairs import lr_source
 from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
 from srbench.metrics import cost
+from srbench.metrics.figures import beyond_fvcore
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import check_metrics, make_scorer
-from srbench.metrics.table import COSTS, score_name
+from srbench.metrics.table import COSTS, MORE_COSTS, score_name
 from srbench.models.bicubic import Bicubic
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ def benchmark(
 ) -> "DataFrame":
     """One row for bicubic interpolation and one for `model`, any module from LR to SR, with the columns of table.csv.
 
-    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). Reasons for what is missing are in the
-    frame's `attrs["missing"]`, what the scores rest on in `attrs["protocol"]` and `attrs["resizer"]`. Raises UserError
-    for a metric that does not exist, and for a data set that is not there or cannot be read.
+    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). What a network cannot be measured for is
+    empty, with the reason in the frame's `attrs["missing"]`; what was counted beyond fvcore is in `attrs["notes"]`,
+    what the scores rest on in `attrs["protocol"]` and `attrs["resizer"]`. Raises UserError for a metric that does not
+    exist, and for a data set that is not there or cannot be read.
     """
-    from pandas import DataFrame
+    from pandas import DataFrame, to_numeric
 
     places = default_places()
     root = data_root or Path(places["data_root"])
@@ -50,19 +51,23 @@ def benchmark(
     check_metrics(metrics, "metrics=[{}]")
     scorer = make_scorer(metrics, protocol, folders)
     networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
-    rows, missing = [], {}
+    rows, missing, notes = [], {}, {}
     for name, network in networks.items():
         with bar(name) as tell:
             found_rows = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None)
         means = mean_scores(found_rows)
         counted, uncounted = cost.cost_summary(network, scale)
-        time = cost.latency(network, cost.LATENCY_INPUT, cost.LATENCY_INPUT).median_ms
+        measured, unmeasured = cost.latency_summary(network)
         scores = {score_name(one, metric): value for one, found in means.items() for metric, value in found.items()}
-        rows.append({"model": name, "scale": scale, **asdict(counted), "latency_ms": time, **scores})
-        lacking = (*uncounted, *scorer.missing, *missing_means(found_rows))
+        time = {"latency_ms": measured.median_ms} if measured else {}
+        rows.append({"model": name, "scale": scale, **counted.numbers, **time, **scores})
+        lacking = (*uncounted, *unmeasured, *scorer.missing, *missing_means(found_rows))
         missing[name] = {one.what: one.reason for one in lacking}
+        notes[name] = beyond_fvcore(counted.beyond_fvcore)
     scored = [score_name(name, metric) for name in pairs for metric in metrics]
-    table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored])
+    table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored, *MORE_COSTS])
+    costs = [*COSTS, *MORE_COSTS]
+    table[costs] = table[costs].apply(to_numeric)  # NaN where nothing is known, in every row, too
     resizers = dict.fromkeys(lr_source(found).resizer for found in pairs.values())
-    table.attrs |= {"missing": missing, "protocol": protocol.label, "resizer": ", ".join(resizers)}
+    table.attrs |= {"missing": missing, "notes": notes, "protocol": protocol.label, "resizer": ", ".join(resizers)}
     return table

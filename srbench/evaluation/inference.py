@@ -14,7 +14,6 @@ Tiles run one after another: on a CPU, four at once take 1.0 to 2.5 times as lon
 All numbers are from benchmarks/tiling.py.
 """
 
-import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from srbench.core.errors import FailedRunError, UserError
 from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import exact_float32, peak_memory
 from srbench.metrics.memory import LiveBytes
+from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
 from srbench.models.traits import traits_of
@@ -222,8 +222,7 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
     traits = traits_of(model)
     side = _up(max(PROBE, traits.smallest_input), traits.multiple)
     try:
-        with torch.inference_mode(False):
-            peak = peak_memory(copy.deepcopy(model).to("meta"), side, side).bytes
+        peak = peak_memory(copy_to(model, "meta"), side, side).bytes
     except ValueError:
         side = _up(max(REAL_PROBE, traits.smallest_input), traits.multiple)
         own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own

@@ -1,7 +1,9 @@
 """What networks cost, side by side: a table of counts, and one of time and memory by batch size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import torch
@@ -10,9 +12,11 @@ from torch import nn
 
 from srbench.core.progress import Listener
 from srbench.metrics import cost
-from srbench.metrics.figures import Latency
+from srbench.metrics.figures import Latency, beyond_fvcore
 from srbench.metrics.flops import Convention
+from srbench.metrics.fvcore_itself import fvcore_count, fvcore_version
 
+NO_KIND = "classsr.activations"
 PASSES = 3  # at least, however long they take
 
 
@@ -26,15 +30,22 @@ class Candidate:
     build: Callable[[], nn.Module]
 
 
-def count_costs(candidates: Sequence[Candidate], conventions: Sequence[Convention], tell: Listener) -> DataFrame:
-    """A row per network, in plain units: params…, convolutions, <convention>.flops_720p and so on, notes."""
+def count_costs(
+    candidates: Sequence[Candidate], conventions: Sequence[Convention], run_fvcore: bool, tell: Listener
+) -> DataFrame:
+    """A row per network, in plain units: params…, convolutions, <convention>.flops_720p and so on, notes. With
+    `run_fvcore` what the package fvcore gives, too: fvcore_itself.flops_720p and so on."""
     rows = []
     for done, one in enumerate(candidates):
         tell(f"counts {one.name}", done, len(candidates))
         params = cost.parameters(one.on_meta)
-        row: dict[str, int | str] = {"model": one.name, "scale": one.scale}
-        row |= {"params": params.trainable, "params_frozen": params.frozen, "params_dead": _dead(one)}
-        rows.append(row | _counts(one.on_meta, one.scale, conventions))
+        row: dict[str, int | str | None] = {"model": one.name, "scale": one.scale}
+        row |= {"params": params.trainable, "params_frozen": params.frozen}
+        row |= dict.fromkeys(["params_dead", "convolutions", *_names(conventions)])
+        parts = [_dead(one), _counts(one.on_meta, one.scale, conventions)]
+        parts += [_by_fvcore(one, parts[-1])] if run_fvcore else []
+        notes = "; ".join(str(part.pop("notes")) for part in parts if part.get("notes"))
+        rows.append(reduce(or_, parts, row) | {"notes": notes})
     tell("counts", len(candidates), len(candidates))
     return DataFrame(rows).convert_dtypes()
 
@@ -55,11 +66,21 @@ def measure_loads(
     return DataFrame(rows, columns=columns).convert_dtypes()
 
 
-def _dead(candidate: Candidate) -> int:
+def _names(conventions: Iterable[Convention]) -> list[str]:
+    """Of the columns of counts; classsr counts no activations."""
+    kinds = [f"{one}.{kind}" for one in conventions for kind in ("flops", "activations") if f"{one}.{kind}" != NO_KIND]
+    return [f"{kind}_{key}" for kind in kinds for key in ("720p", "256")]
+
+
+def _dead(candidate: Candidate) -> dict[str, int | str]:
     try:
-        return sum(cost.dead_parameters(candidate.on_meta).values())
-    except NotImplementedError:  # it looks at values, which its copy on meta has not
-        return sum(cost.dead_parameters(candidate.build()).values())
+        return {"params_dead": sum(cost.dead_parameters(candidate.on_meta).values())}
+    except ValueError:  # it looks at values, which its copy on meta has not
+        pass
+    try:
+        return {"params_dead": sum(cost.dead_parameters(candidate.build()).values())}
+    except ValueError as error:
+        return {"notes": f"dead parameters are not known: {error}"}
 
 
 def _counts(model: nn.Module, scale: int, conventions: Sequence[Convention]) -> dict[str, int | str]:
@@ -67,18 +88,32 @@ def _counts(model: nn.Module, scale: int, conventions: Sequence[Convention]) -> 
         found = {key: cost.complexity(model, *size) for key, size in cost.standard_inputs(scale).items()}
     except ValueError as error:
         return {"notes": f"FLOPs and memory are not known: {error}"}
+    if too_low := next((one.too_low for one in found.values() if one.too_low), None):
+        return {"notes": f"FLOPs are not known: {too_low.reason}"}
     row: dict[str, int | str] = {"convolutions": found["256"].convolutions}
     for convention in conventions:
         for key, complexity in found.items():
-            count = complexity.counts[convention]
-            row[f"{convention}.flops_{key}"] = count.flops
-            if count.activations is not None:
-                row[f"{convention}.activations_{key}"] = count.activations
-    notes = {
-        "operators that no table knows, taken for zero": found["256"].unknown,
-        "counted here, taken for zero by fvcore itself": found["256"].beyond_fvcore,
-    }
-    return row | {"notes": "; ".join(f"{note}: {', '.join(names)}" for note, names in notes.items() if names)}
+            row |= _figures(convention, key, complexity.counts[convention])
+    return row | {"notes": beyond_fvcore(found["256"].beyond_fvcore)}
+
+
+def _by_fvcore(candidate: Candidate, counted: dict[str, int | str]) -> dict[str, int | str]:
+    """The counts of fvcore itself, and whether they are those that are `counted`."""
+    row: dict[str, int | str] = {}
+    try:
+        model = candidate.build()
+        for key, size in cost.standard_inputs(candidate.scale).items():
+            row |= _figures("fvcore_itself", key, fvcore_count(model, *size))
+    except ValueError as error:
+        return {"notes": str(error)}
+    differ = [key for key in row if counted.get(key.replace("fvcore_itself", "fvcore")) != row[key]]
+    told = ", ".join(f"{key.partition('.')[2]} {row[key]:,}" for key in differ)
+    return row | {"notes": f"fvcore {fvcore_version()} itself was run: {told or 'the same'}"}
+
+
+def _figures(convention: str, key: str, count: cost.Count) -> dict[str, int | str]:
+    found: dict[str, int | str] = {f"{convention}.flops_{key}": count.flops}
+    return found if count.activations is None else found | {f"{convention}.activations_{key}": count.activations}
 
 
 def _loads(model: nn.Module, size: int, batches: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -76,7 +76,7 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
-    return run_spec(whole, written, Words(name, words, choices.get("data")))
+    return run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
 
 
 def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:

@@ -1,7 +1,7 @@
 """What a run reads: the images of its data sets, and the fingerprints of all that is asked of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import Left, left
 from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
 from srbench.metrics.cost import LATENCY_INPUT
+from srbench.metrics.figures import Cost
 from srbench.metrics.table import lacking
 
 
@@ -39,7 +40,7 @@ def wanted(run: RunSpec) -> Wanted:
         scores={
             name: WantedScores(_of_scores(run, pairs), asked.metrics, images) for name, pairs in datasets(run).items()
         },
-        cost=json_digest(_network(run)),
+        cost=json_digest([_network(run), [figure.name for figure in fields(Cost)]]),
         latency=wanted_latency(run) if asked.latency else None,
     )
 

@@ -8,7 +8,7 @@ from srbench.experiments.recording import Attempt
 from srbench.experiments.store.record import Record
 from srbench.metrics import cost
 
-OF_COSTS = ("flops", "memory")  # what is missing where a network cannot be counted
+OF_COSTS = ("flops", "memory", "params_dead")  # what is missing where a network cannot be counted
 
 
 def measure_cost(attempt: Attempt) -> Record:
@@ -30,6 +30,7 @@ def measure_latency(attempt: Attempt) -> Record:
         return record
     attempt.tell("measures latency", 0, 1)
     model = attempt.model.to(attempt.slot.device).to(memory_format=torch.channels_last)
-    measured = cost.latency(model, cost.LATENCY_INPUT, cost.LATENCY_INPUT)
+    measured, unmeasured = cost.latency_summary(model)
+    others = tuple(missing for missing in record.missing if missing.what != "latency")
     prints = replace(record.fingerprints, latency=asked.fingerprint)
-    return replace(record, latency=(measured,), fingerprints=prints)
+    return replace(record, latency=(measured,) if measured else (), missing=others + unmeasured, fingerprints=prints)

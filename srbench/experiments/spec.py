@@ -127,8 +127,8 @@ class Places:
 @dataclass(frozen=True)
 class RunSpec:
     """One run. `name`: the model's preset, or its class; `overrides`: the words of a command line that describe it;
-    `config`: the resolved config that it was made from, which the run's folder keeps, and `written`: the same with its
-    interpolations; no `stages`: it is only evaluated."""
+    `recipe`: its option in the config; no `stages`: it is only evaluated; `config`: the resolved config that it was
+    made from, which the run's folder keeps, and `written`: the same with its interpolations."""
 
     name: str
     overrides: tuple[str, ...]
@@ -136,6 +136,7 @@ class RunSpec:
     model: Component
     scale: int
     seed: int
+    recipe: str | None = field(compare=False)
     stages: tuple[StageSpec, ...]
     data: DataSpec
     evaluation: EvaluationSpec
@@ -283,6 +284,7 @@ class RunSpec:
             memberships=(),
             model=model,
             seed=0,
+            recipe=None,
             stages=(),
             checkpoint=None,
             precision="auto",
@@ -309,12 +311,13 @@ def _remove(node: dict[str, Any], path: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Words:
-    """What a run is called on a command line. `model`: its name; `overrides`: all words that describe it; `data`: the
-    option of the config group, None where it is unknown."""
+    """What a run is called on a command line. `model`: its name; `overrides`: all words that describe it; `data` and
+    `recipe`: the options of these config groups, None where they are unknown."""
 
     model: str
     overrides: tuple[str, ...]
     data: str | None
+    recipe: str | None = None
 
 
 def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> RunSpec:
@@ -334,6 +337,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         model=component(config["model"], "model"),
         scale=keys.scale,
         seed=keys.seed,
+        recipe=words.recipe,
         stages=_stages(config["recipe"], keys, data),
         data=data,
         evaluation=_evaluation(keys, config["protocol"]),

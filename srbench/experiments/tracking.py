@@ -25,7 +25,7 @@ def final_numbers(record: Record) -> dict[str, float]:
         for metric, value in means.items()
     }
     if record.cost:
-        found |= {f"cost/{name}": value for name, value in vars(record.cost).items()}
+        found |= {f"cost/{name}": value for name, value in record.cost.numbers.items()}
     if record.train.steps:
         for name in ("steps", "steps_per_second", "data_wait", "final_loss"):
             found[f"train/{name}"] = getattr(record.train, name)

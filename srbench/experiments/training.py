@@ -76,7 +76,8 @@ def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
     stages = [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)]
     model, outcomes = fit(model, stages, run.folder, session)
     use_scale(model, run.scale)
-    return model, _training(outcomes, _refuse_changed(run), memory_format(model))
+    training = _training(outcomes, _refuse_changed(run), memory_format(model))
+    return model, replace(training, recipe=run.recipe)
 
 
 def _refuse_changed(run: RunSpec) -> list[TrainingData]:

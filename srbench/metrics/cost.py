@@ -4,10 +4,10 @@ Every function takes `model(lr)` as it is and leaves it as it was: what must run
 runs on a copy.
 """
 
-import copy
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -20,9 +20,13 @@ from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
 from srbench.metrics.memory import LiveBytes
 from srbench.metrics.missing import Missing
+from srbench.metrics.network_copy import copy_to
+from srbench.metrics.weight_flow import WeightFlow
 from srbench.models.traits import traits_of, use_scale
 
 BATCHES = (1, 2, 4, 8, 16)
+TRAINING_INPUT = 48  # pixels of LR a side that a backward pass is tried with
+NAMED = 3  # of the weights that no operator read; the others are told by their number
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
@@ -48,14 +52,28 @@ class Complexity:
 
     `products`: of fvcore's FLOPs those of convolutions and matrix products, nothing estimated, each multiply-add
     once. `convolutions`: 2-D convolutions that ran. `unknown`: operators that no table knows, taken for zero.
-    `beyond_fvcore`: operators counted here that fvcore takes for zero.
+    `unread`: weights that the model's code took, and of which no operator that is counted or known to be free carried
+    anything into the output. With one of these two, the counts may be too low. `beyond_fvcore`: operators counted here
+    that fvcore takes for zero.
     """
 
     counts: dict[Convention, Count]
     products: int
     convolutions: int
     unknown: tuple[str, ...]
+    unread: tuple[str, ...]
     beyond_fvcore: tuple[str, ...]
+
+    @property
+    def too_low(self) -> Missing | None:
+        """Why the counts may be too low; None where they are not."""
+        if self.unknown:
+            return Missing("flops", "operator", f"operators that no table knows: {', '.join(self.unknown)}")
+        if self.unread:
+            more = f" and {len(self.unread) - NAMED} more" if len(self.unread) > NAMED else ""
+            names = f"{', '.join(self.unread[:NAMED])}{more}"
+            return Missing("flops", "operator", f"no counted operator read what the network takes: {names}")
+        return None
 
     @property
     def flops(self) -> int:
@@ -100,30 +118,37 @@ def dead_parameters(model: nn.Module) -> dict[str, int]:
     """The trainable tensors that training never reaches, by name, with their numbers of elements.
 
     Their gradient is None, not merely 0, after a backward pass in train mode. A model with `scales` is run at each of
-    them, one after another, by setting its `scale`.
+    them, one after another, by setting its `scale`. ValueError for a model that cannot be trained.
     """
     try:
-        copied = _copy(model, "meta").train()
+        copied = copy_to(model, "meta").train()
         _backward(copied)
-    except (NotImplementedError, RuntimeError):  # an operator that meta lacks, or a choice that depends on values
-        copied = _copy(model, "cpu").train()
-        _backward(copied)
+    except Exception:  # an operator that meta lacks, or a choice that depends on values
+        with explained(f"{type(model).__name__} cannot be trained"):
+            copied = copy_to(model, "cpu").train()
+            _backward(copied)
     return {name: p.numel() for name, p in copied.named_parameters() if p.requires_grad and p.grad is None}
 
 
 def complexity(model: nn.Module, height: int, width: int) -> Complexity:
-    """FLOPs and activations for one LR image (1, 3, height, width), in eval mode, on the meta device.
+    """FLOPs and activations for one LR image (1, 3, height, width), in eval mode, on the meta device. The image is
+    larger where the model takes no such sides.
 
     ValueError for a model that looks at values to decide what to run, or that computes outside torch.
     """
-    copied = _copy(model, "meta").eval()
-    with _explained(model), torch.inference_mode(), FlopCounter() as counter:
-        copied(torch.empty(1, 3, height, width, device="meta"))
+    with _on_meta(model), torch.inference_mode():
+        copied = copy_to(model, "meta").eval()
+        lr = torch.empty(1, 3, *traits_of(model).size_for(height, width), device="meta")
+        flow = WeightFlow(copied, lr)
+        with FlopCounter(flow) as counter:
+            output = copied(lr)
+        unread = flow.unread(output)
     return Complexity(
         counts={name: Count(flops, counter.activations.get(name)) for name, flops in counter.flops.items()},
         products=counter.products,
         convolutions=counter.convolutions,
         unknown=tuple(sorted(counter.unknown)),
+        unread=unread,
         beyond_fvcore=tuple(sorted(counter.beyond_fvcore)),
     )
 
@@ -131,20 +156,33 @@ def complexity(model: nn.Module, height: int, width: int) -> Complexity:
 def cost_summary(model: nn.Module, scale: int) -> tuple[Cost, tuple[Missing, ...]]:
     """The costs of a table but for latency, and the reasons for those that are missing."""
     counted = parameters(model)
-    dead = sum(dead_parameters(model).values()) if counted.trainable else 0
+    dead, missing = _dead(model) if counted.trainable else (0, ())
     known = Cost(counted.trainable, counted.frozen, dead)
-    if not counted.trainable:
-        return known, (Missing("flops", "network", "no network: fvcore counts multiply-adds of layers"),)
     try:
         counts = {name: complexity(model, *size) for name, size in standard_inputs(scale).items()}
         memory = round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
     except ValueError as error:
-        return known, (Missing("flops", "network", str(error)),)
-    if unknown := counts["256"].unknown:
-        return known, (Missing("flops", "operator", f"operators that no table knows: {', '.join(unknown)}"),)
-    figures = {f"flops_{name}": count.flops for name, count in counts.items()}
-    figures |= {f"activations_{name}": count.activations for name, count in counts.items()}
-    return replace(known, **figures, peak_memory_mb=memory), ()
+        return known, (*missing, _uncounted(model, str(error)))
+    if not any(count.flops for count in counts.values()) and not _has_weights(model):
+        return known, (*missing, _uncounted(model, ""))
+    if too_low := next((count.too_low for count in counts.values() if count.too_low), None):
+        return known, (*missing, too_low)
+    figures = dict[str, int | None]()
+    for name, count in counts.items():
+        ntire = count.counts["ntire"]
+        figures |= {f"flops_{name}": count.flops, f"activations_{name}": count.activations}
+        figures |= {f"ntire_flops_{name}": ntire.flops, f"conv_activations_{name}": ntire.activations}
+    beyond = tuple(sorted({name for count in counts.values() for name in count.beyond_fvcore}))
+    return replace(known, **figures, peak_memory_mb=memory, beyond_fvcore=beyond), missing
+
+
+def latency_summary(model: nn.Module) -> tuple[Latency | None, tuple[Missing, ...]]:
+    """The time of one image of the standard input where the model is, or the reason why there is none."""
+    try:
+        with explained(f"{type(model).__name__} does not run on {LATENCY_INPUT}×{LATENCY_INPUT} pixels"):
+            return latency(model, LATENCY_INPUT, LATENCY_INPUT), ()
+    except ValueError as error:
+        return None, (Missing("latency", "network", str(error)),)
 
 
 def latency(
@@ -160,6 +198,7 @@ def latency(
     """How long a batch of LR images takes where the model is, in float32 without TF32, data transfer excluded.
 
     `repeats` passes are measured, fewer but `at_least` when they take longer than `seconds`; so is the warm-up cut.
+    The images are larger where the model takes no such sides.
     """
     (measured,) = latencies(model, height, width, (batch,), repeats, warmup, seconds, at_least)
     return measured
@@ -177,7 +216,8 @@ def latencies(
 ) -> Iterator[Latency]:
     """As `latency`, for one batch size after another; `seconds` are those of each."""
     device = _device(model)
-    copied = _copy(model, device).float().eval()
+    copied = copy_to(model, device).float().eval()
+    height, width = traits_of(model).size_for(height, width)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     for batch in batches:
         lr = torch.rand(batch, 3, height, width, device=device)
@@ -194,19 +234,21 @@ def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Me
     ValueError as `complexity`, unless the model is on a GPU.
     """
     device = _device(model)
+    height, width = traits_of(model).size_for(height, width)
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
-        copied = _copy(model, device).float().eval()
+        copied = copy_to(model, device).float().eval()
         lr = torch.rand(batch, 3, height, width, device=device)
         torch.cuda.reset_peak_memory_stats(device)
         with torch.inference_mode(), exact_float32():
             copied(lr)
         torch.cuda.synchronize(device)
         return Memory(torch.cuda.max_memory_allocated(device) - before, "allocator")
-    copied = _copy(model, "meta").float().eval()
-    lr = torch.empty(batch, 3, height, width, device="meta")
-    with _explained(model), torch.no_grad(), LiveBytes([*copied.parameters(), *copied.buffers(), lr]) as live:
-        copied(lr)
+    with _on_meta(model), torch.no_grad():
+        copied = copy_to(model, "meta").float().eval()
+        lr = torch.empty(batch, 3, height, width, device="meta")
+        with LiveBytes([*copied.parameters(), *copied.buffers(), lr]) as live:
+            copied(lr)
     return Memory(live.peak, "tensors")
 
 
@@ -217,9 +259,21 @@ def memory_format(model: nn.Module) -> str:
     return "channels_last" if last else "contiguous"
 
 
-def _copy(model: nn.Module, device: torch.device | str) -> nn.Module:
-    with torch.inference_mode(False):
-        return copy.deepcopy(model).to(device)
+def _dead(model: nn.Module) -> tuple[int | None, tuple[Missing, ...]]:
+    try:
+        return sum(dead_parameters(model).values()), ()
+    except ValueError as error:
+        return None, (Missing("params_dead", "network", str(error)),)
+
+
+def _uncounted(model: nn.Module, reason: str) -> Missing:
+    nothing = "no network: fvcore counts multiply-adds of layers, and here are no weights"
+    reasons = (nothing if not _has_weights(model) else "", reason)
+    return Missing("flops", "network", "; ".join(filter(None, reasons)))
+
+
+def _has_weights(model: nn.Module) -> bool:
+    return any(True for _ in [*model.parameters(), *model.buffers()])
 
 
 def _device(model: nn.Module) -> torch.device:
@@ -230,7 +284,7 @@ def _device(model: nn.Module) -> torch.device:
 def _backward(model: nn.Module) -> None:
     """Leaves the gradients of one training pass at each of the model's scales in its parameters."""
     with torch.inference_mode(False), torch.enable_grad():
-        lr = torch.rand(2, 3, 48, 48, device=_device(model))
+        lr = torch.rand(2, 3, *traits_of(model).size_for(TRAINING_INPUT, TRAINING_INPUT), device=_device(model))
         for scale in traits_of(model).scales or [None]:
             if scale is not None:
                 use_scale(model, scale)
@@ -257,14 +311,18 @@ def _wait_for(lr: Tensor) -> None:
         torch.cuda.synchronize(lr.device)
 
 
+def _on_meta(model: nn.Module) -> AbstractContextManager[None]:
+    return explained(f"{type(model).__name__} does not run without values (on torch's meta device)")
+
+
 @contextmanager
-def _explained(model: nn.Module) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
+    """Whatever somebody else's network raises, as a ValueError in one line."""
     try:
         yield
-    except (NotImplementedError, RuntimeError) as error:
-        raise ValueError(
-            f"{type(model).__name__} does not run without values (on torch's meta device): {error}"
-        ) from error
+    except Exception as error:
+        told = textwrap.shorten(str(error) or type(error).__name__, 300, placeholder=" …")
+        raise ValueError(f"{what}: {told}") from error
 
 
 @contextmanager

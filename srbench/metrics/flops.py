@@ -13,7 +13,8 @@ where nothing is computed.
 
 The last two count a transposed convolution at its output's positions, stride² times what it multiplies.
 
-An operator in no table is taken apart into its parts; where it has none, its name is kept in `unknown`.
+An operator in no table is taken apart into its parts; where it has none, its name is kept in `unknown`. A `WeightFlow`
+finds what ran without any operator.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from srbench.metrics.weight_flow import WeightFlow
 
 Convention = Literal["fvcore", "ntire", "classsr"]
 
@@ -52,8 +55,9 @@ def _grouped_norm(out: Tensor, images: Tensor, groups: Any, weight: Tensor | Non
     return images.numel() * (4 if weight is None else 5)
 
 
+CONVOLUTIONS = ("convolution", "_convolution")  # the second one in traced networks, with the same arguments first
 PRODUCTS: dict[str, Callable[..., int]] = {  # their outputs are the activations
-    "convolution": _convolution,
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "mm": _matrix_product,
     "bmm": _matrix_product,
     "mv": _matrix_product,
@@ -95,7 +99,7 @@ def _each_output(out: Tensor, *args: Any) -> int:
 
 
 NTIRE: dict[str, Callable[..., int]] = {
-    "convolution": _ntire_convolution,
+    **dict.fromkeys(CONVOLUTIONS, _ntire_convolution),
     "linear": _ntire_linear,
     "batch_norm": _batch_norm,
     "relu": _each_output,
@@ -106,7 +110,7 @@ NTIRE: dict[str, Callable[..., int]] = {
 }
 
 CLASSSR: dict[str, Callable[..., int]] = {
-    "convolution": lambda *args: 2 * _at_each_output(*args),
+    **dict.fromkeys(CONVOLUTIONS, lambda *args: 2 * _at_each_output(*args)),
     "linear": lambda out, features, *_: 2 * _matrix_product(out, features, features),
 }
 
@@ -120,52 +124,65 @@ UNSEEN_BY_FVCORE = frozenset({"_convolution_mode", "scaled_dot_product_attention
 
 FREE_BY_KIND = {
     "arithmetic": (
-        "add sub rsub mul div addcmul addcdiv neg reciprocal pow square sqrt rsqrt abs sign exp expm1 log "
-        "log1p log10 sin cos floor ceil round trunc remainder floor_divide fmod lerp maximum minimum clamp "
-        "clamp_min clamp_max erf"
+        "add sub rsub mul div addcmul addcdiv neg reciprocal pow square sqrt rsqrt abs sign sgn exp exp2 expm1 log "
+        "log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh hypot floor ceil round trunc "
+        "frac remainder floor_divide fmod lerp maximum minimum clamp clamp_min clamp_max erf erfc nan_to_num"
     ),
     "activations": (
         "relu leaky_relu _prelu_kernel elu celu gelu silu mish sigmoid hardsigmoid hardswish hardtanh tanh "
-        "softplus log_sigmoid_forward threshold rrelu_with_noise glu _softmax _safe_softmax _log_softmax"
+        "softplus log_sigmoid_forward threshold rrelu_with_noise glu _softmax _safe_softmax _log_softmax logit"
     ),
     "statistics": (
-        "sum mean prod var std var_mean std_mean amax amin aminmax max min argmax argmin cumsum norm "
-        "linalg_vector_norm any all topk sort"
+        "sum mean prod var std var_mean std_mean amax amin aminmax max min argmax argmin cumsum cumprod cummax "
+        "cummin logsumexp logcumsumexp median nansum norm linalg_vector_norm renorm any all topk kthvalue sort"
     ),
     "choice": (
-        "eq ne lt le gt ge logical_and logical_or logical_not bitwise_and bitwise_or bitwise_not where "
-        "masked_fill isnan"
+        "eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
+        "bitwise_not where masked_fill isnan isinf isposinf isneginf bucketize searchsorted"
     ),
     "pooling and resizing": (
-        "avg_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d upsample_bicubic2d "
-        "_upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact2d"
+        "avg_pool2d avg_pool3d max_pool2d max_pool2d_with_indices max_pool3d_with_indices max_unpool2d "
+        "adaptive_max_pool2d adaptive_max_pool3d _adaptive_avg_pool3d upsample_linear1d upsample_trilinear3d "
+        "upsample_nearest1d upsample_nearest3d upsample_bicubic2d _upsample_bicubic2d_aa _upsample_bilinear2d_aa "
+        "_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d"
     ),
     "rearrangement": (
-        "pixel_shuffle pixel_unshuffle channel_shuffle im2col col2im cat stack reflection_pad2d "
-        "replication_pad2d constant_pad_nd roll flip repeat repeat_interleave index _unsafe_index index_put "
-        "_index_put_impl index_add index_select gather scatter scatter_add masked_select tril triu"
+        "pixel_shuffle pixel_unshuffle channel_shuffle im2col col2im cat stack reflection_pad1d reflection_pad2d "
+        "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d constant_pad_nd roll flip rot90 "
+        "repeat repeat_interleave index _unsafe_index index_put _unsafe_index_put _index_put_impl index_add "
+        "index_copy index_fill index_select index_reduce embedding _embedding_bag _embedding_bag_forward_only "
+        "one_hot take put gather scatter scatter_add scatter_reduce select_scatter slice_scatter "
+        "diagonal_scatter masked_select masked_scatter tril triu tril_indices triu_indices trace"
     ),
-    "creation and copies": (
+    "creation": (
         "arange empty empty_like empty_strided new_empty new_empty_strided zeros zeros_like new_zeros ones "
-        "ones_like new_ones full full_like new_full scalar_tensor eye linspace fill zero copy clone _to_copy "
-        "contiguous _unsafe_view _reshape_alias lift lift_fresh resize rand randn bernoulli dropout "
-        "native_dropout detach"
+        "ones_like new_ones full full_like new_full scalar_tensor eye linspace logspace rand rand_like randn "
+        "randn_like randint randint_like randperm"
     ),
+    "copies": (
+        "fill zero copy clone _to_copy contiguous _unsafe_view _reshape_alias lift lift_fresh resize bernoulli "
+        "uniform normal dropout native_dropout detach"
+    ),
+    "weight normalisation": "_weight_norm_interface",
+    "marks of torch's profiler": "profiler::_record_function_enter_new profiler::_record_function_exit",
     # A Fourier transform (_fft_r2c and its kin) is not here: it is no matrix product, but it is not free.
     "complex numbers": "complex polar real imag angle view_as_real view_as_complex",
 }
 FREE = frozenset(" ".join(FREE_BY_KIND.values()).split())
+CREATION = frozenset(FREE_BY_KIND["creation"].split())  # what they put out does not depend on values of what they take
 
 
 class FlopCounter(TorchDispatchMode):
     """Counts what runs inside `with torch.inference_mode(), FlopCounter() as counter`.
 
     `products`: of fvcore's FLOPs those of convolutions and matrix products; `convolutions`: how many ran, 2-D ones.
-    Inference mode is needed: elsewhere operators such as adaptive_avg_pool2d arrive already taken apart.
+    Inference mode is needed: elsewhere operators such as adaptive_avg_pool2d arrive already taken apart. `flow` is told
+    of every operator that a table knows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, flow: WeightFlow | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.flow = flow
         self.flops: dict[Convention, int] = dict.fromkeys(CONVENTIONS, 0)
         self.activations: dict[Convention, int] = {"fvcore": 0, "ntire": 0}
         self.products = 0
@@ -186,7 +203,7 @@ class FlopCounter(TorchDispatchMode):
         if name in PRODUCTS:
             self.products += PRODUCTS[name](out, *args)
             self.activations["fvcore"] += out.numel()
-        if name == "convolution" and out.ndim == 4:
+        if name in CONVOLUTIONS and out.ndim == 4:
             self.activations["ntire"] += out.numel()
             self.convolutions += 1
         return out
@@ -194,7 +211,10 @@ class FlopCounter(TorchDispatchMode):
     def _run(self, func: OpOverload, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The operator's output; what fvcore's tables do not hold is taken apart, its parts counted."""
         if name in CONVENTIONS["fvcore"] or name in FREE or func.is_view:
-            return func(*args, **kwargs)
+            out = func(*args, **kwargs)
+            if self.flow and name not in CREATION:
+                self.flow.note((args, kwargs), out)
+            return out
         with self:
             out = func.decompose(*args, **kwargs)
         if out is not NotImplemented:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from srbench.metrics.available import MetricUnavailable, find_weights
+from srbench.metrics.ma_model import check_ma_model
 from srbench.metrics.missing import Missing
 
 BLOCK = 96  # pixels; half as many in the image of half the size
@@ -38,11 +39,17 @@ class PI:
     """Callable: the perceptual index of an image, uint8 (H, W, 3) → float. Lower is better.
 
     Ma's score comes from pyiqa (non-commercial licence), whose weights are never downloaded here.
-    Raises MetricUnavailable when pyiqa is not installed, or when none of `weights_dirs` holds NRQM_model.mat.
+    Raises MetricUnavailable when pyiqa is not installed, when none of `weights_dirs` holds NRQM_model.mat, and for a
+    file of that name that is something else.
     """
 
     def __init__(self, weights_dirs: Sequence[Path]) -> None:
         weights = find_weights(weights_dirs, "pi")
+        try:
+            check_ma_model(weights)
+        except ValueError as error:
+            reason = f"{error}; move it away, then get it with: python -m srbench data get nrqm"
+            raise MetricUnavailable(Missing("pi", "weights", reason)) from error
         try:
             import pyiqa  # type: ignore[import-not-found, unused-ignore]  # an extra, and it takes seconds
         except ImportError as error:

@@ -5,6 +5,7 @@ package's; the backbones' weights are read from a folder, because the package wo
 compared in batches, large ones in pieces, so that memory is bounded.
 """
 
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -13,11 +14,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from srbench.metrics.available import find_weights
-from srbench.metrics.table import OF_LPIPS
+from srbench.metrics.available import MetricUnavailable, find_weights
+from srbench.metrics.missing import Missing
+from srbench.metrics.table import METRICS, OF_LPIPS
 
 Net = Literal["alex", "vgg", "squeeze"]
 
@@ -40,15 +43,21 @@ class LPIPS:
 
     `net`: the backbone, "alex" (AlexNet), "vgg" (VGG16) or "squeeze" (SqueezeNet 1.1), with torchvision's ImageNet
     weights. Distances of different nets do not compare.
-    Raises MetricUnavailable when none of `weights_dirs` holds the weights.
+    Raises MetricUnavailable when none of `weights_dirs` holds the weights, and for a file that holds others.
     """
 
     def __init__(self, weights_dirs: Sequence[Path], net: Net = "alex") -> None:
         if net not in OF_LPIPS:
             raise ValueError(f"LPIPS has no net {net}: choose from {', '.join(get_args(Net))}.")
         self._smallest, self._strides = SMALLEST[net], STRIDES[net]
-        backbone = find_weights(weights_dirs, "lpips" if net == "alex" else f"lpips_{net}")
-        self._net = _load(net, backbone).to(memory_format=torch.channels_last)  # 1.3 times as fast
+        metric = "lpips" if net == "alex" else f"lpips_{net}"
+        backbone = find_weights(weights_dirs, metric)
+        try:
+            self._net = _load(net, backbone).to(memory_format=torch.channels_last)  # 1.3 times as fast
+        except (OSError, RuntimeError, SafetensorError) as error:
+            told = f"not the weights that {metric} needs ({textwrap.shorten(str(error), 100, placeholder=' …')})"
+            reason = f"{backbone}: {told}; move it away, then {METRICS[metric].fix}"
+            raise MetricUnavailable(Missing(metric, "weights", reason)) from error
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """The distance of one pair. Raises as `distances` does."""

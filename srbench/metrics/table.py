@@ -13,7 +13,7 @@ from srbench.metrics.missing import Missing
 class Metric:
     """`decimals`: those that are printed. `caveat`: what the name does not tell, for a footnote. `weights`: the file
     that it needs from weights_dir, with the `fix` for one who lacks it; `package`: the module that it needs, with the
-    `extra` that brings it. `tolerance`: to which a score can be computed again on another machine."""
+    commands that `install` it. `tolerance`: to which a score can be computed again on another machine."""
 
     name: str
     higher_is_better: bool
@@ -23,7 +23,7 @@ class Metric:
     weights: str = ""
     fix: str = ""
     package: str = ""
-    extra: str = ""
+    install: str = ""
     tolerance: float = 1e-6
 
     @property
@@ -80,9 +80,9 @@ METRICS = {
             2,
             caveat="PI = ((10 − Ma) + NIQE)/2; Ma's score comes from pyiqa, under a non-commercial licence",
             weights=MA_WEIGHTS,
-            fix="put pyiqa's file there",
+            fix="get it with: python -m srbench data get nrqm",
             package="pyiqa",
-            extra="pi",
+            install="pip install --no-deps pyiqa && pip install 'srbench[pi]'",
             tolerance=NETWORKS,
         ),
         Metric("rmse", False, 2),
@@ -119,6 +119,16 @@ COSTS = {
         CostColumn("latency_ms", "Latency", "ms", 1, False, ("latency",)),
     )
 }
+# Columns that a table has where they tell something. Activations of convolutions alone are NTIRE's.
+MORE_COSTS = {
+    cost.name: cost
+    for cost in (
+        CostColumn("params_frozen", "Frozen", "K", 1e3, True),
+        CostColumn("activations_256", "Act. 256²", "M", 1e6, True, ("activations", "flops")),
+        CostColumn("conv_activations_720p", "Conv act. 720p", "M", 1e6, True, ("flops",)),
+        CostColumn("conv_activations_256", "Conv act. 256²", "M", 1e6, True, ("flops",)),
+    )
+}
 
 
 def score_name(dataset: str, metric: str) -> str:
@@ -136,6 +146,6 @@ def lacking(metric: str, weights_folders: Sequence[Path]) -> Missing | None:
         return Missing(metric, "weights", reason)
     if known.package and find_spec(known.package) is None:
         name = metric.upper()
-        reason = f"{name} needs {known.package}; install it with pip install 'srbench[{known.extra}]'"
+        reason = f"{name} needs {known.package}; install it with {known.install}"
         return Missing(metric, "package", f"{reason} (its licence is non-commercial)")
     return None

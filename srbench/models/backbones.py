@@ -41,8 +41,9 @@ def backbones() -> dict[str, Backbone]:
     return {name: Backbone(name=name, **entry) for name, entry in content.items()}
 
 
-def get_backbone(entry: Backbone, folders: Sequence[Path]) -> None:
-    """Writes the part that LPIPS uses into the first of `folders`, unless one of them holds it."""
+def get_backbone(entry: Backbone, folders: Sequence[Path], patience: float | None = None) -> None:
+    """Writes the part that LPIPS uses into the first of `folders`, unless one of them holds it. `patience`: as for
+    `download`."""
     found = [folder / entry.file for folder in folders if (folder / entry.file).is_file()]
     if found:
         print(f"{entry.name}: is there already ({found[0]})")
@@ -53,7 +54,7 @@ def get_backbone(entry: Backbone, folders: Sequence[Path]) -> None:
     with progress.bar(entry.name) as tell, alone(path):
         if target.is_file():
             return
-        with downloaded(entry.address, path, entry.sha256, None, tell):
+        with downloaded(entry.address, path, entry.sha256, None, tell, patience):
             _keep_features(entry, path, target)
         print(target)
 

@@ -20,10 +20,12 @@ from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import merge, pad_to, split
 from srbench.models.traits import Traits
 
-Context = Literal["on", "zero", "learned", "constant", "shuffled"]
+Context = Literal["on", "zero", "learned", "constant", "shuffled", "wide"]
 Base = Literal["bicubic", "bilinear"]
 
+WITHOUT = ("zero", "wide")  # of context
 THUMBNAIL = 64
+NEAR = 0.01  # of the parameters, the most that `wide` may differ by
 TILES_AT_ONCE = 16  # bounds the memory of a large image: the widest map of XS takes 1 MiB per tile of 64
 
 
@@ -98,6 +100,32 @@ class UNet(nn.Module):
         return output
 
 
+def unet_parameters(widths: Sequence[int], convs: Sequence[int]) -> int:
+    """The parameters of a UNet."""
+    fine, middle, coarse = widths
+    levels = (2 * convs[0], 2 * convs[1], convs[2])  # down and up again, but for the coarsest
+    kept = sum(count * (9 * width + 1) * width for count, width in zip(levels, widths, strict=True))
+    halved = (9 * fine + 1) * middle + (9 * middle + 1) * coarse
+    doubled = 4 * (coarse * middle + middle * fine)
+    return kept + halved + doubled + (9 * fine + 1) * 3
+
+
+def widened(widths: Sequence[int], convs: Sequence[int], more: int) -> tuple[int, int, int]:
+    """The widths of a UNet with `more` parameters, as near as can be; the finest level, which costs the most FLOPs,
+    keeps its width, the middle one changes by no more than a tenth. ValueError where that is not near."""
+    fine, middle, coarse = widths
+    wanted = unet_parameters(widths, convs) + more
+    around = range(middle - middle // 10, middle + middle // 10 + 1)
+    found = [(fine, one, other) for one in around for other in range(coarse, 8 * coarse)]
+    nearest = min(found, key=lambda widths: abs(unet_parameters(widths, convs) - wanted))
+    if abs(unet_parameters(nearest, convs) - wanted) > NEAR * wanted:
+        raise ValueError(
+            f"MossNet's context wide: no U-Net near {list(widths)} has the {wanted} parameters that it has with "
+            f"context; {list(nearest)} has {unet_parameters(nearest, convs)}."
+        )
+    return nearest
+
+
 class MossNet(nn.Module):
     """(N, 3, H, W) in [0, 1] and a thumbnail (N, 3, 64, 64) of the whole LR image → (N, 3, 2H, 2W), not clipped.
 
@@ -111,6 +139,8 @@ class MossNet(nn.Module):
     - `learned`: decoded from one learned embedding, the same for all images
     - `constant`: as `on`, then averaged over space
     - `shuffled`: as `on`; the evaluation gives another image's thumbnail
+    - `wide`: as `zero`, in a U-Net whose lower levels are so much wider that the parameters are those of `on`, as near
+      as can be: for the defaults 16, 20 and 39 channels; ValueError where that is not within 1 %
     """
 
     def __init__(
@@ -144,15 +174,22 @@ class MossNet(nn.Module):
             raise ValueError(f"MossNet's tile and overlap are even, 0 ≤ overlap < tile; they are {tile} and {overlap}.")
         self.scale, self.tile, self.overlap, self.base = scale, tile, overlap, base
         self.context_mode, self.context_channels = context, context_channels
-        thumbnail = None if context in ("zero", "learned") else THUMBNAIL
+        thumbnail = None if context in ("zero", "learned", "wide") else THUMBNAIL
         self.traits = Traits(thumbnail=thumbnail, shuffle_thumbnails=context == "shuffled")
 
         if thumbnail is not None:
             self.context = ContextNet(context_widths, embedding)
         if context == "learned":
             self.embedding = nn.Parameter(torch.randn(1, embedding))
-        if context != "zero":
+        if context not in WITHOUT:
             self.decoder = ContextDecoder(embedding, decoder_hidden, context_channels)
+        if context == "wide":
+            with torch.device("meta"):
+                nets = (
+                    ContextNet(context_widths, embedding),
+                    ContextDecoder(embedding, decoder_hidden, context_channels),
+                )
+            widths = widened(widths, convs, sum(p.numel() for net in nets for p in net.parameters()))
         self.init = nn.Sequential(nn.Conv2d(3 + context_channels, 4 * widths[0], 3, padding=1), nn.PixelShuffle(2))
         self.unet = UNet(widths, convs, atrous)
 
@@ -178,7 +215,7 @@ class MossNet(nn.Module):
         return self.interpolated(lr) + residual[..., : 2 * height, : 2 * width]
 
     def embed(self, lr: Tensor, thumbnail: Tensor | None = None) -> Tensor:
-        """What the decoder is given, (N, embedding), also for a distillation loss. Not for context `zero`."""
+        """What the decoder is given, (N, embedding), also for a distillation loss. Not for `zero` and `wide`."""
         if self.context_mode == "learned":
             return self.embedding.expand(len(lr), -1)
         output: Tensor = self.context(make_thumbnail(lr, THUMBNAIL) if thumbnail is None else thumbnail)
@@ -186,7 +223,7 @@ class MossNet(nn.Module):
 
     def context_map(self, lr: Tensor, thumbnail: Tensor | None, size: tuple[int, int]) -> Tensor:
         """(N, context_channels, *size), the same for all tiles of an image."""
-        if self.context_mode == "zero":
+        if self.context_mode in WITHOUT:
             return lr.new_zeros(len(lr), self.context_channels, *size)
         decoded = self.decoder(self.embed(lr, thumbnail))
         if self.context_mode == "constant":

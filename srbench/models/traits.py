@@ -27,6 +27,11 @@ class Traits:
     multiple: int = 1
     whole_image_statistics: bool = False
 
+    def size_for(self, height: int, width: int) -> tuple[int, int]:
+        """The least height and width of LR, not below these, that the model takes."""
+        rows, columns = (-(-max(length, self.smallest_input) // self.multiple) for length in (height, width))
+        return rows * self.multiple, columns * self.multiple
+
 
 def traits_of(model: "nn.Module") -> Traits:
     """The model's `traits`, as a Traits or as a mapping; those of a model that has none are the defaults.

@@ -43,10 +43,11 @@ def cell_of(row: TableRow, column: Column, mark: Mark) -> Cell:
 def _property(row: TableRow, name: str) -> Cell:
     if name == "variant":
         return Cell(f"{row.variant} (baseline)" if row.baseline else row.variant, "", row.absent)
+    if name == "model":
+        return Cell(row.model, "", row.remarks)
     if name == "ntire_score":
         return _figure(row.ntire or Figure(), 1)
     texts = {
-        "model": row.model,
         "scale": "" if row.scale is None else f"×{row.scale}",
         "degradation": told_degradations(row.degradations) or "none",
         "seeds": str(row.seeds),
@@ -57,7 +58,8 @@ def _property(row: TableRow, name: str) -> Cell:
 def _figure(figure: Figure, size: float) -> Cell:
     if figure.value is None:
         return _absent(figure.reason)
-    return Cell("∞" if figure.value == float("inf") else _three_digits(figure.value / size))
+    text = "∞" if figure.value == float("inf") else _three_digits(figure.value / size)
+    return Cell(text, "", (figure.note,) if figure.note else ())
 
 
 def _absent(reason: str) -> Cell:

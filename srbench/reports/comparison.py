@@ -11,6 +11,7 @@ from srbench.reports.reasons import absent_seeds
 from srbench.reports.row_costs import Figure, costs_of, latencies_by_row
 from srbench.reports.row_scores import Numbers, ScoreFigures, scores_of
 from srbench.reports.rows import Member, differing
+from srbench.reports.trained_on import TrainedOn, started_from, trainings
 
 DEFAULT = "default"  # the variant of a run in no ablation
 
@@ -21,8 +22,9 @@ class TableRow:
 
     `label`: what tells it from the others of its ablation and model; `settings`: overrides in which rows differ, by
     key, "" where it has none; `seeds`: the number of finished ones, 1 for fixed weights; `absent`: the seeds that are
-    missing, and why; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets of which an image or
-    more ran in tiles; `ntire`: NTIRE's score, where it was asked for.
+    missing, and why; `trained`: what its runs were trained on; `remarks`: on that, for people; `protocol` and
+    `resizer`: what its scores rest on; `tiled`: the data sets of which an image or more ran in tiles; `ntire`: NTIRE's
+    score, where it was asked for.
     """
 
     number: int
@@ -31,6 +33,8 @@ class TableRow:
     settings: dict[str, str]
     seeds: int
     absent: tuple[str, ...]
+    trained: tuple[TrainedOn, ...]
+    remarks: tuple[str, ...]
     costs: dict[str, Figure]
     scores: dict[ScoreColumn, ScoreFigures]
     protocol: str | None
@@ -77,6 +81,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
     by_row: dict[int, list[Member]] = {}
     for member in members:
         by_row.setdefault(member.row, []).append(member)
+    alike = len(trainings(_records(members))) == 1
     return tuple(
         TableRow(
             number=number,
@@ -86,6 +91,8 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             # Fixed weights score the same with every seed.
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
+            trained=trainings(_records(group)),
+            remarks=tuple(_of_training(_records(group), alike)),
             costs=costs_of(group, latencies.get(number)),
             scores=scores_of(group, columns, numbers),
             protocol=_all_of(_records(group), protocols_of),
@@ -95,6 +102,14 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
         )
         for number, group in by_row.items()
     )
+
+
+def _of_training(records: Sequence[Record], alike: bool) -> Iterator[str]:
+    """What the runs were trained on, where not all rows are `alike`; and that weights are no longer the published."""
+    if not alike:
+        yield from (f"trained on {one.text}" for one in trainings(records))
+    for start in dict.fromkeys(filter(None, map(started_from, records))):
+        yield f"trained further from {start}: no measurement of those weights"
 
 
 def _final_losses(members: Iterable[Member]) -> Iterator[tuple[int, float]]:

@@ -1,6 +1,7 @@
 """What `explain` has found for people: as cells, as a page of its own, and as a section of the study's report."""
 
 import shlex
+from collections.abc import Iterable
 from math import inf, isnan
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,14 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Index
 
-from srbench.reports.certified import certificate_digest
+from srbench.experiments.store.study import StudyRun
+from srbench.reports.explained_scores import explained_scores
 from srbench.reports.report import Report
 from srbench.reports.rows import BICUBIC
 
 TITLE = "Why is my number different?"
 MARK = "► "
 MOST_SETS = 4  # in the section, of a run and a data set each
-TEXTS = ["convention", "run", "dataset", "protocol", "lr", "certificate"]
-NUMBERS = ["images", "psnr", "ssim"]
 
 LEGEND = (
     "float luma: BT.601 as MATLAB's rgb2ycbcr, not rounded (BasicSR); rounded luma: in integers, as MATLAB on uint8",
@@ -69,7 +69,7 @@ def section_of_explained(report: Report, file: Path) -> str:
     """The section of the report in Markdown: the core of `file`, explain.csv, for up to MOST_SETS data sets and runs,
     networks first; or, where there is none that holds for the report's runs, the command that makes it."""
     lines = ["", f"## {TITLE}", ""]
-    table = _of_report(_read(file), report)
+    table = _in_order(explained_scores(report.runs, file), report.runs)
     sets = list(dict.fromkeys(table.run))
     if not sets:
         command = shlex.join(["python", "-m", "srbench", "explain", str(report.folder)])
@@ -84,26 +84,8 @@ def section_of_explained(report: Report, file: Path) -> str:
     return "\n".join([*lines, *_markdown_table(shown)]) + "\n"
 
 
-def _read(file: Path) -> DataFrame:
-    """explain.csv; no rows where there is none, or none that can be read."""
-    types = dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS[1:], float) | {"core": bool}
-    try:
-        table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS})
-    except (OSError, ValueError):
-        table = DataFrame()
-    return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else DataFrame(columns=[*TEXTS, *NUMBERS, "core"])
-
-
-def _of_report(table: DataFrame, report: Report) -> DataFrame:
-    """The rows whose runs are done and still have scores that rest on the same, those of bicubic last; `run` then names
-    the data set, too."""
-    done = {run.name: run.record for run in report.runs if run.record and run.status == "done"}
-    held = {
-        (name, dataset, certificate_digest(certificate))
-        for name, record in done.items()
-        for dataset, certificate in record.certificates.items()
-    }
-    there = table.loc[[place in held for place in zip(table.run, table.dataset, table.certificate, strict=True)]]
-    bicubic = there.run.isin([name for name, record in done.items() if record.model == BICUBIC])
-    ordered = pd.concat([there[~bicubic], there[bicubic]])
+def _in_order(table: DataFrame, runs: Iterable[StudyRun]) -> DataFrame:
+    """The rows of bicubic last; `run` then names the data set, too."""
+    bicubic = table.run.isin([run.name for run in runs if run.model == BICUBIC])
+    ordered = pd.concat([table[~bicubic], table[bicubic]])
     return ordered.assign(run=ordered.run + " on " + ordered.dataset)

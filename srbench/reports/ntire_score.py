@@ -69,8 +69,10 @@ def _score(row: TableRow, model: str, baselines: Sequence[TableRow]) -> Figure:
 
 
 def _known(row: TableRow) -> dict[str, float]:
+    """As the challenge counts: frozen parameters, too."""
     values = ((name, row.costs[name].value) for name in NTIRE_WEIGHTS)
-    return {name: value for name, value in values if value is not None}
+    known = {name: value for name, value in values if value is not None}
+    return known | {"params": known["params"] + (row.costs["params_frozen"].value or 0)} if "params" in known else known
 
 
 def _incomparable(row: TableRow, model: str, baselines: Sequence[TableRow]) -> str:

@@ -7,19 +7,31 @@ from srbench.experiments.store.record import Record
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_score import FORMULA
 from srbench.reports.row_costs import standard_latency
+from srbench.reports.trained_on import trainings
 
 NOT_RECORDED = "not recorded"
 Fact = tuple[str, str]
+OF_COUNTS = (
+    "FLOPs and activations (of convolutions and matrix products) as fvcore counts them: the fast count is proven equal "
+    "to fvcore's by srbench's tests, and the verb profile runs fvcore itself by cost=fvcore"
+)
 
 
 def provenance(commands: Iterable[str], done: Sequence[Record], ntire: str | None) -> tuple[Fact, ...]:
     """What all tables of these runs share, as name and value; NOT_RECORDED for what they do not tell."""
     return (
         *(("command", command) for command in commands),
+        *_of_training(done),
         *_of_scores(done),
         *_of_machine(done),
         *_of_costs(done, ntire),
     )
+
+
+def _of_training(done: Sequence[Record]) -> Iterator[Fact]:
+    found = trainings(done)
+    if found:
+        yield "trained on", found[0].text if len(found) == 1 else "not all alike: see the notes on the models"
 
 
 def _of_scores(done: Sequence[Record]) -> Iterator[Fact]:
@@ -57,7 +69,7 @@ def _versions(record: Record) -> str | None:
 
 def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
     told = "trainable; one multiply-add as one; input for a 1280×720 output, or 256×256"
-    yield "params, FLOPs, activations", told
+    yield "params, FLOPs, activations", f"{told}; {OF_COUNTS}"
     if measured := [latency for latency in map(standard_latency, done) if latency]:
         inputs = _values(f"{one.height}×{one.width}" for one in measured)
         where = f"{_values(one.device for one in measured)}, threads {_values(one.threads for one in measured)}"

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pandas import DataFrame
+
 from srbench.data.lr_source import RESIZER, DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.record import Record
 from srbench.reports.certified import resizers_of
+from srbench.reports.measured_reasons import measured_reason
 from srbench.reports.rows import BICUBIC
 
 LIMITS = (0.01, 0.05)  # dB
@@ -23,7 +26,8 @@ class PublishedScore:
     """A published score with its measured one, or a measured one of which nothing is published.
 
     `difference`: measured minus published PSNR in dB. `verdict`: within 0.01 dB, within 0.05 dB, beyond, NOTHING, or
-    INCOMPARABLE where the run has another protocol, or LR made otherwise, than what is published; `reason` tells which.
+    INCOMPARABLE where the run has another protocol, or LR made otherwise, than what is published. `reason`: which; or
+    what gives the published score instead, as `explain` has measured it, and what its source tells.
     """
 
     network: str
@@ -42,11 +46,15 @@ class PublishedScore:
 
 
 def published_scores(
-    done: Iterable[Record], entries: Mapping[str, Sequence[dict[str, Any]]], datasets: Sequence[str]
+    done: Iterable[Record],
+    entries: Mapping[str, Sequence[dict[str, Any]]],
+    datasets: Sequence[str],
+    explained: DataFrame,
 ) -> tuple[PublishedScore, ...]:
-    """Of the finished runs, in the order of the `datasets`; `entries`: what is published, by checkpoint."""
+    """Of the finished runs, in the order of the `datasets`; `entries`: what is published, by checkpoint; `explained`:
+    as `explained_scores` gives them. Weights that were trained further are not the published ones."""
     found = [
-        _beside(record, entry, dataset)
+        _beside(record, entry, dataset, explained)
         for record in done
         for entry in entries.get(_weights(record), [])
         for dataset in datasets
@@ -59,19 +67,24 @@ def published_scores(
 
 
 def _weights(record: Record) -> str:
+    if record.model == BICUBIC:
+        return BICUBIC
     given = {override.key: override.text for override in map(parse_override, record.overrides)}
-    return BICUBIC if record.model == BICUBIC else given.get("checkpoint", "")
+    return "" if record.train.steps else given.get("checkpoint", "")  # trained further, they are others
 
 
-def _beside(record: Record, entry: dict[str, Any], dataset: str) -> PublishedScore:
+def _beside(record: Record, entry: dict[str, Any], dataset: str, explained: DataFrame) -> PublishedScore:
     # JSON has turned the scales, which are numbers in published.yaml, into text.
     theirs = entry["scores"].get(str(record.scale), {}).get(dataset, {})
     psnr, certificate = theirs.get("psnr"), record.certificates[dataset]
     measured = record.scores[dataset]["psnr"]
     otherwise = "" if psnr is None else _other_conditions(certificate)
     difference = None if psnr is None or otherwise else round(measured - psnr, 4)
-    known = entry.get("reason", {})
-    known = known.get(dataset, known.get("any", "")) if difference and abs(difference) > LIMITS[0] else ""
+    reasons = [otherwise]
+    if psnr is not None and difference is not None and abs(difference) > LIMITS[0]:
+        told = entry.get("reason", {})
+        reasons.append(measured_reason(_of_all_images(explained, record, dataset), psnr, theirs.get("ssim")))
+        reasons.append(told.get(dataset, told.get("any", "")))
     return PublishedScore(
         network=entry["network"],
         scale=record.scale,
@@ -82,11 +95,17 @@ def _beside(record: Record, entry: dict[str, Any], dataset: str) -> PublishedSco
         measured_ssim=record.scores[dataset].get("ssim"),
         difference=difference,
         verdict=INCOMPARABLE if otherwise else NOTHING if difference is None else _verdict(abs(difference)),
-        reason=otherwise or known,
+        reason="; ".join(filter(None, reasons)),
         source=entry["source"],
         protocol=certificate.told_protocol,
         resizer=resizers_of(record) or "",
     )
+
+
+def _of_all_images(explained: DataFrame, record: Record, dataset: str) -> DataFrame:
+    """The rows of the run on the set; none where it keeps a part of the images only."""
+    own = explained[(explained.run == record.run) & (explained.dataset == dataset)]
+    return own[own.images == record.certificates[dataset].images]
 
 
 def _other_conditions(certificate: Certificate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from srbench.reports.cells import ABSENT, Cell
 from srbench.reports.columns import Column
+from srbench.reports.measured_reasons import psnr_digits
 from srbench.reports.published import PublishedScore
 from srbench.reports.sections import Cells, Section
 
@@ -18,7 +19,10 @@ PUBLISHED = (
     Column("difference", "Difference (dB)"),
     Column("verdict", "Verdict", words=True),
 )
-FACTS = (("Source", "srbench/experiments/published.yaml; difference: measured minus published"),)
+FACTS = (
+    ("Source", "srbench/experiments/published.yaml; difference: measured minus published"),
+    ("Reasons", "as the verb explain has measured them on the images that a run keeps; without it there are none"),
+)
 
 
 def section_of_published(scores: Sequence[PublishedScore]) -> Section | None:
@@ -37,7 +41,7 @@ def _cells(score: PublishedScore) -> Cells:
         Cell(score.network, "", (score.source,)),
         Cell(f"×{score.scale}"),
         Cell(score.dataset),
-        _number(psnr, ".2f" if psnr is None or psnr == round(psnr, 2) else ".4f"),
+        _number(psnr, f".{psnr_digits(psnr or 0)}f"),
         _number(score.published_ssim, ".4f"),
         _number(score.measured_psnr, ".4f"),
         _number(score.measured_ssim, ".4f"),

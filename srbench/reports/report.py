@@ -14,11 +14,13 @@ from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.baselines import baseline_pairs, degraded_alike
 from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
 from srbench.reports.comparison import TableRow, table_rows
+from srbench.reports.explained_scores import explained_scores
 from srbench.reports.loss_curves import Panel, loss_panels
 from srbench.reports.means import deltas, deviations, long_scores, means, usable_scores
 from srbench.reports.ntire_score import with_ntire_score
 from srbench.reports.provenance import Fact, provenance
 from srbench.reports.published import PublishedScore, published_scores
+from srbench.reports.published_costs import section_of_published_costs
 from srbench.reports.published_section import section_of_published
 from srbench.reports.reasons import gaps
 from srbench.reports.refusals import Refusal, refusals
@@ -46,6 +48,7 @@ class Report:
     sections: tuple[Section, ...]
     published: tuple[PublishedScore, ...]
     published_section: Section | None
+    published_costs: Section | None
     panels: tuple[Panel, ...]
     claims: tuple[Any, ...]
     gaps: tuple[str, ...]
@@ -53,8 +56,9 @@ class Report:
 
     @property
     def all_sections(self) -> tuple[Section, ...]:
-        """With that of published scores, where there are any."""
-        return (*self.sections, *([self.published_section] if self.published_section else []))
+        """With those of published scores and costs, where there are any."""
+        published = (self.published_section, self.published_costs)
+        return (*self.sections, *(section for section in published if section))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,8 +67,9 @@ class Report:
         return {status: counts[status] for status in ("done", "failed", "missing") if counts[status]}
 
 
-def build_report(study: Study, ntire: str | None = None) -> Report:
-    """The report of a study as it stands; `ntire`: the model to compare with in a column of NTIRE's ranking score.
+def build_report(study: Study, ntire: str | None = None, explained: Path | None = None) -> Report:
+    """The report of a study as it stands; `ntire`: the model to compare with in a column of NTIRE's ranking score;
+    `explained`: explain.csv, for the reasons of differences to published scores.
 
     Reads the scores of single images and the losses. UserError where `ntire` is none of the study's models.
     """
@@ -75,7 +80,7 @@ def build_report(study: Study, ntire: str | None = None) -> Report:
     numbers, certain = _numbers(members, refused, scores, datasets)
     rows = table_rows(members, columns, numbers)
     rows = rows if ntire is None else with_ntire_score(rows, ntire)
-    published = published_scores(study.done, study.published, datasets)
+    published = published_scores(study.done, study.published, datasets, explained_scores(study.runs, explained))
     return Report(
         study=study.name,
         folder=study.folder,
@@ -89,6 +94,7 @@ def build_report(study: Study, ntire: str | None = None) -> Report:
         sections=sections_of(rows, study.ablations, certain),
         published=published,
         published_section=section_of_published(published),
+        published_costs=section_of_published_costs(study.done),
         panels=loss_panels(loss_frame([run.folder for run in study.runs]), rows),
         claims=study.claims,
         gaps=gaps(study.runs, refused),

@@ -4,21 +4,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from srbench.experiments.store.record import Record
-from srbench.metrics.figures import Latency
-from srbench.metrics.table import COSTS, CostColumn
+from srbench.metrics.figures import Latency, beyond_fvcore
+from srbench.metrics.table import COSTS, MORE_COSTS, CostColumn
 from srbench.reports.means import means_by_row
 from srbench.reports.reasons import why_missing
 from srbench.reports.rows import BICUBIC, Member
 
+NOT_MEASURED = "not measured"
 LATENCY = "latency_ms"  # of COSTS; the others are fields of a record's cost
+OF_FVCORE = ("flops_720p", "flops_256", "activations_720p", "activations_256")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number; None with the reason why there is none, or without one where none is to be expected."""
+    """A number, with a note on what it holds; None with the reason why there is none, or without one where none is to
+    be expected."""
 
     value: float | None = None
     reason: str = ""
+    note: str = ""
 
 
 def standard_latency(record: Record) -> Latency | None:
@@ -35,15 +39,17 @@ def latencies_by_row(members: Iterable[Member]) -> dict[int, float]:
 
 
 def costs_of(members: Sequence[Member], latency_ms: float | None) -> dict[str, Figure]:
-    """By name of COSTS, of the members of a row and the mean of their latencies."""
+    """By name of COSTS and MORE_COSTS, of the members of a row and the mean of their latencies."""
     done = any(one.record for one in members)
     # The bicubic row has no network.
     blank = members[0].model == BICUBIC and done
+    counted = [one.run.record.cost for one in members if one.run.record and one.run.record.cost]
+    beyond = beyond_fvcore(next((one.beyond_fvcore for one in counted if one.beyond_fvcore), ()))
     found = {}
-    for name, column in COSTS.items():
+    for name, column in (COSTS | MORE_COSTS).items():
         value = latency_ms if name == LATENCY else _first(members, name)
         reason = "" if value is not None or blank else _reason(members, column)
-        found[name] = Figure(value, reason)
+        found[name] = Figure(value, reason, beyond if name in OF_FVCORE and value is not None else "")
     return found
 
 
@@ -60,4 +66,4 @@ def _first(members: Sequence[Member], name: str) -> int | None:
 
 
 def _reason(members: Sequence[Member], column: CostColumn) -> str:
-    return why_missing(members, (column.name, *column.told_by), "not measured")
+    return why_missing(members, (column.name, *column.told_by), NOT_MEASURED)

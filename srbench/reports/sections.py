@@ -9,16 +9,25 @@ from typing import Any
 
 from pandas import DataFrame
 
-from srbench.metrics.table import COSTS, METRICS
+from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, CostColumn
 from srbench.reports.cells import Cell, Mark, cell_of, printed_value
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.ntire_score import NTIRE_TITLE
 from srbench.reports.remarks import remarks
+from srbench.reports.row_costs import NOT_MEASURED
 from srbench.reports.rows import BICUBIC, DEGRADATION
 
 Cells = tuple[Cell, ...]  # of a row, one a column
 BEST: tuple[Mark, ...] = ("best", "second")
+ALL_COSTS = COSTS | MORE_COSTS
+SHOWN_COSTS = tuple(
+    ALL_COSTS[name]
+    for name in (
+        *("params", "params_frozen", "params_dead", "flops_720p", "flops_256", "activations_720p", "activations_256"),
+        *("conv_activations_720p", "conv_activations_256", "latency_ms"),
+    )
+)
 SHOWN = "psnr"  # the metric whose deltas are shown; a CSV has those of all
 
 
@@ -81,9 +90,7 @@ def _columns(rows: Sequence[TableRow], compared: Set[ScoreColumn]) -> Iterator[C
     yield from (Column(SettingColumn(key), key) for key in rows[0].settings if key != DEGRADATION)
     if any(row.seeds > 1 for row in rows):
         yield Column("seeds", "Seeds")
-    for cost in COSTS.values():
-        if cost.name != "params_dead" or any(row.costs[cost.name].value for row in rows):
-            yield Column(cost, f"{cost.title} ({cost.unit})")
+    yield from (Column(cost, f"{cost.title} ({cost.unit})") for cost in SHOWN_COSTS if _tells(cost, rows))
     if rows[0].ntire:
         yield Column("ntire_score", NTIRE_TITLE)
     for score in rows[0].scores:
@@ -92,6 +99,23 @@ def _columns(rows: Sequence[TableRow], compared: Set[ScoreColumn]) -> Iterator[C
         yield Column(score, title, note=known.caveat if known else "")
         if score.metric == SHOWN and score in compared and any(row.ablation for row in rows):
             yield Column(DeltaColumn(score), f"{score.dataset} Δ PSNR")
+
+
+def _tells(cost: CostColumn, rows: Sequence[TableRow]) -> bool:
+    """Whether a column that most tables can do without has something to tell in this one."""
+    figures = [row.costs[cost.name] for row in rows]
+    match cost.name:
+        case "params_dead":
+            unknown = any(row.seeds and row.costs[cost.name].reason not in ("", NOT_MEASURED) for row in rows)
+            return unknown or any(figure.value for figure in figures)
+        case "params_frozen":  # 24 of a mean shift do not show beside a network's
+            return any(1000 * (row.costs[cost.name].value or 0) > (row.costs["params"].value or 0) for row in rows)
+        case "activations_256":
+            return any(figure.value is not None for figure in figures)
+        case "conv_activations_720p" | "conv_activations_256":
+            alike = cost.name.removeprefix("conv_")
+            return any(row.costs[cost.name].value not in (None, row.costs[alike].value) for row in rows)
+    return True
 
 
 def _groups(

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from srbench.metrics.table import COSTS
+from srbench.metrics.table import COSTS, MORE_COSTS
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.report import Report
 from srbench.reports.row_costs import LATENCY
 from srbench.reports.sections import SHOWN, Section
 
-BEFORE = (COSTS["params"], COSTS["params_dead"])  # the scores
+BEFORE = (COSTS["params"], MORE_COSTS["params_frozen"], COSTS["params_dead"])  # the scores
 BRIEFLY = ("psnr", "ssim", "lpips")
 
 

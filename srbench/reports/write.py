@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from srbench.core.files import write_file
 from srbench.experiments.store.codec import decode, to_json
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import Study, read_study
 from srbench.reports.comma_separated import published_csv, table_csv
 from srbench.reports.curves import draw_curves
 from srbench.reports.explained import section_of_explained
@@ -33,13 +33,19 @@ def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -
 
     `ntire`: as for `build_report`. UserError where `study_dir` is no study, or `ntire` none of its models.
     """
-    return write_files(build_report(read_study(study_dir), ntire), reports_dir)
+    return write_files(report_for(read_study(study_dir), reports_dir, ntire), reports_dir)
+
+
+def report_for(study: Study, reports_dir: Path, ntire: str | None = None) -> Report:
+    """The report that is to be written to `reports_dir`, with what `explain` has left there. UserError as for
+    `build_report`."""
+    return build_report(study, ntire, reports_dir / study.name / "explain.csv")
 
 
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same `ntire`. UserError as for `write_report`."""
     study = read_study(study_dir)
-    write_files(build_report(study, _asked(reports_dir / study.name).ntire), reports_dir)
+    write_files(report_for(study, reports_dir, _asked(reports_dir / study.name).ntire), reports_dir)
 
 
 def _asked(folder: Path) -> ReportOptions:

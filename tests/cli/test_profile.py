@@ -1,5 +1,7 @@
 """python -m srbench profile: what models cost, as a user asks for it."""
 
+from importlib.metadata import version
+
 import pandas as pd
 import pytest
 import torch
@@ -140,10 +142,8 @@ def test_a_network_from_elsewhere_is_profiled(shown, own_preset):
 def test_what_must_be_known_of_a_count_is_told(shown, own_preset):
     lines = shown("model=odd,bicubic", "cost=all", COUNTS, "out=costs.csv")
     notes = {line[0]: " ".join(line[1:]) for line in lines if line and line[0].endswith(":")}
-    assert notes["odd:"] == (
-        "operators that no table knows, taken for zero: i0; "
-        "counted here, taken for zero by fvcore itself: _convolution_mode"
-    )
+    assert notes["odd:"] == "FLOPs are not known: operators that no table knows: i0"
+    assert rows_of(lines, "odd")[0][3:] == ["5", "fvcore", "–", "–", "–", "–"]
     assert notes["bicubic:"].startswith("FLOPs and memory are not known: Bicubic does not run without values")
     assert rows_of(lines, "bicubic")[0][3:] == ["0", "fvcore", "–", "–", "–", "–"]
     table = pd.read_csv("costs.csv").set_index("model")
@@ -165,3 +165,24 @@ def test_batches_that_do_not_fit_are_named(shown, own_preset):
     assert two[2:] == ["2", "–", "–––", "–", "–"]
     assert four[2:] == ["4", "–", "–––", "–", "–"]
     assert "–: the device's memory is too small for the batch" in [" ".join(line) for line in lines]
+
+
+def test_fvcore_itself_is_run_where_it_is_asked_for_by_name(shown):
+    lines = shown("model=fsrcnn", "model.d=16", "cost=fvcore", COUNTS, "out=costs.csv")
+    (note,) = [" ".join(line) for line in lines if line and line[0] == "fsrcnn:"]
+    assert note == f"fsrcnn: fvcore {version('fvcore')} itself was run: the same"
+    table = pd.read_csv("costs.csv")
+    assert table["fvcore_itself.flops_256"].to_list() == table["fvcore.flops_256"].to_list()
+    assert table["fvcore_itself.activations_720p"].to_list() == table["fvcore.activations_720p"].to_list()
+
+
+def test_what_fvcore_leaves_out_is_told_beside_its_own_count(shown):
+    conv = ["+model.in_channels=3", "+model.out_channels=12", "+model.kernel_size=3", "+model.padding=same"]
+    lines = shown("model=custom", "model._target_=torch.nn.Conv2d", "~model.scale", *conv, "cost=fvcore", COUNTS)
+    (note,) = [" ".join(line) for line in lines if line and line[0] == "Conv2d:"]
+    assert note.startswith("Conv2d: counted here, taken for zero by fvcore itself: _convolution_mode; fvcore ")
+    assert note.endswith("itself was run: flops_720p 0, activations_720p 0, flops_256 0, activations_256 0")
+
+
+def test_without_its_name_fvcore_is_not_run(shown):
+    assert not [line for line in shown("model=fsrcnn", COUNTS) if line and line[0] == "fsrcnn:"]

@@ -49,7 +49,7 @@ TAKES = {
     "profile": "model= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
     "model.KEY=",
     "data list": "--markdown data_root= weights_dir=",
-    "data get": "NAME data_root= weights_dir=",
+    "data get": "NAME data_root= weights_dir= patience=",
     "data check": "NAME|FOLDER data_root=",
     "data prepare": "NAME|FOLDER scale=2,3,4 edge=symmetric out= sub_images= step= thresh=0 cache= classsr= model= "
     "checkpoint= jobs=auto data_root=",
@@ -177,6 +177,7 @@ HOME = Path.home()
             "--markdown data_root=d weights_dir=w",
             DataListVerb(markdown=True, data_root=Path("d"), weights_dir=[Path("w")]),
         ),
+        ("set5 patience=5", DataGetVerb(wanted="set5", patience=5)),
         ("set5 data_root=d weights_dir=w", DataGetVerb(wanted="set5", data_root=Path("d"), weights_dir=[Path("w")])),
         ("a b/c data_root=d", DataCheckVerb(sets=("a", "b/c"), data_root=Path("d"))),
         (

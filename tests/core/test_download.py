@@ -337,6 +337,15 @@ def test_a_server_that_falls_silent_is_given_up(server, tmp_path):
     assert server.log[1].range == f"bytes={len(BODY) // 2}-"
 
 
+def test_with_patience_there_is_one_attempt_of_so_many_seconds(server, tmp_path):
+    hold = threading.Event()
+    address = server.add("/a", Page(BODY, hold=hold))
+    with pytest.raises(UserError, match=r"^a: the connection broke \(timed out\); fetch "):
+        download(address, tmp_path / "a", DIGEST, Heard(), patience=0.1)
+    hold.set()
+    assert len(server.log) == 1
+
+
 def test_a_place_that_cannot_be_written_to_is_told(server, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match=re.escape(f"{tmp_path / 'file' / 'a'}: cannot be put there (")):

@@ -166,7 +166,8 @@ class Elsewhere(nn.Sequential):
 def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
     table = benchmark(Elsewhere(), 2, ["Set5"], data_root=shared / "data", weights_dir=str(tmp_path))
     costs = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
-    assert list(table) == ["model", "scale", *costs, "set5.psnr", "set5.ssim", "set5.lpips"]
+    more = ["params_frozen", "activations_256", "conv_activations_720p", "conv_activations_256"]
+    assert list(table) == ["model", "scale", *costs, "set5.psnr", "set5.ssim", "set5.lpips", *more]
     assert list(table.model) == ["bicubic", "Elsewhere"]
     bicubic, ours = table.to_dict("records")
     assert bicubic["set5.psnr"] == pytest.approx(33.6741, abs=1e-4)

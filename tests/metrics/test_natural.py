@@ -4,12 +4,19 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from scipy.stats import laplace, norm
 
 from benchmarks.metrics import niqe_block_by_block
+from srbench.cli.data import get_data
+from srbench.cli.verbs import DataGetVerb
+from srbench.core.errors import UserError
 from srbench.data.resize import imresize
+from srbench.metrics import ma_model
 from srbench.metrics.available import MetricUnavailable
+from srbench.metrics.ma_model import check_ma_model
 from srbench.metrics.natural import PI, _distance, _fit, _halve, _luma, _model, niqe, perceptual_index
+from tests.http_server import Page, serve
 from tests.metrics.conftest import CASES, read
 
 
@@ -100,7 +107,7 @@ def test_the_perceptual_index_by_hand():
 def test_missing_weights_are_named_with_their_folders_and_the_fix(tmp_path):
     with pytest.raises(
         MetricUnavailable,
-        match=r"^PI needs NRQM_model\.mat, looked for in .*; put pyiqa's file there, or set weights_dir",
+        match=r"^PI needs NRQM_model\.mat, looked for in .*; get it with: python -m srbench data get nrqm, or set",
     ) as error:
         PI([tmp_path, tmp_path / "cache"])
     assert f"{tmp_path}, {tmp_path / 'cache'}" in str(error.value)
@@ -111,3 +118,59 @@ def test_a_missing_pyiqa_is_named_with_the_fix(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyiqa", None)  # so that importing it fails, wherever this runs
     with pytest.raises(MetricUnavailable, match=r"pip install 'srbench\[pi\]' \(its licence is non-commercial\)$"):
         PI([tmp_path])
+
+
+def write_ma_model(path, forests=3, fields=7):
+    """As MATLAB's file: a struct of forests, each a struct, and of a linear model."""
+    rf = np.empty((1, forests), object)
+    for number in range(forests):
+        rf[0, number] = {f"field{n}": np.zeros((2, 2)) for n in range(fields)}
+    savemat(path, {"model": {"rf": rf, "linear": np.zeros((3, 1))}})
+
+
+def test_a_file_that_holds_mas_model_is_taken(tmp_path):
+    write_ma_model(tmp_path / "m.mat")
+    check_ma_model(tmp_path / "m.mat")
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", bytes(4096), None])
+def test_a_file_that_does_not_hold_mas_model_is_one_line(tmp_path, content, monkeypatch):
+    monkeypatch.setattr("srbench.metrics.table.find_spec", lambda name: True)  # as if pyiqa were there
+    path = tmp_path / "NRQM_model.mat"
+    if content is None:
+        savemat(path, {"x": np.ones(3)})
+    else:
+        path.write_bytes(content)
+    with pytest.raises(MetricUnavailable) as error:
+        PI([tmp_path])
+    told = str(error.value)
+    assert told.startswith(f"{path}: does not hold Ma's model (")
+    assert told.endswith("); move it away, then get it with: python -m srbench data get nrqm")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(("forests", "fields"), [(2, 7), (3, 4)])
+def test_other_forests_are_not_mas_model(tmp_path, forests, fields):
+    write_ma_model(tmp_path / "m.mat", forests, fields)
+    with pytest.raises(ValueError, match="does not hold Ma's model"):
+        check_ma_model(tmp_path / "m.mat")
+
+
+def test_mas_model_is_fetched_checked_and_put_beside_the_other_weights(tmp_path, monkeypatch, capsys):
+    write_ma_model(tmp_path / "theirs.mat")
+    weights = tmp_path / "weights"
+    with serve() as server:
+        monkeypatch.setattr(ma_model, "ADDRESS", server.add("/m.mat", Page((tmp_path / "theirs.mat").read_bytes())))
+        for _ in range(2):
+            get_data(DataGetVerb(wanted="NRQM", data_root=tmp_path, weights_dir=[weights]))
+    assert len(server.log) == 1
+    assert (weights / "NRQM_model.mat").read_bytes() == (tmp_path / "theirs.mat").read_bytes()
+    assert capsys.readouterr().out.endswith(f"nrqm: is there already ({weights / 'NRQM_model.mat'})\n")
+
+
+def test_what_came_in_place_of_mas_model_is_not_kept(tmp_path, monkeypatch):
+    with serve() as server:
+        monkeypatch.setattr(ma_model, "ADDRESS", server.add("/m.mat", Page(b"<html>not found</html>")))
+        with pytest.raises(UserError, match=r"NRQM_model\.mat: does not hold Ma's model .*; it was deleted: repeat"):
+            get_data(DataGetVerb(wanted="nrqm", data_root=tmp_path, weights_dir=[tmp_path]))
+    assert not (tmp_path / "NRQM_model.mat").exists()

@@ -133,8 +133,19 @@ def test_every_net_names_the_smallest_image_that_it_takes(net, smallest, with_ra
 
 def test_a_backbone_of_another_net_is_refused(tmp_path, shared):
     (tmp_path / "vgg16_features.safetensors").symlink_to(shared / "weights" / "alexnet_features.safetensors")
-    with pytest.raises(RuntimeError, match="Missing key"):
+    with pytest.raises(MetricUnavailable) as error:
         LPIPS([tmp_path], "vgg")
+    told = str(error.value)
+    assert told.startswith(f"{tmp_path / 'vgg16_features.safetensors'}: not the weights that lpips_vgg needs (")
+    assert told.endswith("); move it away, then get it with: python -m srbench data get vgg16")
+    assert error.value.missing.kind == "weights"
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", bytes(4096)])
+def test_a_broken_backbone_is_one_line(tmp_path, content):
+    (tmp_path / "alexnet_features.safetensors").write_bytes(content)
+    with pytest.raises(MetricUnavailable, match=r"^\S+alexnet_features\.safetensors: not the weights that lpips needs"):
+        LPIPS([tmp_path])
 
 
 def test_a_net_that_does_not_exist_is_refused(tmp_path):

@@ -18,7 +18,7 @@ M = {
     "decoder_hidden": 8,
     "context_channels": 4,
 }
-CONTEXTS = ["on", "zero", "learned", "constant", "shuffled"]
+CONTEXTS = ["on", "zero", "learned", "constant", "shuffled", "wide"]
 
 
 def random_mossnet(**arguments) -> MossNet:
@@ -39,7 +39,8 @@ def random_mossnet(**arguments) -> MossNet:
         ({"context": "learned"}, 54_253),
         ({"context": "constant"}, 64_153),
         ({"context": "shuffled"}, 64_153),
-        ({"context": "zero", "widths": (16, 20, 39)}, 64_314),
+        ({"context": "wide"}, 64_314),  # with widths of 16, 20 and 39
+        ({"context": "wide", **M}, 642_360),
         ({"atrous": (2, 4)}, 64_153),
     ],
 )
@@ -49,13 +50,39 @@ def test_mossnet_has_the_specified_number_of_parameters(arguments, expected):
     assert dead_parameters(model) == {}
 
 
+@pytest.mark.parametrize("widths", [(8, 8, 8), (12, 16, 20), (16, 22, 28), (24, 32, 48), (32, 32, 32), (64, 96, 128)])
+@pytest.mark.parametrize("shape", [{}, {"convs": (2, 1, 1), "atrous": (1,)}, {"embedding": 64, "context_channels": 8}])
+def test_wide_has_as_many_parameters_as_on_whatever_the_widths(widths, shape):
+    with torch.device("meta"):
+        wide, on = (MossNet(widths=widths, context=context, **shape) for context in ("wide", "on"))
+    assert parameters(wide).trainable == pytest.approx(parameters(on).trainable, rel=0.01)
+    assert not hasattr(wide, "context")
+    assert wide.unet.head.in_channels == widths[0]
+
+
+def test_wide_is_nearest_among_its_neighbours():
+    """By counting: no other width of the coarsest level, beside the middle one that was chosen, comes nearer."""
+    with torch.device("meta"):
+        wanted = parameters(MossNet(**M)).trainable
+        wide = MossNet(context="wide", **M)
+        middle, coarse = wide.unet.down1[0].out_channels, wide.unet.down2[0].out_channels
+        near = [MossNet(**M | {"widths": (48, middle, coarse + n), "context": "zero"}) for n in (-1, 0, 1)]
+    errors = [abs(parameters(one).trainable - wanted) for one in near]
+    assert errors[1] == min(errors) == abs(parameters(wide).trainable - wanted)
+
+
+def test_where_no_unet_has_as_many_parameters_wide_is_refused():
+    with pytest.raises(ValueError, match=r"wide: no U-Net near \[4, 4, 4\] has the 13539 parameters"):
+        MossNet(widths=(4, 4, 4), context="wide")
+
+
 @pytest.mark.parametrize(
     ("arguments", "giga"),
     [
         ({"overlap": 0}, 3.3152),
         ({"overlap": 0, "context": "zero"}, 3.3142),
         ({"overlap": 0, "atrous": (2, 4)}, 3.3152),
-        ({"overlap": 0, "context": "zero", "widths": (16, 20, 39)}, 3.341),
+        ({"overlap": 0, "context": "wide"}, 3.341),
         ({}, 5.180),
         ({"overlap": 24}, 7.46),
         ({"overlap": 32}, 10.15),
@@ -181,7 +208,7 @@ def test_the_thumbnail_matters_where_it_is_asked_for_and_nowhere_else(context):
     with torch.inference_mode():
         own, given, foreign = model(lr), model(lr, make_thumbnail(lr, 64)), model(lr, make_thumbnail(other, 64))
     assert torch.equal(own, given)
-    assert model.traits.thumbnail == (None if context in ("zero", "learned") else 64)
+    assert model.traits.thumbnail == (None if context in ("zero", "learned", "wide") else 64)
     assert torch.equal(own, foreign) == (model.traits.thumbnail is None)
     assert model.traits.shuffle_thumbnails == (context == "shuffled")
 
@@ -217,7 +244,7 @@ def test_training_stays_in_channels_last(dtype):
     ("arguments", "message"),
     [
         ({"scale": 4}, "MossNet exists for scale 2 only, not for 4."),
-        ({"context": "off"}, "on, zero, learned, constant, shuffled"),
+        ({"context": "off"}, "on, zero, learned, constant, shuffled, wide"),
         ({"context": True}, 'in YAML, write "on" in quotes'),
         ({"base": "nearest"}, "base is one of bicubic, bilinear, not nearest."),
         ({"atrous": (1, 2, 1)}, "one rate for each of the 2 coarsest convolutions."),

@@ -6,13 +6,15 @@ import pytest
 
 from srbench.data.lr_source import DegradationStep
 from srbench.experiments.literature import entries
+from srbench.reports.certified import certificate_digest
 from srbench.reports.comma_separated import published_csv
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
-from srbench.reports.report import Report
+from srbench.reports.report import Report, build_report
 from srbench.reports.terminal import summary
 from tests.builders import RGB
-from tests.reports.conftest import FILES, ON_FILES, Outcome, scored
+from tests.reports.conftest import FILES, FIXED, ON_FILES, Outcome
+from tests.reports.conftest import scored as trained
 
 ENTRY = {
     "checkpoint": "mdrn",
@@ -27,6 +29,11 @@ UNDER = "published under luma with border = scale, measured under "
 MADE_FOR = "published for LR by MATLAB's bicubic, measured on "
 NOISE = DegradationStep("noise", {"sigma": 0.1})
 MATLAB, PILLOW = (DegradationStep("resize", {"resizer": name}) for name in ("matlab-symmetric", "pil-bicubic"))
+
+
+def scored(psnr: float, ssim: float | None = None, **others: float) -> Outcome:
+    """Of weights that were not trained further."""
+    return trained(psnr, ssim, **others).with_facts(train=FIXED)
 
 
 @pytest.fixture
@@ -69,6 +76,12 @@ def test_other_weights_are_not_compared(report):
     assert len(report.published) == 5
 
 
+def test_published_weights_that_were_trained_further_are_not_compared(build):
+    build.plan({}, published={"mdrn": [ENTRY]})
+    build.run("mdrn", words=WORDS, left=trained(38.0))
+    assert build.report().published == ()
+
+
 def test_a_quoted_checkpoint_is_the_same(build):
     build.plan({}, published={"mdrn": [ENTRY]})
     build.run("mdrn", words=("+checkpoint='mdrn'",), left=scored(38.0))
@@ -83,7 +96,7 @@ def test_bicubic_is_compared_whatever_its_overrides(build):
 
 def test_the_validation_images_of_the_training_are_no_published_set(build):
     build.plan({}, published={"mdrn": [ENTRY]})
-    build.run("mdrn", words=WORDS, left=Outcome({"val": {"psnr": 38.0}}))
+    build.run("mdrn", words=WORDS, left=Outcome({"val": {"psnr": 38.0}}, facts={"train": FIXED}))
     assert build.report().published == ()
 
 
@@ -92,6 +105,62 @@ def test_a_silent_source_says_nothing_where_another_speaks(build):
     build.plan({}, published={"mdrn": [silent, ENTRY]})
     build.run("mdrn", words=WORDS, left=scored(38.01))
     assert [score.source for score in build.report().published] == ["slides"]
+
+
+# Reasons
+
+
+def measured(build, *rows: tuple[str, float, float], images: int = 1, psnr: float = 38.1):
+    """The reason for the difference to 38.00 and 0.9600, where explain has measured these conventions."""
+    build.plan({}, published={"mdrn": [{**ENTRY, "reason": {}}]})
+    name = build.run("mdrn", words=WORDS, left=scored(psnr, 0.97))
+    lines = ["convention,core,run,dataset,scale,protocol,lr,certificate,images,psnr,ssim"]
+    certificate = certificate_digest(build.study().done[0].certificates["set5"])
+    place = f'{name},set5,2,"y (luma, border scale)",file,{certificate},{images}'
+    told = [("the run's protocol", psnr, 0.97), *rows]
+    lines += [f'"{convention}",True,{place},{found},{ssim}' for convention, found, ssim in told]
+    file = build.folder / "explain.csv"
+    file.write_text("\n".join(lines) + "\n")
+    (one,) = build_report(build.study(), None, file).published
+    return one.reason
+
+
+ROUNDED = "rounded luma, border = scale"
+
+
+def test_a_convention_that_gives_the_published_score_is_the_reason(build):
+    told = measured(build, (ROUNDED, 38.004, 0.96004), ("RGB, border 0", 35.0, 0.9))
+    assert told == f"{ROUNDED} (protocol=y_uint8): 38.00 and SSIM 0.9600, as published"
+
+
+def test_a_convention_that_comes_near_is_no_reason(build):
+    told = measured(build, (ROUNDED, 38.006, 0.96004), ("RGB, border 0", 35.0, 0.9))
+    nearest = f"the nearest is {ROUNDED} (protocol=y_uint8): 38.006 and SSIM 0.9600"
+    assert told == f"no convention of explain gives 38.00; {nearest}"
+
+
+def test_a_published_psnr_with_another_ssim_is_told(build):
+    told = measured(build, ("SR truncated", 38.0, 0.97))
+    assert told == "SR truncated: 38.00, as published, but SSIM 0.9700"
+
+
+def test_where_nothing_was_measured_no_reason_is_given(build):
+    assert measured(build) == ""
+    build.plan({}, published={"mdrn": [{**ENTRY, "reason": {}}]})
+    assert [one.reason for one in build.report().published] == [""]
+
+
+def test_what_was_measured_on_a_part_of_the_images_is_no_reason(build):
+    assert measured(build, (ROUNDED, 38.0, 0.96), images=2) == ""
+
+
+def test_a_score_as_published_needs_no_reason(build):
+    assert measured(build, (ROUNDED, 37.9, 0.96), psnr=38.004) == ""
+
+
+@pytest.mark.parametrize("checkpoint", ["bicubic", "carn_m"])
+def test_nothing_is_claimed_of_bicubic_and_carn_m_beforehand(checkpoint):
+    assert all("reason" not in entry for entry in entries(["carn_m"])[checkpoint])
 
 
 # Conditions

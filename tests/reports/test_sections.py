@@ -6,7 +6,9 @@ import pytest
 
 from srbench.experiments.store.record import Membership
 from srbench.metrics.figures import Cost
-from srbench.metrics.table import COSTS
+from srbench.metrics.missing import Missing
+from srbench.metrics.table import COSTS, MORE_COSTS
+from srbench.reports.cells import Cell
 from srbench.reports.columns import DeltaColumn, ScoreColumn
 from tests.reports.conftest import (
     BASE,
@@ -187,3 +189,41 @@ def test_a_gap_is_a_dash_with_its_reason(build):
     (section,) = build.report().sections
     found = cell(section, section.groups[0][1], SET5)
     assert (found.text, found.notes) == ("–", ("failed: out of memory",))
+
+
+def test_frozen_parameters_have_a_column_where_they_weigh(build):
+    costs = {"0": Cost(params=964_163, params_frozen=24), "1": Cost(params=15_308, params_frozen=135_380)}
+    build.run("carn", hashed="0", left=scored(37.0).with_facts(cost=costs["0"]))
+    assert "Frozen (K)" not in titles(build.report().sections[0])
+    build.run("mossnet", hashed="1", left=scored(37.0).with_facts(cost=costs["1"]))
+    (section,) = build.report().sections
+    assert shown(section, MORE_COSTS["params_frozen"]) == [[["0.024"], ["135"]]]
+
+
+def test_dead_parameters_that_cannot_be_known_have_the_reason(build):
+    missing = (Missing("params_dead", "network", "Net cannot be trained: in place"),)
+    build.run("carn", left=scored(37.0).with_facts(cost=Cost(params=5), missing=missing))
+    (section,) = build.report().sections
+    ((cells,),) = section.groups
+    assert cell(section, cells, COSTS["params_dead"]) == Cell("–", "", ("Net cannot be trained: in place",))
+
+
+def test_what_was_counted_beyond_fvcore_is_a_footnote_of_the_count(build):
+    cost = Cost(params=5, flops_256=9_000_000, beyond_fvcore=("_convolution_mode",))
+    build.run("carn", left=scored(37.0).with_facts(cost=cost))
+    (section,) = build.report().sections
+    ((cells,),) = section.groups
+    told = "counted here, taken for zero by fvcore itself: _convolution_mode"
+    assert cell(section, cells, COSTS["flops_256"]) == Cell("0.009", "", (told,))
+
+
+def test_activations_of_convolutions_alone_have_columns_where_they_differ(build):
+    alike = Cost(params=5, activations_256=7, conv_activations_256=7)
+    build.run("carn", hashed="0", left=scored(37.0).with_facts(cost=alike))
+    assert "Conv act. 256² (M)" not in titles(build.report().sections[0])
+    assert "Act. 256² (M)" in titles(build.report().sections[0])
+    other = Cost(params=5, activations_256=9_000_000, conv_activations_256=7_000_000)
+    build.run("mossnet", hashed="1", left=scored(37.0).with_facts(cost=other))
+    (section,) = build.report().sections
+    names = ("activations_256", "conv_activations_256")
+    assert shown(section, *(MORE_COSTS[name] for name in names))[0][1] == ["9.00", "7.00"]

@@ -112,11 +112,14 @@ def _move(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def downloaded(address: str, path: Path, sha256: str | None, md5: str | None, tell: Listener) -> Iterator[None]:
-    """The file at `address` is at `path`; afterwards it is only if it was there before, as when brought by hand."""
+def downloaded(
+    address: str, path: Path, sha256: str | None, md5: str | None, tell: Listener, patience: float | None = None
+) -> Iterator[None]:
+    """The file at `address` is at `path`; afterwards it is only if it was there before, as when brought by hand.
+    `patience`: as for `download`."""
     was_there = path.exists()
     print(f"{path.name}: {f'as it is in {path.parent}' if was_there else address}", flush=True)
-    download(address, path, sha256, tell)
+    download(address, path, sha256, tell, patience)
     if md5 and (found := _md5(path)) != md5:
         if not was_there:
             path.unlink()

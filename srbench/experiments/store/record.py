@@ -47,7 +47,7 @@ class StageRecord(StageOutcome):
 @dataclass(frozen=True)
 class Training:
     """How the training went: of all stages together, and of each. `steps` 0: there was none. `final_loss`: that of the
-    last stage."""
+    last stage. `recipe`: its option in the config; None where it is not known."""
 
     steps: int = 0
     steps_per_second: float = 0.0
@@ -57,6 +57,7 @@ class Training:
     memory_format: str | None = None
     stages: tuple[StageRecord, ...] = ()
     training_data: TrainingData | None = None
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)

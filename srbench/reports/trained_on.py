@@ -1,0 +1,65 @@
+"""What the weights of a row were trained on: images, recipe, length, and the weights that the training began with."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.record import Record, StageRecord
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """Of a record; what differs between its stages is told of each. The fields are columns of a CSV, after `train_`.
+    `start`: the weights that it began with, "" for those of the constructor."""
+
+    data: str
+    images: str
+    sha256: str
+    recipe: str
+    steps: str
+    batch: str
+    patch: str
+    start: str
+
+    @property
+    def text(self) -> str:
+        """In a sentence for people."""
+        began = f", from {self.start}" if self.start else ""
+        digest = " then ".join(one[:12] for one in self.sha256.split(" then "))
+        recipe, patches = self.recipe or "not recorded", f"{self.batch} patches of {self.patch} pixels of HR a side"
+        images = f"{self.data} ({self.images} images, SHA-256 {digest})"
+        return f"{images}, recipe {recipe}, {self.steps} steps of {patches}{began}"
+
+
+def trained_on(record: Record) -> TrainedOn | None:
+    """None where nothing was trained, or nothing of it is recorded."""
+    stages = record.train.stages
+    if not record.train.steps or not stages:
+        return None
+
+    def of_each(told: Callable[[StageRecord], object]) -> str:
+        texts = [str(told(stage)) for stage in stages]
+        return texts[0] if len(set(texts)) == 1 else " then ".join(texts)
+
+    return TrainedOn(
+        data=of_each(lambda stage: stage.training_data.name),
+        images=of_each(lambda stage: stage.training_data.images),
+        sha256=of_each(lambda stage: stage.training_data.sha256),
+        recipe=record.train.recipe or "",
+        steps=" then ".join(str(stage.steps) for stage in stages),
+        batch=of_each(lambda stage: stage.batch_size),
+        patch=of_each(lambda stage: stage.hr_patch),
+        start=started_from(record),
+    )
+
+
+def started_from(record: Record) -> str:
+    """The checkpoint that a training began with; "" for none."""
+    given = {override.key: override.text for override in map(parse_override, record.overrides)}
+    start = given.get("checkpoint", "")
+    return start if record.train.steps and start != "null" else ""
+
+
+def trainings(records: Iterable[Record]) -> tuple[TrainedOn, ...]:
+    """Those of the records, each once."""
+    return tuple(dict.fromkeys(filter(None, map(trained_on, records))))
