@@ -23,6 +23,7 @@ from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.schema import no_choice
 from srbench.experiments.search_path import UserConf
 from srbench.experiments.spec import RunSpec, Words, run_spec
+from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
 
@@ -42,6 +43,7 @@ class Composer:
         self.bases: dict[tuple[str, ...], DictConfig] = {}
 
     def __call__(self, words: Sequence[str]) -> RunSpec:
+        words = with_own_class(words)
         parsed = [self._parsed(word) for word in words]
         groups = tuple(word for word, override in zip(words, parsed, strict=True) if self._chooses(override))
         if groups not in self.bases:
@@ -72,7 +74,7 @@ class Composer:
 def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec:
     """The run that a composed config, without its `hydra` node, describes. UserError as `run_spec`."""
     whole: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    own_class = any(parse_override(word).key == "model._target_" for word in words)
+    own_class = any(parse_override(word).key == OWN_CLASS for word in words)
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
@@ -90,16 +92,17 @@ def whole_spec(config: DictConfig) -> RunSpec:
 
 
 def compose_run(words: Sequence[str]) -> RunSpec:
-    """The run that `words` (`model=carn`, `scale=4`, …) describe. Raises as `Composer`."""
+    """The run that `words` (`model=carn`, `scale=4`, …) describe. Raises as `Composer`, and as `spelled`."""
+    words = spelled(words)
     app = GlobalHydra.instance()
     if app.is_initialized():  # Hydra's own app, whose search path holds
-        return whole_spec(app.config_loader().load_configuration("config", list(words), RunMode.RUN))
+        return whole_spec(app.config_loader().load_configuration("config", words, RunMode.RUN))
     if str(PLUGINS) not in sys.path:
         sys.path.insert(0, str(PLUGINS))
     Plugins.instance().register(UserConf)
     with initialize_config_dir(str(conf_folder()), job_name="srbench", **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
-        return whole_spec(loader.load_configuration("config", list(words), RunMode.RUN))
+        return whole_spec(loader.load_configuration("config", words, RunMode.RUN))
 
 
 def scales_that_compose(words: Sequence[str]) -> list[int]:

@@ -219,7 +219,9 @@ def _add(runs: dict[str, RunSpec], run: RunSpec, membership: Membership | None) 
 def _as_member(run: RunSpec, memberships: tuple[Membership, ...]) -> RunSpec:
     labels = [{"ablation": m.ablation, "variant": m.variant, "baseline": m.baseline} for m in memberships]
     words = [word for word in run.overrides if parse_override(word).key != "labels"]
-    told = [as_override("labels", labels)] if labels else []
+    # An interpolation is one in a factor's value, never in a name.
+    named = [label | {"variant": str(label["variant"]).replace("${", "\\${")} for label in labels]
+    told = [as_override("labels", named)] if labels else []
     config = {**run.config, "labels": labels}
     return replace(run, overrides=(*words, *told), memberships=memberships, config=config)
 
