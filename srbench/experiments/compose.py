@@ -20,6 +20,7 @@ from srbench.core.errors import UserError
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
 from srbench.experiments.hydra_versions import VERSION_BASE
+from srbench.experiments.recipe_keys import refuse_unread
 from srbench.experiments.schema import no_choice
 from srbench.experiments.search_path import UserConf
 from srbench.experiments.spec import RunSpec, Words, run_spec
@@ -78,6 +79,7 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
+    refuse_unread(written, words)
     return run_spec(whole, written, Words(name, words, choices.get("data")))
 
 
