@@ -7,6 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from srbench.core.errors import FailedRunError
+from srbench.core.streams import replace_unknown_characters
 
 DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
 
@@ -15,6 +16,7 @@ def main() -> int:
     """Does what the command line asks for and returns the exit status: 0 done, 1 a run failed or something is wrong
     with what was looked at, 2 the user's mistake, 130 interrupted. Hydra exits by itself where it shows its help."""
     signal.signal(signal.SIGTERM, _interrupt)
+    replace_unknown_characters()
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         well = _all_is_well(sys.argv[1:])

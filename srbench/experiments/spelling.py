@@ -62,10 +62,10 @@ def _spelled(word: str, swept: bool, parser: OverridesParser) -> str:
         raise UserError(
             f"{word}: commas separate the values of a grid; add -m, or quote it as one value: {_quoted(key, text)}"
         )
+    swept_lists = isinstance(value, ChoiceSweep) and any(isinstance(one, list) for one in value.list)
     several = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
-    if not is_name or all(one is None or isinstance(one, str | QuotedString | dict) for one in several):
-        return word
-    return f"{key}={_names(text, swept)}"
+    is_read = swept_lists or not any(isinstance(one, bool | int | float) for one in several)
+    return word if not is_name or is_read else f"{key}={_names(text, swept)}"
 
 
 def _is_text(text: str, is_name: bool, swept: bool) -> bool:

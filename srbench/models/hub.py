@@ -46,7 +46,7 @@ class Published:
 @cache
 def checkpoint_catalogue() -> tuple[Published, ...]:
     """What checkpoints.yaml lists, one entry a file."""
-    content = yaml.safe_load(CATALOGUE.read_text())
+    content = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return tuple(_entries(content))
 
 

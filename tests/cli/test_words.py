@@ -30,7 +30,7 @@ def planned(door, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     make_images(Path("hr"), 4)
-    Path("mynet.py").write_text(NET)
+    Path("mynet.py").write_text(NET, encoding="utf-8")
 
     def run(*words: str) -> list[str]:
         done = door(*words, "data=folder", "data.root=hr", *BUDGET, *EVAL, "dry_run=true")

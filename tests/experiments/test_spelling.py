@@ -72,6 +72,11 @@ def test_only_names_are_kept_from_being_numbers(word, value):
     assert read(*spelled([word])) == value
 
 
+def test_lists_are_swept_as_they_are():
+    words = ["eval.datasets=[set5],[set14,2024]", "data_root=choice(a,b)", "seed=range(0,3)"]
+    assert spelled(words, swept=True) == words
+
+
 @pytest.mark.parametrize("word", ["checkpoint=a=1.ckpt,ü.ckpt", "study=1e3,über", "model=1e3,carn"])
 def test_commas_separate_names_in_a_grid(word):
     (parsed,) = OverridesParser.create().parse_overrides(spelled([word], swept=True))
