@@ -23,7 +23,8 @@ def test_a_character_that_the_output_lacks_is_replaced(srbench, encoding):
 
 
 def test_a_grid_with_names_beyond_ascii_ends_well_on_a_terminal_of_ascii(srbench):
-    (srbench.folder / "hr/0.png").rename(srbench.folder / "hr/ü Δ.png")
+    (srbench.folder / "hr/valid").mkdir()
+    (srbench.folder / "hr/0.png").rename(srbench.folder / "hr/valid/ü Δ.png")
     shell = under(srbench, PYTHONIOENCODING="ascii")
     done = shell("-m", *shell.data, *TINY, "study=naïve", "seed=0,1")
     assert done.returncode == 0, done.stderr
