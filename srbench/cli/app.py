@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -31,9 +30,9 @@ def run_app() -> None:
     line = command_line(sys.argv[1:])
     _refuse_grid_keys_outside_a_grid(line)
     sys.argv[1:] = [*line.flags, *line.overrides]
-    from srbench.experiments.search_path import UserConf
+    from srbench.experiments.search_path import look_into_conf
 
-    Plugins.instance().register(UserConf)
+    look_into_conf()
     try:
         with _errors_raised():
             hydra.main(**VERSION_BASE, config_path=str(conf_folder()), config_name="config")(task)()

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import initialize_config_dir
@@ -11,7 +12,6 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -22,7 +22,7 @@ from srbench.core.progress import Listener
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.recipe_keys import refuse_unread
 from srbench.experiments.schema import no_choice
-from srbench.experiments.search_path import UserConf
+from srbench.experiments.search_path import look_into_conf
 from srbench.experiments.spec import RunSpec, Words, run_spec
 from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
@@ -79,8 +79,19 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
-    refuse_unread(written, words)
-    return run_spec(whole, written, Words(name, words, choices.get("data")))
+    try:
+        refuse_unread(written, words)
+        return run_spec(whole, written, Words(name, words, choices.get("data")))
+    except UserError as error:
+        raise UserError(f"{error}{_of_the_users(choices)}") from error
+
+
+def _of_the_users(choices: Any) -> str:
+    """The options that were read from ./conf, in words: what is wrong may lie there."""
+    groups = [str(group) for group, name in choices.items() if (Path("conf") / str(group) / f"{name}.yaml").is_file()]
+    if not groups or Path("conf").resolve() == conf_folder().resolve():
+        return ""
+    return f" (./conf gives {', '.join(f'{group}={choices[group]}' for group in groups)})"
 
 
 def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:
@@ -101,7 +112,7 @@ def compose_run(words: Sequence[str]) -> RunSpec:
         return whole_spec(app.config_loader().load_configuration("config", words, RunMode.RUN))
     if str(PLUGINS) not in sys.path:
         sys.path.insert(0, str(PLUGINS))
-    Plugins.instance().register(UserConf)
+    look_into_conf()
     with initialize_config_dir(str(conf_folder()), job_name="srbench", **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
         return whole_spec(loader.load_configuration("config", words, RunMode.RUN))

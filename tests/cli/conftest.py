@@ -90,6 +90,7 @@ def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iter
 
     def run(*words: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["srbench", *words])
+        monkeypatch.setattr(sys, "path", [*sys.path])  # to which the front door adds the current folder
         capsys.readouterr()
         status = main()
         return Done(words, status, *capsys.readouterr())
