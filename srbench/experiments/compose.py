@@ -80,7 +80,7 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
     try:
-        refuse_unread(written, words)
+        refuse_unread(written.get("recipe"), words)
         return run_spec(whole, written, Words(name, words, choices.get("data")))
     except UserError as error:
         raise UserError(f"{error}{_of_the_users(choices)}") from error

@@ -13,14 +13,13 @@ from srbench.core.suggest import did_you_mean
 from srbench.experiments.store.overrides import parse_override
 
 
-def refuse_unread(config: Any, words: Sequence[str]) -> None:
+def refuse_unread(recipe: Any, words: Sequence[str]) -> None:
     """Raises UserError for a key of the recipe, set by one of `words` or by a file of the user's, that nothing reads:
-    neither a stage, which takes what it leaves out from there, nor an interpolation. `config`: not resolved."""
-    recipe = config.get("recipe")
+    neither a stage, which takes what it leaves out from there, nor an interpolation. `recipe`: not resolved."""
     if not isinstance(recipe, dict):
         return
     stages = recipe.get("stages")
-    read = {"stages", *re.findall(r"\$\{recipe\.(\w+)", str(config))}
+    read = {"stages", *re.findall(r"\$\{recipe\.(\w+)", str(recipe))}
     read |= {str(key) for node in (stages.values() if isinstance(stages, dict) else ()) for key in _keys(node)}
     for word in words:
         group, key, *_ = [*parse_override(word).key.replace("/", ".").split("."), ""]
