@@ -37,7 +37,7 @@ def make(folder: Path) -> list[Path]:
 
 def own_memory() -> float:
     """Of this process, in MB: what is mapped from files can be dropped and does not count."""
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
 
 

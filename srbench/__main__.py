@@ -1,12 +1,14 @@
 """The front door: the verbs, and for everything else the Hydra app. Light, so that --help is quick."""
 
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from srbench.core.current_folder import find_own_modules
 from srbench.core.errors import FailedRunError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
 
@@ -14,7 +16,13 @@ DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
 def main() -> int:
     """Does what the command line asks for and returns the exit status: 0 done, 1 a run failed or something is wrong
     with what was looked at, 2 the user's mistake, 130 interrupted. Hydra exits by itself where it shows its help."""
+    find_own_modules(sys.argv[1:])
+    import signal  # not before: a file of the current folder could stand in for it
+
+    from srbench.core.streams import replace_unknown_characters
+
     signal.signal(signal.SIGTERM, _interrupt)
+    replace_unknown_characters()
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         well = _all_is_well(sys.argv[1:])
@@ -47,7 +55,7 @@ def _all_is_well(words: list[str]) -> bool:
     return True
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, frame: "FrameType | None") -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -20,7 +20,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def imported(file: Path) -> Iterator[str]:
     """The modules of srbench that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "srbench":
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from srbench.cli.hydra_words import CommandLine, command_line
 from srbench.core.errors import UserError
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.experiments.hydra_versions import VERSION_BASE
+from srbench.experiments.store.overrides import parse_override
 
 
 class Leave(BaseException):
@@ -26,14 +27,12 @@ def run_app() -> None:
     """Runs what sys.argv asks for. Raises UserError, and Hydra's own errors for what it cannot compose."""
     if str(PLUGINS) not in sys.path:
         sys.path.insert(0, str(PLUGINS))
-    _refuse_grid_keys_outside_a_grid(sys.argv[1:])
-    keys = [word.lstrip("+").partition("=")[0] for word in sys.argv[1:]]
-    if "model._target_" in keys and "model" not in keys:
-        # The arguments of the default preset are not those of the user's own class.
-        sys.argv.insert(1, "model=custom")
-    from srbench.experiments.search_path import UserConf
+    line = command_line(sys.argv[1:])
+    _refuse_grid_keys_outside_a_grid(line)
+    sys.argv[1:] = [*line.flags, *line.overrides]
+    from srbench.experiments.search_path import look_into_conf
 
-    Plugins.instance().register(UserConf)
+    look_into_conf()
     try:
         with _errors_raised():
             hydra.main(**VERSION_BASE, config_path=str(conf_folder()), config_name="config")(task)()
@@ -73,15 +72,9 @@ def _run(config: DictConfig) -> None:
         run_job(config)
 
 
-def _refuse_grid_keys_outside_a_grid(words: list[str]) -> None:
-    grid = any(word in ("-m", "--multirun") or word == "hydra.mode=MULTIRUN" for word in words)
-    shows = any(
-        word in ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion", "-sc")
-        for word in words
-    )
-    for word in words:
-        key = word.partition("=")[0]
-        if key in ("ablation", "sweep") and "=" in word and not grid and not shows:
-            raise UserError(
-                f"{word}: {key} expands into several runs; add -m: python -m srbench -m {shlex.join(words)}"
-            )
+def _refuse_grid_keys_outside_a_grid(line: CommandLine) -> None:
+    for word in line.overrides:
+        key = parse_override(word).key
+        if key in ("ablation", "sweep") and "=" in word and not line.is_grid and not line.shows:
+            words = shlex.join([*line.flags, *line.overrides])
+            raise UserError(f"{word}: {key} expands into several runs; add -m: python -m srbench -m {words}")

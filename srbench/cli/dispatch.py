@@ -37,7 +37,8 @@ def _show_group(words: Sequence[str]) -> bool:
     group = {verb.about.name.partition(" ")[2]: verb for verb in VERBS if verb.about.name.startswith(f"{words[0]} ")}
     if not group:
         first = {verb.about.name.partition(" ")[0] for verb in VERBS}
-        raise UserError(f"{words[0]}: no such command{did_you_mean(words[0], first)}")
+        near = did_you_mean(words[0], first)
+        raise UserError(f"{words[0]}: no such command{near}; a run has none: python -m srbench model=fsrcnn")
     if words[1:] and words[1] not in HELP:
         raise UserError(f"{words[0]} {words[1]}: no such command{did_you_mean(words[1], group)}")
     print(overview(group.values()))

@@ -74,7 +74,7 @@ class _Part:
     def begin(self, validator: str | None, size: int) -> None:
         """Nothing has come yet of this version."""
         self.data.write_bytes(b"")  # before the note, lest old bytes pass for the new version's
-        self.note.write_text(json.dumps({"validator": validator, "size": size}))
+        self.note.write_text(json.dumps({"validator": validator, "size": size}), encoding="utf-8")
 
     def discard(self) -> None:
         self.data.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ def cores() -> int:
     limits += [int(text) for text in [os.environ.get("SLURM_CPUS_PER_TASK", "")] if text.isdecimal()]
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.is_file():
-        allowed, period = quota.read_text().split()
+        allowed, period = quota.read_text(encoding="utf-8").split()
         limits += [] if allowed == "max" else [int(allowed) // int(period)]
     return max(1, min(limits))
 
@@ -118,7 +118,7 @@ def describe_device(device: str) -> str:
         return torch.cuda.get_device_name(device)
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or sys.platform
@@ -126,4 +126,4 @@ def describe_device(device: str) -> str:
 
 def _cpu_has_bf16() -> bool:
     info = Path("/proc/cpuinfo")
-    return info.is_file() and any(flag in info.read_text() for flag in ("avx512_bf16", "amx_bf16"))
+    return info.is_file() and any(flag in info.read_text(encoding="utf-8") for flag in ("avx512_bf16", "amx_bf16"))

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.spelling import spelled_name
 from srbench.experiments.store.record import Membership
+from srbench.experiments.study_files import read_study_file
+
+SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,19 @@ class Ablation:
         return Membership(self.name, variant, variant == part["baseline"])
 
 
-def parse_ablation(name: str, content: dict[str, Any]) -> Ablation:
+def parse_ablation(name: str, content: Any) -> Ablation:
     """The ablation that a file's content describes. Raises UserError for a file that is not one."""
     where = f"ablation={name}"
-    if not isinstance(content.get("applies_to"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get("applies_to"), dict):
         raise UserError(f"{where}: its file lacks applies_to: {{CLASS: {{baseline: …, variants: {{…}}}}}}")
+    _check_keys(where, content, ("title", "question", "source", "applies_to"))
     for class_name, part in content["applies_to"].items():
         variants = part.get("variants") if isinstance(part, dict) else None
         if not isinstance(variants, dict) or not all(isinstance(factors, dict) for factors in variants.values()):
             raise UserError(f"{where}: applies_to.{class_name}.variants must map each variant to its factors")
         if part.get("baseline") not in variants:
             raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
+        _check_keys(f"{where}: applies_to.{class_name}", part, ("baseline", "variants"))
     return Ablation(name, content)
 
 
@@ -75,20 +80,24 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     if found is None:
         names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
         raise UserError(f"sweep={name}: no such sweep{did_you_mean(name, names)}")
-    try:
-        content = yaml.safe_load(found.read_text())
-    except yaml.YAMLError as error:
-        raise UserError(f"{found}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_study_file(found)
     overrides = content.get("overrides") or {} if isinstance(content, dict) else None
     runs = content.get("runs") or {} if isinstance(content, dict) else None
     if not isinstance(overrides, dict) or not isinstance(runs, dict):
         raise UserError(f"{found}: not a sweep: overrides and runs must map keys to values")
+    _check_keys(f"sweep={name}", content, SWEEP_KEYS)
     return SavedSweep(
         name,
         content,
         [as_override(key, value, swept=True) for key, value in overrides.items()],
         {str(run): [as_override(key, value) for key, value in factors.items()] for run, factors in runs.items()},
     )
+
+
+def _check_keys(where: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in known:
+            raise UserError(f"{where}: no such key {key}{did_you_mean(key, known)}")
 
 
 def as_override(key: str, value: Any, swept: bool = False) -> str:
@@ -104,10 +113,7 @@ def _spelled(value: Any) -> str:
 
 def _quoted(value: Any) -> Any:
     if isinstance(value, str):
-        plain = (
-            value.replace("_", "").isalnum() and not value.isdigit() and value.lower() not in ("true", "false", "null")
-        )
-        return value if plain else QuotedString(value, Quote.single)
+        return value if spelled_name(value) == value else QuotedString(value, Quote.single)
     if isinstance(value, dict):
         return {key: _quoted(entry) for key, entry in value.items()}
     return [_quoted(entry) for entry in value] if isinstance(value, list) else value

@@ -1,12 +1,18 @@
 """What can be known of a run before it starts: whether it can be done at all."""
 
+from functools import partial
+from pathlib import Path
+
 from torch import nn
 
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
+from srbench.core.paths import conf_folder
 from srbench.evaluation.inference import overlap_for
 from srbench.experiments.inputs import datasets, validation_pairs
 from srbench.experiments.spec import RunSpec, StageSpec
+from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.trial import try_network
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.traits import Traits, traits_of
@@ -15,6 +21,12 @@ from srbench.models.traits import Traits, traits_of
 def check_run(run: RunSpec, model: nn.Module) -> None:
     """Raises UserError for what can be known to be wrong; `model` is the run's, on the meta device."""
     traits = _traits(run, model)
+    told = run.model.arguments.get("scale", run.scale)
+    if told != run.scale:
+        raise UserError(
+            f"model.scale={told}: scale={run.scale} is the run's; set scale={told} and leave model.scale out"
+        )
+    run.data.component.check("data")
     check_metrics(run.evaluation.metrics, "eval.metrics=[{}]")
     check_inference(run, model, "eval.")
     hardware.pick_precision(run.precision, hardware.pick_device(run.device))
@@ -31,6 +43,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
         raise UserError(f"budget=none: model={run.name} needs weights to evaluate; give checkpoint=FILE")
     for stage in run.stages:
         _check_stage(run, stage, model)
+    try_network(run)
 
 
 def _traits(run: RunSpec, model: nn.Module) -> Traits:
@@ -67,3 +80,15 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if degraded and traits_of(model).thumbnail:
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
         raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")
+    stage.batches.check(f"{key}.batches")
+    if not _is_as_shipped(run):
+        from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
+
+        rehearse(partial(stage.recipe.build, key, model=model, steps=stage.length.steps), key, stage.length.hr_patch)
+
+
+def _is_as_shipped(run: RunSpec) -> bool:
+    """Whether its recipe is one of srbench's, which its tests prove, with nothing changed in it."""
+    words = [one for one in map(parse_override, run.overrides) if one.root == "recipe"]
+    chosen = all((conf_folder() / f"{one.key}/{one.text}.yaml").is_file() for one in words)
+    return chosen and not Path("conf/recipe").is_dir()

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import Any
 
 from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
 
 TARGET, PARTIAL = "_target_", "_partial_"
 
@@ -41,10 +43,19 @@ class Component:
         refuses, with TypeError or ValueError.
         """
         try:
+            _check_names({TARGET: self.target, **self.arguments}, key)
             return _made({TARGET: self.target, **self.arguments}, *places, **more)
         except _RefusedError as error:
             if isinstance(error.__cause__, UserError):
                 raise error.__cause__ from None
+            raise UserError(f"{key}: {error}") from error
+
+    def check(self, key: str) -> None:
+        """Raises UserError, as `build`, for a target that cannot be imported and for an argument that it does not
+        take, without building anything."""
+        try:
+            _check_names({TARGET: self.target, **self.arguments}, key)
+        except _RefusedError as error:
             raise UserError(f"{key}: {error}") from error
 
 
@@ -59,6 +70,38 @@ def component(node: Any, key: str) -> Component:
 
 class _RefusedError(Exception):
     """Why a node cannot be made."""
+
+
+def _check_names(node: Any, key: str) -> None:
+    """Raises UserError, naming its place, for an argument that the class or function of a node does not take."""
+    if isinstance(node, list):
+        for number, entry in enumerate(node):
+            _check_names(entry, f"{key}[{number}]")
+    if not isinstance(node, dict):
+        return
+    given = [name for name in node if name not in (TARGET, PARTIAL)]
+    if TARGET in node:
+        target = _imported(node[TARGET])
+        known = _parameters(target)
+        for name in given:
+            if known is not None and name not in known:
+                place = f"{key.partition('=')[0]}.{name}"
+                what = getattr(target, "__name__", node[TARGET])
+                preset = f"; ~{place} leaves out what a preset says" if place.startswith("model.") else ""
+                raise UserError(f"{place}: {what} takes no {name}{did_you_mean(name, known)}{preset}")
+    for name in given:
+        _check_names(node[name], f"{key.partition('=')[0]}.{name}")
+
+
+def _parameters(target: Callable[..., Any]) -> list[str] | None:
+    """The names that a class or function takes; None: any, or it does not say."""
+    try:
+        found = signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(one.kind is Parameter.VAR_KEYWORD for one in found):
+        return None
+    return [one.name for one in found if one.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
 
 
 def _made(node: Any, *places: Any, **more: Any) -> Any:

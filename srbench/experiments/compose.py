@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import initialize_config_dir
@@ -11,7 +12,6 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -20,9 +20,11 @@ from srbench.core.errors import UserError
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
 from srbench.experiments.hydra_versions import VERSION_BASE
+from srbench.experiments.recipe_keys import refuse_unread
 from srbench.experiments.schema import no_choice
-from srbench.experiments.search_path import UserConf
+from srbench.experiments.search_path import look_into_conf
 from srbench.experiments.spec import RunSpec, Words, run_spec
+from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
 
@@ -42,6 +44,7 @@ class Composer:
         self.bases: dict[tuple[str, ...], DictConfig] = {}
 
     def __call__(self, words: Sequence[str]) -> RunSpec:
+        words = with_own_class(words)
         parsed = [self._parsed(word) for word in words]
         groups = tuple(word for word, override in zip(words, parsed, strict=True) if self._chooses(override))
         if groups not in self.bases:
@@ -72,11 +75,23 @@ class Composer:
 def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec:
     """The run that a composed config, without its `hydra` node, describes. UserError as `run_spec`."""
     whole: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    own_class = any(parse_override(word).key == "model._target_" for word in words)
+    own_class = any(parse_override(word).key == OWN_CLASS for word in words)
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     written: Any = OmegaConf.to_container(config, resolve=False)
-    return run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
+    try:
+        refuse_unread(written.get("recipe"), words)
+        return run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
+    except UserError as error:
+        raise UserError(f"{error}{_of_the_users(choices)}") from error
+
+
+def _of_the_users(choices: Any) -> str:
+    """The options that were read from ./conf, in words: what is wrong may lie there."""
+    groups = [str(group) for group, name in choices.items() if (Path("conf") / str(group) / f"{name}.yaml").is_file()]
+    if not groups or Path("conf").resolve() == conf_folder().resolve():
+        return ""
+    return f" (./conf gives {', '.join(f'{group}={choices[group]}' for group in groups)})"
 
 
 def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:
@@ -90,16 +105,17 @@ def whole_spec(config: DictConfig) -> RunSpec:
 
 
 def compose_run(words: Sequence[str]) -> RunSpec:
-    """The run that `words` (`model=carn`, `scale=4`, …) describe. Raises as `Composer`."""
+    """The run that `words` (`model=carn`, `scale=4`, …) describe. Raises as `Composer`, and as `spelled`."""
+    words = spelled(words)
     app = GlobalHydra.instance()
     if app.is_initialized():  # Hydra's own app, whose search path holds
-        return whole_spec(app.config_loader().load_configuration("config", list(words), RunMode.RUN))
+        return whole_spec(app.config_loader().load_configuration("config", words, RunMode.RUN))
     if str(PLUGINS) not in sys.path:
         sys.path.insert(0, str(PLUGINS))
-    Plugins.instance().register(UserConf)
+    look_into_conf()
     with initialize_config_dir(str(conf_folder()), job_name="srbench", **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
-        return whole_spec(loader.load_configuration("config", list(words), RunMode.RUN))
+        return whole_spec(loader.load_configuration("config", words, RunMode.RUN))
 
 
 def scales_that_compose(words: Sequence[str]) -> list[int]:

@@ -5,7 +5,7 @@ swept key multiplies, as in Hydra. Beside the runs stands one of bicubic interpo
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -208,18 +208,39 @@ def _at_hand(runs: list[RunSpec]) -> list[RunSpec]:
 def _add(runs: dict[str, RunSpec], run: RunSpec, membership: Membership | None) -> None:
     """Adds `run`, or its membership to the run that is the same."""
     same = runs.get(run.config_hash)
-    if same is not None and same.evaluation != run.evaluation:
-        key = "protocol" if same.evaluation.protocol != run.evaluation.protocol else "eval"
-        raise UserError(f"{key}: runs that differ in nothing else are one run; give each value a study of its own")
+    if same is not None:
+        _refuse_two_studies(same, run)
     first = same or run
     memberships = dict.fromkeys((*first.memberships, *([membership] if membership else [])))
     runs[run.config_hash] = _as_member(first, tuple(memberships))
 
 
+def _refuse_two_studies(one: RunSpec, other: RunSpec) -> None:
+    """Raises UserError where two runs of one identity differ in anything else: it would be lost."""
+    first, second = (dict(_leaves({**run.config, "labels": None})) for run in (one, other))
+    differing = [key for key in (first | second) if first.get(key) != second.get(key)]
+    if differing:
+        words = [parse_override(word).key for word in other.overrides]
+        typed = [key for key in words if any(f"{name}.".startswith(f"{key}.") for name in differing)]
+        key = max(typed, key=len) if typed else differing[0]
+        raise UserError(f"{key}: runs that differ in nothing else are one run; give each value a study of its own")
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a resolved config by their keys, lists as they are."""
+    if isinstance(node, dict) and node:
+        for name, value in node.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, node
+
+
 def _as_member(run: RunSpec, memberships: tuple[Membership, ...]) -> RunSpec:
     labels = [{"ablation": m.ablation, "variant": m.variant, "baseline": m.baseline} for m in memberships]
     words = [word for word in run.overrides if parse_override(word).key != "labels"]
-    told = [as_override("labels", labels)] if labels else []
+    # An interpolation is one in a factor's value, never in a name.
+    named = [label | {"variant": str(label["variant"]).replace("${", "\\${")} for label in labels]
+    told = [as_override("labels", named)] if labels else []
     config = {**run.config, "labels": labels}
     return replace(run, overrides=(*words, *told), memberships=memberships, config=config)
 

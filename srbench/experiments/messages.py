@@ -15,6 +15,7 @@ from srbench.experiments.schema import no_choice
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG)
 NO_CHOICE = "Config group override must be a string or a list"  # Hydra's of `data=null`, without the key
+TWO_FLAGS = "Only one of --run, --multirun"  # Hydra's of flags that do not go together
 
 
 def one_line(error: BaseException) -> str | None:
@@ -37,6 +38,8 @@ def one_line(error: BaseException) -> str | None:
             return f"{cause.override}: not of the form key=value: {_in_one_line(cause)}"
         if isinstance(cause, ValueError) and str(cause).startswith(NO_CHOICE):
             return _no_choice(sys.argv[1:])
+        if isinstance(cause, ValueError) and str(cause).startswith(TWO_FLAGS):
+            return str(cause)
     if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     return " ".join(_in_one_line(cause) for cause in chain)

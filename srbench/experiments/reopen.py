@@ -27,7 +27,7 @@ def open_run(folder: Path) -> tuple[RunSpec, Record]:
         raise UserError(f"{folder}: has no record, result.json")
     path = folder / "config.yaml"
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise UserError("it holds no keys")
         spec = run_spec(config, config, Words(record.model, record.overrides, _data_option(record)))

@@ -3,18 +3,20 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from hydra.core.override_parser.types import Override, QuotedString
 
 from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.ablations import Ablation, SavedSweep, as_override, load_sweep, parse_ablation
+from srbench.experiments.spelling import OWN_CLASS
 from srbench.experiments.store.record import Membership
+from srbench.experiments.study_files import read_study_file
 
 Words = list[str]
 
@@ -109,21 +111,22 @@ def read_request(arguments: list[str], loader: ConfigLoader) -> Request:
 
 
 def choices(override: Override | None) -> list[str]:
-    """The values of a key, one or several; none where it is not given."""
+    """The values of a key, one or several, without quotation marks; none where it is not given."""
     if override is None or override.value() is None:
         return []
-    if override.is_sweep_override():
-        return list(override.sweep_string_iterator())
-    return [override.get_value_element_as_str()]
+    values = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
+    return [one.text if isinstance(one, QuotedString) else str(one) for one in values]
 
 
 def _ablation(name: str, loader: ConfigLoader) -> Ablation:
     found = loader.repository.load_config(f"ablation/{name}")  # type: ignore[attr-defined]
     if found is None:
         raise UserError(f"ablation={name}: no such ablation{did_you_mean(name, loader.get_group_options('ablation'))}")
-    return parse_ablation(name, OmegaConf.to_container(found.config))  # type: ignore[arg-type]
+    folder = Path(found.path.partition("://")[2])
+    return parse_ablation(name, read_study_file(folder / "ablation" / f"{name}.yaml"))
 
 
 def _study_name(given: dict[str, Override], ablations: list[str]) -> str:
-    models = choices(given["model"]) if "model" in given else ["carn"]
+    classes = [target.rpartition(".")[2] for target in choices(given.get(OWN_CLASS))]
+    models = classes or choices(given.get("model")) or ["carn"]
     return "_".join(filter(None, ("-".join(models), "-".join(ablations))))

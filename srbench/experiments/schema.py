@@ -106,7 +106,7 @@ class Keys:
 
 
 NAMES = {  # a name that looks like a number, `study=2024`, is a name
-    *("study", "runs_dir", "reports_dir", "data_root", "weights_dir", "checkpoint"),
+    *("study", "runs_dir", "reports_dir", "data_root", "data.root", "weights_dir", "checkpoint"),
     *("eval.datasets", "eval.metrics"),
 }
 
@@ -121,7 +121,7 @@ def read_keys(config: Mapping[str, Any]) -> Keys:
     for key, entry in _entries(Keys):
         _check(key, entry, given)
     try:
-        typed: Keys = OmegaConf.to_object(OmegaConf.merge(_schema(), given))  # type: ignore[assignment]
+        typed: Keys = OmegaConf.to_object(OmegaConf.merge(_schema(), _literal(given)))  # type: ignore[assignment]
     except (ConfigKeyError, ValidationError, MissingMandatoryValue) as error:
         raise UserError(_told(error, given)) from error
     for key, entry in _entries(Keys):
@@ -129,6 +129,15 @@ def read_keys(config: Mapping[str, Any]) -> Keys:
         if value is not None and not entry.metadata["holds"](value):
             raise UserError(f"{key}={shown(_in(given, key))}: {entry.metadata['must']}")
     return typed
+
+
+def _literal(value: Any) -> Any:
+    """For OmegaConf, which would take `${…}` in a resolved config for one more interpolation."""
+    if isinstance(value, dict):
+        return {key: _literal(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_literal(entry) for entry in value]
+    return value.replace("${", "\\${") if isinstance(value, str) else value
 
 
 @cache

@@ -1,18 +1,56 @@
-"""A user's own models and ablations: ./conf stands before the project's conf."""
+"""A user's own models and ablations: the groups of ./conf stand before the project's."""
 
 from pathlib import Path
 
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from srbench.core.paths import conf_folder
+from srbench.core.progress import console
+
+PRIMARY = "config.yaml"
+
+
+class UserGroups(FileConfigSource):
+    """The groups of ./conf. Its config.yaml is that of another program of Hydra's, and is none here."""
+
+    @staticmethod
+    def scheme() -> str:
+        """Hydra's hook."""
+        return "user"
+
+    def is_config(self, config_path: str) -> bool:
+        """Hydra's hook."""
+        return self._normalize_file_name(config_path) != PRIMARY and super().is_config(config_path)
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Hydra's hook."""
+        if not self.is_config(config_path):
+            raise ConfigLoadError(f"Config not found : {config_path}")
+        return super().load_config(config_path)
 
 
 class UserConf(SearchPathPlugin):
-    """Puts ./conf, where there is one, first in Hydra's search path: it adds to the project's and overrides it."""
+    """Puts the groups of ./conf, where there is one, first in Hydra's search path: they add to the project's and
+    override them."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Hydra's hook."""
         own = Path("conf").resolve()
-        if own.is_dir() and own != conf_folder().resolve():
-            search_path.prepend("srbench-user", f"file://{own}")
+        if not own.is_dir() or own == conf_folder().resolve():
+            return
+        search_path.prepend("srbench-user", f"user://{own}")
+        if (own / PRIMARY).is_file():
+            console.print(
+                f"conf/{PRIMARY}: is not read: of ./conf srbench takes the groups (conf/model/, conf/ablation/, …)",
+                markup=False,
+            )
+
+
+def look_into_conf() -> None:
+    """Tells Hydra of ./conf."""
+    Plugins.instance().register(UserGroups)
+    Plugins.instance().register(UserConf)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.core.suggest import did_you_mean
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
@@ -347,7 +348,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),
-        logger=component(config["logger"], "logger") if config["logger"].get("_target_") else None,
+        logger=_logger(config["logger"]),
         force=keys.force,
         dry_run=keys.dry_run,
         config=config,
@@ -363,6 +364,15 @@ def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
     found = component(node, key)
     degradation = parse_degradation(node.get("degradation"))
     return DataSpec(option or found.class_name.lower(), found.without("degradation"), degradation)
+
+
+def _logger(node: Mapping[str, Any]) -> Component | None:
+    if node.get(TARGET):
+        return component(node, "logger")
+    for name in node:
+        if name != TARGET:
+            raise UserError(f"logger.{name}: no such key; choose what it is of, as in logger=wandb")
+    return None
 
 
 def _evaluation(keys: Keys, protocol: Mapping[str, Any]) -> EvaluationSpec:
@@ -429,6 +439,11 @@ def _length(key: str, node: Mapping[str, Any], keys: Keys) -> Length:
     told = node.get(keys.budget.length)
     if not isinstance(told, dict):
         raise UserError(f"{key}.{keys.budget.length}: must hold steps, batch_size, hr_patch and val_every")
+    for length in ("quick", "full"):
+        names = [one.name for one in fields(Length)]
+        for name in node.get(length) or {}:
+            if name not in names:
+                raise UserError(f"{key}.{length}.{name}: no such key{did_you_mean(name, names)}")
     budget = keys.budget
     return Length(
         steps=_whole(key, "steps", budget.steps or told.get("steps"), 1),

@@ -37,7 +37,7 @@ class Backbone:
 @cache
 def backbones() -> dict[str, Backbone]:
     """LPIPS's backbones, by name."""
-    content: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text())
+    content: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return {name: Backbone(name=name, **entry) for name, entry in content.items()}
 
 

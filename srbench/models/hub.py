@@ -12,7 +12,7 @@ from srbench.core.errors import UserError
 from srbench.core.files import sha256
 from srbench.core.paths import weights_folders
 from srbench.core.suggest import did_you_mean
-from srbench.models.weights import digest, put_weights, read_weights
+from srbench.models.weights import digest, load_weights, put_weights, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +46,7 @@ class Published:
 @cache
 def checkpoint_catalogue() -> tuple[Published, ...]:
     """What checkpoints.yaml lists, one entry a file."""
-    content = yaml.safe_load(CATALOGUE.read_text())
+    content = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return tuple(_entries(content))
 
 
@@ -99,8 +99,11 @@ def fetch(checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> Pa
 def load_checkpoint(model: "nn.Module", checkpoint: str, path: Path, scale: int) -> None:
     """Copies the weights at `path` into `model`. UserError if they are not what the catalogue says, or do not fit."""
     entry = named(checkpoint, scale)
-    weights = read_weights(path, entry.key if entry else None)
-    if entry and digest(weights) != entry.digest:
+    if entry is None:
+        load_weights(model, path)
+        return
+    weights = read_weights(path, entry.key)
+    if digest(weights) != entry.digest:
         raise UserError(f"checkpoint={checkpoint}: {path} does not hold the published weights; move it away")
     put_weights(model, weights, path)
 

@@ -5,40 +5,55 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.core.errors import UserError
+from srbench.models.wrapped_weights import Found, chosen, mappings_in, unwrapped
 
 if TYPE_CHECKING:  # torch takes a second to import, and a plan needs only the files' names
     from torch import Tensor, nn
 
 
 def load_weights(model: "nn.Module", path: Path) -> None:
-    """Copies the weights of a file into `model`, as `put_weights`. UserError for one that `read_weights` refuses."""
-    put_weights(model, read_weights(path), path)
+    """Copies the weights of a file into `model`, as `put_weights`, wherever in the file they stand: of several that
+    fit, the averaged ones. UserError for a file that cannot be read, and for one without weights that fit, or with
+    several."""
+    content = _content(path)
+    founds = mappings_in(content)
+    if not founds:
+        raise UserError(f"checkpoint={path}: holds no weights by name{_there(content)}")
+    own = model.state_dict()
+    variants = [variant for found in founds for variant in unwrapped(found)]
+    ours = [Found(one.place, _in_our_names(model, one.weights)) for one in variants]
+    named = [one for one in ours if one.weights.keys() == own.keys()]
+    shaped = [one for one in named if not _other_shapes(one.weights, own)]
+    if fitting := shaped or named[:1]:
+        meant = chosen(fitting, _equal)
+        if meant is None:
+            places = ", ".join(one.place or "the top" for one in fitting)
+            raise UserError(f"checkpoint={path}: holds several weights that fit, at {places}; save those meant alone")
+        put_weights(model, meant.weights, path)
+        return
+    nearest = max(variants, key=lambda one: len(own.keys() & one.weights.keys()))
+    put_weights(model, nearest.weights, path, nearest.place)
 
 
-def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path) -> None:
+def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path, place: str = "") -> None:
     """Copies `weights` into `model`, strictly: under our names, or under the authors' as the model's `from_published`
     maps them.
 
-    Raises UserError, naming `path`, for weights that are not finite, and for those of another network: the line names
-    the missing, the unexpected and the wrongly shaped keys.
+    Raises UserError, naming `path` and the `place` in it, for weights that are not finite, and for those of another
+    network: the line names the missing, the unexpected and the wrongly shaped keys.
     """
     own = model.state_dict()
-    if weights.keys() != own.keys() and hasattr(model, "from_published"):
-        weights = _mapped(model, weights)
+    weights = _in_our_names(model, weights)
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    shapes = [
-        f"{key} is {_shape(weights[key])}, not {_shape(own[key])}"
-        for key in own
-        if key in weights and weights[key].shape != own[key].shape
-    ]
+    shapes = [f"{key} is {_shape(weights[key])}, not {_shape(own[key])}" for key in _other_shapes(weights, own)]
     if missing or unexpected or shapes:
         parts = [_listed("missing", missing), _listed("unexpected", unexpected), _listed("of another shape", shapes)]
-        raise UserError(
-            f"checkpoint={path}: not weights of this {type(model).__name__}: {'; '.join(filter(None, parts))}"
-        )
+        where = f" ({place})" if place else ""
+        told = f"not weights of this {type(model).__name__}: {'; '.join(filter(None, parts))}"
+        raise UserError(f"checkpoint={path}{where}: {told}")
     bad = [key for key, tensor in weights.items() if not tensor.isfinite().all()]
     if bad:
         raise UserError(
@@ -51,10 +66,20 @@ def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path) ->
 def read_weights(path: Path, key: str | None = None) -> "dict[str, Tensor]":
     """The tensors of a safetensors file, or of what torch.save wrote, by name; the content decides, not the suffix.
 
-    What torch.save wrote may hold the weights themselves or under `key`; without one, under `params_ema`, `params` or
-    `state_dict`, the first that is there. Raises UserError for a file that is neither, and for one that holds more
-    than tensors: to unpickle Python objects is to run code.
+    What torch.save wrote may hold the weights themselves or under `key`; without one, the averaged ones, or those of
+    the first name that has any. Raises UserError for a file that is neither, and for one that holds more than tensors:
+    to unpickle Python objects is to run code.
     """
+    content = _content(path)
+    founds = mappings_in(content.get(key) if key and isinstance(content, dict) and key in content else content)
+    if not founds:
+        raise UserError(f"checkpoint={path}: holds no weights by name{_there(content)}")
+    meant = next((found for found in founds if found.is_averaged), founds[0])
+    return {name.removeprefix("module."): tensor for name, tensor in meant.weights.items()}  # of DataParallel
+
+
+def _content(path: Path) -> Any:
+    """Of a file: tensors by name, or what torch.save was given. UserError as `read_weights`."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -65,16 +90,16 @@ def read_weights(path: Path, key: str | None = None) -> "dict[str, Tensor]":
             return load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"checkpoint={path}: cannot be read as safetensors: {error}") from error
-    return _of_pickle(path, key)
+    return _unpickled(path)
 
 
-def _of_pickle(path: Path, key: str | None) -> "dict[str, Tensor]":
+def _unpickled(path: Path) -> Any:
     import torch
 
     try:
         # Given a path, torch goes by its suffix. Its warning of pickle protocols comes before an error that says more.
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         if "global" in str(error).lower():  # a name to import, which is how a pickle runs code
             raise UserError(
@@ -82,13 +107,13 @@ def _of_pickle(path: Path, key: str | None) -> "dict[str, Tensor]":
                 "Save its state_dict alone, best as .safetensors"
             ) from error
         raise UserError(f"checkpoint={path}: cannot be read as weights (.safetensors or .pth)") from error
-    for name in [key] if key else ["params_ema", "params", "state_dict"]:
-        if isinstance(content, dict) and isinstance(content.get(name), dict):
-            content = content[name]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise UserError(f"checkpoint={path}: holds no weights by name")
-    return {name.removeprefix("module."): tensor for name, tensor in content.items()}  # of DataParallel
+
+
+def _there(content: Any) -> str:
+    """What a file holds instead of weights."""
+    if not isinstance(content, dict):
+        return f", but a {type(content).__name__}"
+    return f", but {', '.join(map(str, list(content)[:8]))}" if content else ""
 
 
 def digest(weights: "Mapping[str, Tensor]") -> str:
@@ -103,12 +128,23 @@ def digest(weights: "Mapping[str, Tensor]") -> str:
     return content.hexdigest()
 
 
-def _mapped(model: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
+def _in_our_names(model: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    if not hasattr(model, "from_published") or weights.keys() == model.state_dict().keys():
+        return weights
     try:
         mapped: dict[str, Tensor] = model.from_published(weights)  # type: ignore[operator]
     except (KeyError, ValueError):
         return weights  # weights of another network: what is wrong with them is told by their own names
     return mapped
+
+
+def _other_shapes(weights: "Mapping[str, Tensor]", own: "Mapping[str, Tensor]") -> list[str]:
+    """The keys of weights that have another shape than ours."""
+    return [key for key in own if key in weights and weights[key].shape != own[key].shape]
+
+
+def _equal(one: "Mapping[str, Tensor]", other: "Mapping[str, Tensor]") -> bool:
+    return one.keys() == other.keys() and all(tensor.equal(other[key]) for key, tensor in one.items())
 
 
 def _shape(tensor: "Tensor") -> str:

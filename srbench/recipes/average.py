@@ -17,7 +17,7 @@ class Average(nn.Module):
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__()
-        if not 0 <= decay <= 1:
+        if not (isinstance(decay, int | float) and 0 <= decay <= 1):
             raise ValueError(f"ema is {decay}; it must be a number from 0 to 1.")
         self.module = deepcopy(model).requires_grad_(False)
         self.decay, self.moves = decay, 0

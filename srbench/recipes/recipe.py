@@ -43,6 +43,8 @@ class Recipe(L.LightningModule):
 
     def __init__(self, steps: int, accumulate: int = 1) -> None:
         super().__init__()
+        if type(accumulate) is not int or accumulate < 1:
+            raise ValueError(f"accumulate is {accumulate}; it must be a whole number from 1 on.")
         self.automatic_optimization = False
         self.steps, self.accumulate = steps, accumulate
         self.seed, self.stage, self.step = 0, 0, 0

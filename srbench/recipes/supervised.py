@@ -29,6 +29,15 @@ class Supervised(Recipe):
         accumulate: int = 1,
     ) -> None:
         super().__init__(steps, accumulate)
+        for name, made, how in (
+            ("loss", loss, "recipe.loss._target_=torch.nn.L1Loss"),
+            ("optimizer", optimizer, "recipe/optimizer=adam"),
+            ("schedule", schedule, "recipe/schedule=cosine"),
+        ):
+            if not callable(made):
+                raise ValueError(f"{name} is {made}, where one is needed that can be called, as in {how}.")
+        if gradient_clip is not None and not (isinstance(gradient_clip, int | float) and gradient_clip > 0):
+            raise ValueError(f"gradient_clip is {gradient_clip}; it must be a number above 0, or null.")
         self.model, self.loss = model, loss
         self.make_optimizer, self.make_schedule, self.gradient_clip = optimizer, schedule, gradient_clip
         self.average = None if ema is None else Average(model, ema)

@@ -1,6 +1,7 @@
 """The real command line, on small images and small networks, in a folder of its own."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -86,16 +87,18 @@ def fails(srbench: Shell) -> Callable[..., str]:
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., Done]]:
     """Runs a command in this process and in the current folder; another interpreter would take seconds to start."""
-    before = signal.getsignal(signal.SIGTERM)
+    before, level = signal.getsignal(signal.SIGTERM), logging.getLogger("srbench").level
 
     def run(*words: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["srbench", *words])
+        monkeypatch.setattr(sys, "path", [*sys.path])  # to which the front door adds the current folder
         capsys.readouterr()
         status = main()
         return Done(words, status, *capsys.readouterr())
 
     yield run
     signal.signal(signal.SIGTERM, before)
+    logging.getLogger("srbench").setLevel(level)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def master(loader):
         ["recipe=carn_paper", "recipe/schedule=cosine", "recipe.schedule.eta_min=1e-6", "budget=full", "scale=4"],
         ["recipe=waifu2x_study", "recipe.stages.pixel.full.steps=7", "recipe.patches.count=9"],
         ["+model.extra=1", "++model.width=32", "~model.units", "eval={datasets:[set5]}"],
-        ["model._target_=my_package.MyNet", "data=folder", "data.root=/x", "eval.metrics=[psnr]"],
+        ["model=custom", "model._target_=my_package.MyNet", "data=folder", "data.root=/x", "eval.metrics=[psnr]"],
     ],
 )
 def test_composes_what_hydra_composes(loader, master, overrides):

@@ -73,9 +73,37 @@ def test_a_model_that_the_ablation_does_not_apply_to_is_skipped_with_a_line(runs
 
 
 def test_runs_that_differ_in_how_they_are_evaluated_alone_are_refused(runs):
-    for key, words in (("protocol", "protocol=y,rgb"), ("eval", "eval.metrics=[psnr],[ssim]")):
+    for key, words in (("protocol", "protocol=y,rgb"), ("eval.metrics", "eval.metrics=[psnr],[ssim]")):
         with pytest.raises(UserError, match=f"^{key}: runs that differ in nothing else are one run"):
             runs("model=carn", words)
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("data_root=A,B", "data_root"),
+        ("threads=1,2", "threads"),
+        ("device=cpu,auto", "device"),
+        ("weights_dir=A,B", "weights_dir"),
+        ("jobs=1,2", "jobs"),
+        ("study=a,b", "study"),
+        ("logger=csv,tensorboard", "logger"),
+        ("eval.self_ensemble=false,true", "eval.self_ensemble"),
+        ("eval.datasets=[val],[set5]", "eval.datasets"),
+        ("protocol=y,rgb", "protocol"),
+        ("budget.val_every=1,2", "budget.val_every"),
+        ("model._target_=mynet.Net,other.Net", "model._target_"),
+    ],
+)
+def test_a_swept_key_outside_of_a_runs_identity_is_two_studies_work(runs, word, key):
+    with pytest.raises(
+        UserError, match=f"^{key}: runs that differ in nothing else are one run; give each value a study"
+    ):
+        runs("seed=0,1", word)
+
+
+def test_the_same_value_twice_is_one_run(runs):
+    assert len(runs("model=carn,carn", "seed=1,1", "threads=1,1")) == 1
 
 
 def test_a_factor_of_an_ablation_is_not_taken_from_the_command_line(runs):

@@ -128,3 +128,77 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path, model, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=f"checkpoint=.*{name}: "):
         load_weights(model, tmp_path / name)
+
+
+NAMES = ["generator", "model", "model_state_dict", "ema", "state_dict", "params", "params_ema", "net_g", "student", "g"]
+PREFIXES = ["", "model.", "module.", "net_g.", "generator.", "_orig_mod.", "module.model.", "model._orig_mod.", "mine."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_load_under_any_name_and_behind_any_prefix(tmp_path, model, name, prefix):
+    weights = {key: torch.randn_like(value) for key, value in model.state_dict().items()}
+    optimizer = {"state": {0: {"exp_avg": weights["0.weight"]}}, "param_groups": [{"lr": 0.1}]}
+    content = {name: {f"{prefix}{key}": value for key, value in weights.items()}, "epoch": 1, "optimizer": optimizer}
+    torch.save(content, tmp_path / "w.pth")
+    load_weights(model, tmp_path / "w.pth")
+    assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
+
+
+def test_a_lightning_checkpoint_of_several_networks_gives_the_one_that_fits(tmp_path, model):
+    weights = {key: torch.randn_like(value) for key, value in model.state_dict().items()}
+    state = {f"model.{key}": value for key, value in weights.items()}
+    state |= {"discriminator.0.weight": torch.zeros(4), "loss.vgg.0.weight": torch.zeros(8)}
+    torch.save(
+        {"state_dict": state, "gradients": {f"model.{k}": v * 0 for k, v in weights.items()}}, tmp_path / "w.ckpt"
+    )
+    load_weights(model, tmp_path / "w.ckpt")
+    assert torch.equal(model[0].weight, weights["0.weight"])
+
+
+@pytest.mark.parametrize(
+    "averaged", [lambda w: {"ema": w}, lambda w: {"state_dict": {f"average.module.{k}": v for k, v in w.items()}}]
+)
+def test_averaged_weights_are_meant_where_there_are_any(tmp_path, model, averaged):
+    weights = {key: torch.randn_like(value) for key, value in model.state_dict().items()}
+    state = {f"model.{key}": value for key, value in model.state_dict().items()}
+    content = averaged(weights)
+    content["state_dict"] = state | content.get("state_dict", {})
+    torch.save(content, tmp_path / "w.ckpt")
+    load_weights(model, tmp_path / "w.ckpt")
+    assert torch.equal(model[0].weight, weights["0.weight"])
+
+
+def test_several_weights_that_fit_are_named(tmp_path, model):
+    weights = model.state_dict()
+    torch.save({"first": weights, "second": {key: value + 1 for key, value in weights.items()}}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="holds several weights that fit, at first, second; save those meant alone"):
+        load_weights(model, tmp_path / "w.pth")
+
+
+def test_what_a_file_holds_instead_of_weights_is_told(tmp_path, model):
+    torch.save({"epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="holds no weights by name, but epoch, optimizer"):
+        load_weights(model, tmp_path / "w.pth")
+
+
+def test_a_mismatch_behind_a_prefix_is_told_without_it(tmp_path, model):
+    weights = {f"model.{key}": value for key, value in model.state_dict().items() if key != "1.bias"}
+    torch.save({"state_dict": weights}, tmp_path / "w.ckpt")
+    with pytest.raises(UserError, match=r"w\.ckpt \(state_dict model\.…\): not weights .*: 1 missing \(1\.bias\)$"):
+        load_weights(model, tmp_path / "w.ckpt")
+
+
+def test_a_branch_of_a_larger_network_is_not_taken_for_the_network(tmp_path, model):
+    weights = {f"branch{i}.{key}": value.clone() for i in (1, 2) for key, value in model.state_dict().items()}
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="not weights of this Sequential"):
+        load_weights(model, tmp_path / "w.safetensors")
+
+
+def test_authors_names_load_behind_a_prefix_too(tmp_path):
+    model = Renamed()
+    weights = {key.replace("ours", "theirs"): value + 1 for key, value in model.state_dict().items()}
+    torch.save({"net_g": {f"module.{key}": value for key, value in weights.items()}}, tmp_path / "w.pth")
+    load_weights(model, tmp_path / "w.pth")
+    assert torch.equal(model.ours.bias, weights["theirs.bias"])

@@ -70,7 +70,7 @@ CASES = {
 def processor() -> str:
     """What tells apart processors, and instructions, that may compute other last bits."""
     info, names = Path("/proc/cpuinfo"), ("model name", "cpu family", "model", "flags")
-    text = info.read_text().split("\n\n")[0] if info.is_file() else ""
+    text = info.read_text(encoding="utf-8").split("\n\n")[0] if info.is_file() else ""
     lines = [line for line in text.splitlines() if line.split("\t")[0] in names]
     return hashlib.sha256("\n".join([*lines, torch.backends.cpu.get_cpu_capability()]).encode()).hexdigest()[:16]
 

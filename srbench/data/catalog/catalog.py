@@ -109,7 +109,7 @@ def count_images(folder: Path) -> int:
 
 
 def _content() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text())
+    content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return content
 
 

@@ -25,6 +25,7 @@ from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.heartbeat import Watch
 from srbench.core.progress import News, console
+from srbench.core.streams import replace_unknown_characters
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
@@ -163,6 +164,7 @@ def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    replace_unknown_characters()
     logging.getLogger("srbench").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _interrupt)
     from srbench.experiments.run import run as do_run  # Lightning takes seconds to import, which a plan does not need

@@ -46,7 +46,9 @@ class CurveRows:
         if name not in self.readers:
             if not (self.folder / name).is_file():
                 return
-            self.readers[name] = csv.DictReader(self.files.enter_context((self.folder / name).open(newline="")))
+            self.readers[name] = csv.DictReader(
+                self.files.enter_context((self.folder / name).open(newline="", encoding="utf-8"))
+            )
         for row in self.readers[name]:
             stage, step = row.get("stage", ""), int(row["step"])
             total = self.begins.setdefault(stage, self.end) + step

@@ -1,0 +1,50 @@
+"""A command line of the Hydra app: flags, which may stand anywhere, and the words between them."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+
+from srbench.core.errors import UserError
+from srbench.experiments.spelling import spelled
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`flags`: Hydra's own, with their values; `overrides`: `key=value`, in Hydra's grammar; `asked`: what the flags
+    say."""
+
+    flags: list[str]
+    overrides: list[str]
+    asked: Namespace
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether several runs may be asked for."""
+        return self.asked.multirun or "hydra.mode=MULTIRUN" in self.overrides
+
+    @property
+    def shows(self) -> bool:
+        """Whether it only asks what there is."""
+        one = self.asked
+        return bool(one.cfg or one.info or one.help or one.hydra_help or one.shell_completion)
+
+
+def command_line(words: Sequence[str]) -> CommandLine:
+    """The words, flags apart: argparse, which Hydra uses, would take overrides in one piece only. UserError for a flag
+    that Hydra has not, and for an override that cannot be meant."""
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    asked = parser.parse_intermixed_args(words)
+    left = list(asked.overrides)
+    flags = [word for word in words if not (left[:1] == [word] and left.pop(0))]
+    line = CommandLine(flags, asked.overrides, asked)
+    if asked.shell_completion:
+        return line
+    return CommandLine(flags, spelled(asked.overrides, line.is_grid), asked)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise UserError(f"{message}; see: python -m srbench --help, and --hydra-help for Hydra's own flags")

@@ -1,0 +1,39 @@
+"""The YAML files of conf/ablation and of sweeps, in which names are read as they are written."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srbench.core.errors import UserError
+
+NAMING = ("baseline",)  # keys whose value is one of the names
+
+
+class _Names(yaml.SafeLoader):
+    """YAML reads the keys `off`, `1e3` and `2024_11_26` as a truth value and numbers; a variant is called as it is
+    written. Values stay what YAML makes of them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """By keys that are texts. ConstructorError for a key that is not, and for one that stands there twice."""
+        self.flatten_mapping(node)
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key, str) or key in found:
+                told = f"the key {key} stands there twice" if isinstance(key, str) else "a key is no text"
+                raise yaml.constructor.ConstructorError(None, None, told, key_node.start_mark)
+            value = self.construct_object(value_node, deep=deep)
+            named = key in NAMING and isinstance(value_node, yaml.ScalarNode) and value is not None
+            found[key] = value_node.value if named else value
+        return found
+
+
+def read_study_file(path: Path) -> Any:
+    """The content of a file. Raises UserError for one that cannot be read, or is not YAML."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Names)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error

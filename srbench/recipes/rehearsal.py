@@ -1,0 +1,61 @@
+"""A recipe made once before any run, on a model without memory: what is wrong with its words is told in one line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from srbench.core.errors import UserError
+from srbench.recipes.recipe import Recipe
+
+LARGEST = 64  # pixels a side that a loss is tried on
+
+
+def rehearse(build: Callable[[], Any], key: str, hr_patch: int) -> None:
+    """Raises UserError, naming `key`, for a recipe that cannot be built, whose optimizers or schedules are none, or
+    whose loss gives no number. `build`: makes it, of a model on the meta device."""
+    recipe = build()
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{key}._target_: {type(recipe).__name__} is no Recipe (srbench.recipes.recipe)")
+    try:
+        made: Any = recipe.configure_optimizers()
+    except Exception as error:
+        raise UserError(f"{key}: its optimizer or schedule cannot be made: {_told(error)}") from error
+    for one in made if isinstance(made, list | tuple) else [made]:
+        _check_optimizer(one, key)
+    _check_loss(getattr(recipe, "loss", None), key, min(hr_patch, LARGEST))
+
+
+def _check_optimizer(made: OptimizerLRSchedulerConfig, key: str) -> None:
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]
+    if not isinstance(optimizer, Optimizer):
+        raise UserError(
+            f"{key}.optimizer: {type(optimizer).__name__} is no optimizer of torch's; see conf/recipe/optimizer"
+        )
+    if not isinstance(schedule, LRScheduler):
+        raise UserError(
+            f"{key}.schedule: {type(schedule).__name__} is no schedule of torch's; see conf/recipe/schedule"
+        )
+
+
+def _check_loss(loss: Any, key: str, side: int) -> None:
+    if not isinstance(loss, nn.Module):
+        return
+    images = torch.rand(2, 2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    sr, hr = images[0].requires_grad_(), images[1]
+    try:
+        value = loss(sr, hr)
+    except Exception as error:
+        raise UserError(f"{key}.loss: {type(loss).__name__} fails on SR and HR: {_told(error)}") from error
+    if not (isinstance(value, Tensor) and value.numel() == 1 and value.isfinite().all() and value.requires_grad):
+        raise UserError(
+            f"{key}.loss: {type(loss).__name__} gives no single finite number with a gradient for SR and HR"
+        )
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

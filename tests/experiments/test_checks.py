@@ -1,0 +1,85 @@
+"""What can be known of a run's words is told before it starts."""
+
+import pytest
+
+from srbench.core.errors import UserError
+from srbench.experiments.checks import check_run
+from srbench.experiments.compose import build_on_meta
+
+
+@pytest.fixture
+def checked(plan):
+    def run(*words: str) -> None:
+        spec = plan("model=fsrcnn", "eval.metrics=[psnr]", *words)
+        check_run(spec, build_on_meta(spec))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("recipe.schedule=null", "recipe.stages.pixel: schedule is None, .* as in recipe/schedule=cosine"),
+        ("recipe.optimizer=adamw", "recipe.stages.pixel: optimizer is adamw, .* as in recipe/optimizer=adam"),
+        ("recipe.loss=mse", "recipe.stages.pixel: loss is mse, .* as in recipe.loss._target_=torch.nn.L1Loss"),
+        ("+recipe.optimizer.momentum=0.9", "recipe.stages.pixel.optimizer.momentum: Adam takes no momentum"),
+        ("recipe.loss._target_=torch.nn.ReLU", "recipe.stages.pixel.loss: ReLU fails on SR and HR: TypeError"),
+        ("+recipe.loss.reduction=none", "recipe.stages.pixel.loss: L1Loss gives no single finite number"),
+        ("recipe.loss._target_=torch.optim.Adam", "recipe.stages.pixel: Adam.__init__.* missing .*'params'"),
+        ("recipe.loss._target_=torch.nn.L1Los", "recipe.stages.pixel: torch.nn.L1Los: torch.nn has no L1Los"),
+        ("recipe.optimizer._target_=torch.nn.L1Loss", "recipe.stages.pixel.optimizer.lr: L1Loss takes no lr"),
+        ("recipe.schedule._target_=torch.nn.Identity", "recipe.stages.pixel.schedule: Identity is no schedule"),
+        ("recipe.optimizer.lr=-1", "recipe.stages.pixel: its optimizer .*Invalid learning rate: -1"),
+        ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
+        ("recipe.gradient_clip=strong", "recipe.stages.pixel: gradient_clip is strong; it must be a number above 0"),
+        ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
+        ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
+        ("recipe.stages.pixel._target_=torch.nn.Identity", "recipe.stages.pixel._target_: Identity is no Recipe"),
+        ("+recipe.stages.pixel.los=1", "recipe.stages.pixel.los: Supervised takes no los, did you mean loss"),
+        ("+recipe.stages.pixel.batches.turn=4", "recipe.stages.pixel.batches.turn: .* did you mean turns"),
+        ("+data.rot=x", "data.rot: Photos takes no rot"),
+    ],
+)
+def test_words_that_are_no_recipe_are_refused_before_a_run(checked, word, line):
+    with pytest.raises(UserError, match=f"^{line}"):
+        checked(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads, did you mean batches"),
+        ("+recipe.stages.pixel.quick.stepss=4", "recipe.stages.pixel.quick.stepss: no such key, did you mean steps"),
+        ("+logger.project=x", "logger.project: no such key"),
+        ("+protocol.bordr=3", "protocol.bordr: Protocol takes no bordr, did you mean border"),
+        ("+eval.crop_border=0", "eval.crop_border: no such key in eval"),
+        ("+budget.max_steps=3", "budget.max_steps: no such key in budget, did you mean steps"),
+        ("+trainer.max_steps=3", "trainer: no such key"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_refused(checked, word, line):
+    with pytest.raises(UserError, match=f"^{line}"):
+        checked(word)
+
+
+def test_an_argument_that_the_network_does_not_take_is_told_with_the_nearest(plan):
+    with pytest.raises(UserError, match=r"^model\.widht: CARN takes no widht, did you mean width\?"):
+        build_on_meta(plan("+model.widht=3"))
+
+
+def test_a_shared_key_that_no_stage_reads_is_refused_where_it_was_typed(plan):
+    with pytest.raises(UserError, match=r"^recipe\.multi_scale: no such key that a stage reads"):
+        plan("recipe=waifu2x_study", "recipe.multi_scale=true")
+    plan("recipe=waifu2x_study", "recipe.patches.count=9")
+
+
+def test_two_scales_that_contradict_each_other_are_refused(checked):
+    with pytest.raises(UserError, match=r"^model\.scale=4: scale=2 is the run's; set scale=4"):
+        checked("model.scale=4")
+
+
+@pytest.mark.parametrize(
+    "words", [["recipe/optimizer=adamw"], ["recipe.loss._target_=torch.nn.MSELoss"], ["recipe.ema=0.99"]]
+)
+def test_what_is_a_recipe_is_let_through(checked, words):
+    checked(*words)
