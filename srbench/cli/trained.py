@@ -12,7 +12,7 @@ from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
 from srbench.core.progress import bar
-from srbench.data.images import read_image, replace_image
+from srbench.data.images import read_image, write_image
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.experiments.checks import check_inference
@@ -60,6 +60,6 @@ def export_network(asked: ExportVerb) -> bool:
 def _write(out: Path, sr: np.ndarray) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        replace_image(out, sr)
+        write_image(out, sr)
     except OSError as error:
         raise UserError(f"upscale: cannot write {out}: {error.strerror or error}") from error
