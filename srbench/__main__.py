@@ -1,8 +1,10 @@
 """The front door: the verbs, and for everything else the Hydra app. Light, so that --help is quick."""
 
+import logging
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -15,6 +17,7 @@ def main() -> int:
     """Does what the command line asks for and returns the exit status: 0 done, 1 a run failed or something is wrong
     with what was looked at, 2 the user's mistake, 130 interrupted. Hydra exits by itself where it shows its help."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _quiet_decoders()
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         well = _all_is_well(sys.argv[1:])
@@ -45,6 +48,12 @@ def _all_is_well(words: list[str]) -> bool:
 
     app.run_app()
     return True
+
+
+def _quiet_decoders() -> None:
+    """Pillow and tifffile say on stderr what is odd in an image's tags; what matters srbench says."""
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srbench.cli.png_files import png_files
+from srbench.cli.output_files import output_files
 from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
 from srbench.data.images import read_image, write_image
 from srbench.evaluation import export
@@ -25,7 +26,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
 
     Raises UserError for the first image that cannot be read, written or upscaled.
     """
-    jobs = png_files(asked.source, asked.target)
+    jobs = output_files("upscale", asked.source, asked.target, [".png"])
     run = compose_run([*asked.config])
     device, stdout = hardware.pick_device(run.device), sys.stdout
     torch.set_num_threads(hardware.threads(run.threads))
@@ -36,6 +37,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
         for number, (file, out) in enumerate(jobs, 1):
             lr = read_image(file)
             check_size(model, lr, file)
+            check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
             sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
             _write(out, sr)
             tile = resolver.tile(*lr.shape[:2])

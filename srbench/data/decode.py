@@ -55,7 +55,7 @@ class Header:
 
 
 def header(path: Path) -> Header:
-    """Raises UserError as `decode` does, but where only the pixels are broken."""
+    """Raises UserError as `decoded` does, but where only the pixels are broken."""
     with _named_if_unreadable(path):
         if _is_tiff(path):
             with _tiff_page(path) as page:
@@ -64,7 +64,7 @@ def header(path: Path) -> Header:
             return _of_file(path, file)
 
 
-def decode(path: Path) -> np.ndarray:
+def decoded(path: Path) -> np.ndarray:
     """uint8 or uint16, (H, W) or (H, W, C) of 1 to 4 channels: grey, grey and alpha, RGB, RGB and alpha.
 
     Raises UserError, naming the file, for one that cannot be read, and for more pixels than the limit.
@@ -93,9 +93,7 @@ def _named_if_unreadable(path: Path) -> Iterator[None]:
     except Exception as error:  # decoders raise anything for files that are made to break them
         empty = path.is_file() and path.stat().st_size == 0
         lines = str(error).splitlines() or [type(error).__name__]
-        raise UserError(
-            f"{path}: cannot be read as an image: {'the file is empty' if empty else lines[0]}"
-        ) from error
+        raise UserError(f"{path}: cannot be read as an image: {'the file is empty' if empty else lines[0]}") from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from PIL import Image
 from srbench.core.errors import UserError
 from srbench.core.files import in_one_step
 from srbench.core.pixel_limit import check_pixels
-from srbench.data.decode import decode, header
+from srbench.data.decode import decoded, header
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 DECODING = 2  # another number whenever `read_image` gives other pixels of some file: caches of pixels keep it
@@ -58,7 +58,7 @@ def read_image(path: Path) -> np.ndarray:
 
     Raises UserError, naming the file, for one that is missing, empty or no image, and for more pixels than the limit.
     """
-    pixels = decode(path)
+    pixels = decoded(path)
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.ndim == 2:

@@ -1,4 +1,4 @@
-"""What an image file says and `read_image` does not take over: alpha, colour profiles, CMYK, further pictures, depth."""
+"""What an image file says and `read_image` does not take over: alpha, colour profiles, CMYK, pictures, depth."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -52,5 +52,3 @@ def _name_of(profile: bytes) -> str:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() or "without a name"
     except (ImageCms.PyCMSError, OSError):
         return "which is broken"
-
-

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.core.pixel_limit import limit_pixels
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
@@ -145,6 +146,7 @@ class RunSpec:
     device: str
     threads: int | Literal["auto"]
     jobs: int | Literal["auto"]
+    max_megapixels: float
     logger: Component | None
     force: bool
     dry_run: bool
@@ -326,6 +328,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         if not isinstance(config.get(group), dict):
             raise UserError(no_choice(f"{group}={shown(config[group])}" if group in config else group))
     keys = read_keys(config)
+    limit_pixels(keys.max_megapixels)  # images are read from here on, for digests
     data = _data(config["data"], "data", words.data)
     return RunSpec(
         name=words.model,
@@ -343,6 +346,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),
+        max_megapixels=keys.max_megapixels,
         logger=component(config["logger"], "logger") if config["logger"].get("_target_") else None,
         force=keys.force,
         dry_run=keys.dry_run,
