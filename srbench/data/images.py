@@ -1,5 +1,6 @@
 """Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,15 @@ def image_files(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: no such folder of images")
     files = sorted(path for path in folder.iterdir() if _is_image(path))
     if not files:
-        raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
+        below = [path.name for path in subfolders(folder) if holds_images(path)]
+        hint = f"; there are some in {', '.join(below[:4])}{' and more' * (len(below) > 4)}" if below else ""
+        raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}){hint}")
     return files
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Those that are not hidden, by name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def holds_images(folder: Path) -> bool:
@@ -44,12 +52,17 @@ def holds_images(folder: Path) -> bool:
 
 
 def by_name(files: Sequence[Path]) -> dict[str, Path]:
-    """The files by their names without suffix, in their order. UserError, naming both, for two that have the same."""
-    named: dict[str, Path] = {}
+    """The files by their names without suffix, in their order; where folders have the same names, by folder and name:
+    `sky_1`. UserError, naming both, for two files of one folder that have the same."""
+    places: dict[tuple[Path, str], Path] = {}
     for file in files:
-        if (other := named.setdefault(file.stem, file)) is not file:
+        if (other := places.setdefault((file.parent, file.stem), file)) is not file:
             raise UserError(f"{file.parent}: {other.name} and {file.name} share a name; move one of them away")
-    return named
+    stems = {file.stem: file for file in files}
+    if len(stems) == len(files):
+        return stems
+    root = os.path.commonpath([file.parent for file in files])
+    return {"_".join(file.relative_to(root).with_suffix("").parts): file for file in files}
 
 
 def read_image(path: Path) -> np.ndarray:

@@ -67,6 +67,12 @@ class DataSet:
     note: str | None = None
 
     @property
+    def evaluated(self) -> SetFolder | None:
+        """The HR images that `eval.datasets` means by its name; None for a set to train on."""
+        ends = f"benchmark/{self.name}/hr", f"{self.name}/{self.name}_valid_hr"
+        return next((folder for folder in self.folders if folder.path.lower() in ends), None)
+
+    @property
     def all_folders(self) -> tuple[SetFolder, ...]:
         """Its own, and those of its parts."""
         return self.folders + tuple(folder for part in self.parts for folder in catalogue()[part].all_folders)
@@ -109,7 +115,7 @@ def count_images(folder: Path) -> int:
 
 
 def _content() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text())
+    content: dict[str, Any] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return content
 
 

@@ -17,6 +17,7 @@ from srbench.data.check.findings import (
     Looks,
     Size,
     fits,
+    lr_in_no_layout,
     misnamed,
     missing_folders,
     other_copies,
@@ -52,7 +53,7 @@ def check(names: Sequence[str], data_root: Path) -> bool:
     wrong = list(dict.fromkeys(wrong))  # what three scales share is wrong once
     files = dict.fromkeys(file for images in sets for file in (*images.hr.values(), *images.lr.values()))
     copies = () if wrong else dict.fromkeys(other_copies(sets))
-    for line in [*varying(sets, verdicts), *unread(files), *copies]:
+    for line in [*varying(sets, verdicts), *unread(files), *lr_in_no_layout(sets), *copies]:
         print(f"note: {line}")
     for line in wrong:
         print(f"wrong: {line}")
