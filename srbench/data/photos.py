@@ -1,8 +1,8 @@
 """`data=photos`: photographs that scikit-image and Matplotlib bundle, so that the first command works offline.
 
 Training: astronaut, coffee, motorcycle_left. Validation, in colour: chelsea, rocket, grace_hopper; in grey: camera,
-coins, brick, grass, gravel, the last three of them textures. datasets.md says whose they are. motorcycle_right shows the
-same scene as motorcycle_left and stays out, as do drawings, micrographs, and what states no licence.
+coins, brick, grass, gravel, the last three of them textures. datasets.md says whose they are. motorcycle_right shows
+the same scene as motorcycle_left and stays out, as do drawings, micrographs, and what states no licence.
 """
 
 import hashlib

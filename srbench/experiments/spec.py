@@ -70,7 +70,8 @@ class DataSpec:
 @dataclass(frozen=True)
 class StageSpec:
     """A training with one objective. `recipe`: a LightningModule of a model; `batches`: a sampler; `epoch_steps`: what
-    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left."""
+    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left; `full_steps`:
+    the recipe's own length, None where it states none."""
 
     name: str
     recipe: Component
@@ -79,6 +80,7 @@ class StageSpec:
     epoch_steps: int
     start: str | None
     data: DataSpec
+    full_steps: int | None
 
 
 @dataclass(frozen=True)
@@ -416,7 +418,13 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         epoch_steps=epoch_steps,
         start=start,
         data=_data(own, f"{key}.data", None) if own else data,
+        full_steps=_full_steps(node.get("full")),
     )
+
+
+def _full_steps(full: Any) -> int | None:
+    steps = full.get("steps") if isinstance(full, dict) else None
+    return steps if type(steps) is int else None
 
 
 def _shared(own: Any, of_all: Any) -> Any:

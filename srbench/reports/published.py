@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from srbench.data.catalog.catalog import missing_part
 from srbench.data.lr_source import RESIZER, DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.overrides import parse_override
@@ -68,7 +69,7 @@ def _beside(record: Record, entry: dict[str, Any], dataset: str) -> PublishedSco
     theirs = entry["scores"].get(str(record.scale), {}).get(dataset, {})
     psnr, certificate = theirs.get("psnr"), record.certificates[dataset]
     measured = record.scores[dataset]["psnr"]
-    otherwise = "" if psnr is None else _other_conditions(certificate)
+    otherwise = "" if psnr is None else _other_images(dataset, certificate) or _other_conditions(certificate)
     difference = None if psnr is None or otherwise else round(measured - psnr, 4)
     known = entry.get("reason", {})
     known = known.get(dataset, known.get("any", "")) if difference and abs(difference) > LIMITS[0] else ""
@@ -87,6 +88,11 @@ def _beside(record: Record, entry: dict[str, Any], dataset: str) -> PublishedSco
         protocol=certificate.told_protocol,
         resizer=resizers_of(record) or "",
     )
+
+
+def _other_images(dataset: str, certificate: Certificate) -> str:
+    part = missing_part(dataset, certificate.images)
+    return f"published for the whole set, measured on {part}" if part else ""
 
 
 def _other_conditions(certificate: Certificate) -> str:

@@ -187,3 +187,11 @@ def test_a_gap_is_a_dash_with_its_reason(build):
     (section,) = build.report().sections
     found = cell(section, section.groups[0][1], SET5)
     assert (found.text, found.notes) == ("–", ("failed: out of memory",))
+
+
+def test_a_set_with_fewer_images_than_it_has_is_told_at_its_scores(build):
+    build.run("carn", hashed="0", left=imaged(manga109=[30.0] * 7, own=[30.0], set5=[30.0] * 5))
+    (section,) = build.report().sections
+    ((cells,),) = section.groups
+    notes = {name: cell(section, cells, ScoreColumn(name, "psnr")).notes for name in ("manga109", "own", "set5")}
+    assert notes == {"manga109": ("manga109 is not whole: 7 of 109 images",), "own": (), "set5": ()}

@@ -91,6 +91,14 @@ def catalogue() -> dict[str, DataSet]:
     return {name: _data_set(name, entry, archives) for name, entry in content["sets"].items()}
 
 
+def missing_part(name: str, images: int) -> str:
+    """`7 of 109 images`, where a set known by `name` has another number of images to evaluate on than `images`; else
+    empty."""
+    entry = catalogue().get(name)
+    whole = entry.evaluated.images if entry and entry.evaluated else images
+    return "" if whole == images else f"{images} of {whole} images"
+
+
 def page() -> str:
     """datasets.md with {table}, {sets} and {backbones} where the entries belong."""
     return str(_content()["page"])
