@@ -65,5 +65,5 @@ def _protocol(name: str) -> Protocol:
     if not (folder / f"{name}.yaml").is_file():
         names = [path.stem for path in folder.glob("*.yaml")]
         raise UserError(f"score: protocol={name}: no such protocol{did_you_mean(name, names)}")
-    settings = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    settings = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
     return Protocol(**{key: value for key, value in settings.items() if key != "_target_"})

@@ -83,14 +83,14 @@ def _build(pile: Pile, make: Make, tasks: Sequence[Task], jobs: int, tell: Liste
     index = pile.index
     if _read_json(begun) != index or not pixels.is_file():
         _begin(pixels, index["values"])
-        done.write_text("")
-        begun.write_text(json.dumps(index))  # last: it says that the other two belong to it
-    finished = set(done.read_text().splitlines())
+        done.write_text("", encoding="utf-8")
+        begun.write_text(json.dumps(index), encoding="utf-8")  # last: it says that the other two belong to it
+    finished = set(done.read_text(encoding="utf-8").splitlines())
     left = [(names, arguments) for names, arguments in tasks if names[0] not in finished]
     start = pixels.stat().st_size - index["values"]
     put = partial(_put, pixels, start, make)
     placed = [([index["images"][name] for name in names], arguments) for names, arguments in left]
-    with done.open("a") as file:
+    with done.open("a", encoding="utf-8") as file:
         for (names, _), _ in zip(left, each(put, placed, jobs, tell, pile.folder.name), strict=True):
             file.write(f"{names[0]}\n")
             file.flush()

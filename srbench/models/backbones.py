@@ -37,7 +37,7 @@ class Backbone:
 @cache
 def backbones() -> dict[str, Backbone]:
     """LPIPS's backbones, by name."""
-    content: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text())
+    content: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return {name: Backbone(name=name, **entry) for name, entry in content.items()}
 
 
@@ -53,7 +53,7 @@ def get_backbone(entry: Backbone, folders: Sequence[Path]) -> None:
     with progress.bar(entry.name) as tell, alone(path):
         if target.is_file():
             return
-        with downloaded(entry.address, path, entry.sha256, None, tell):
+        with downloaded(entry.address, path, entry.sha256, None, tell, entry.bytes):
             _keep_features(entry, path, target)
         print(target)
 

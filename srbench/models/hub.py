@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from srbench.core.progress import Listener
 
 CATALOGUE = Path(__file__).with_name("checkpoints.yaml")
+LARGEST = 1 << 30  # bytes of a published file, ten times those of the largest here
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Published:
 @cache
 def checkpoint_catalogue() -> tuple[Published, ...]:
     """What checkpoints.yaml lists, one entry a file."""
-    content = yaml.safe_load(CATALOGUE.read_text())
+    content = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return tuple(_entries(content))
 
 
@@ -92,7 +93,7 @@ def fetch(checkpoint: str, weights_dir: str, scale: int, tell: "Listener") -> Pa
 
         assert entry is not None
         path = weights_folders(weights_dir)[0] / entry.names[1]
-        download(entry.address, path, None, tell)
+        download(entry.address, path, None, tell, at_most=LARGEST)
     return path
 
 

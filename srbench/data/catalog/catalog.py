@@ -18,7 +18,8 @@ CATALOGUE = Path(__file__).with_name("datasets.yaml")
 @dataclass(frozen=True)
 class Archive:
     """A zip or a tar. `into`: the folder below data_root that its tree belongs in; `holds`: what it brings, as paths
-    below data_root. `checksum_by`: who computed its `sha256` or `md5`. `about`: its size where `bytes` is unknown."""
+    below data_root. `checksum_by`: who computed its `sha256` or `md5`. Where `bytes`, its size, is unknown: `about`, in
+    words, and `at_most`, at which a download stops."""
 
     name: str
     address: str
@@ -26,6 +27,7 @@ class Archive:
     into: str = "."
     bytes: int | None = None
     about: str | None = None
+    at_most: int | None = None
     sha256: str | None = None
     md5: str | None = None
     checksum_by: str | None = None

@@ -66,7 +66,7 @@ def claim(folder: Path, recipe: Mapping[str, Any]) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{NOTE}.{os.getpid()}"
-    partial.write_text(json.dumps(recipe, indent=2) + "\n")
+    partial.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
     partial.replace(note)
 
 
