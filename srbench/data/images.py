@@ -1,6 +1,7 @@
 """Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
 
 import os
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -90,11 +91,15 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def write_image(path: Path, image: np.ndarray) -> None:
     """Writes uint8 (H, W, 3) in the format that the suffix of `path` names, in one step: the file is whole, or as it
-    was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that is not in WRITTEN."""
+    was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that is not in WRITTEN, and
+    for more pixels than the format can have."""
     if path.suffix.lower() not in WRITTEN:
         raise ValueError(f"{path.suffix or path.name}: no format that is written; known: {', '.join(WRITTEN)}")
     with in_one_step(path) as partial:
-        Image.fromarray(image).save(partial, **WRITTEN[path.suffix.lower()])
+        try:
+            Image.fromarray(image).save(partial, **WRITTEN[path.suffix.lower()])
+        except struct.error as error:  # sizes that have no room in the header
+            raise ValueError(f"{image.shape[1]}×{image.shape[0]} are too many pixels for {path.suffix}") from error
 
 
 def _is_image(path: Path) -> bool:

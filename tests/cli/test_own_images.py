@@ -7,7 +7,6 @@ import pytest
 import tifffile
 from PIL import Image
 
-from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 
@@ -16,10 +15,8 @@ UPSCALE = ["model=bicubic", "threads=1"]
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """An empty folder, and the usual limit on pixels."""
+    """An empty folder."""
     monkeypatch.chdir(tmp_path)
-    yield
-    limit_pixels(MEGAPIXELS)
 
 
 def noise(height=20, width=24, seed=0):
