@@ -9,9 +9,8 @@ import pytest
 
 from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
-from srbench.data.lr_source import LrSource, Steps
 from srbench.data.catalog.catalog import catalogue
-from srbench.data.lr_source import LrSource
+from srbench.data.lr_source import LrSource, Steps
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
