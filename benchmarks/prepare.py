@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from srbench.data import cache
-from srbench.data.images import read_image, replace_image
+from srbench.data.images import read_image, write_image
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Supply
@@ -31,7 +31,7 @@ def make(folder: Path) -> list[Path]:
     for i in range(IMAGES):
         photograph = np.roll(photographs[i % 3], 7 * i, axis=1)
         repeats = (-(-1356 // photograph.shape[0]), -(-2040 // photograph.shape[1]), 1)
-        replace_image(folder / f"{i:02}.png", np.tile(photograph, repeats)[:1356, :2040])
+        write_image(folder / f"{i:02}.png", np.tile(photograph, repeats)[:1356, :2040])
     return sorted(folder.iterdir())
 
 

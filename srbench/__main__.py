@@ -1,7 +1,9 @@
 """The front door: the verbs, and for everything else the Hydra app. Light, so that --help is quick."""
 
+import logging
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 from srbench.core.current_folder import find_own_modules
@@ -23,6 +25,7 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, _interrupt)
     replace_unknown_characters()
+    _quiet_decoders()
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         well = _all_is_well(sys.argv[1:])
@@ -53,6 +56,12 @@ def _all_is_well(words: list[str]) -> bool:
 
     app.run_app()
     return True
+
+
+def _quiet_decoders() -> None:
+    """Pillow and tifffile say on stderr what is odd in an image's tags; what matters srbench says."""
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def _interrupt(number: int, frame: "FrameType | None") -> NoReturn:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
 from srbench.experiments.compose import compose_run
 from srbench.experiments.spec import RunSpec
 
@@ -73,3 +74,9 @@ def plan() -> Callable[..., RunSpec]:
 def one_thread() -> None:
     """Two test processes share two cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def usual_limit() -> None:
+    """On pixels: a command in this process may have set another."""
+    limit_pixels(MEGAPIXELS)

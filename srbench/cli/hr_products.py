@@ -39,7 +39,8 @@ def _maker(asked: DataPrepareVerb) -> Callable[[PrepareRequest, Group, Listener]
         from srbench.experiments.compose import compose_run
         from srbench.experiments.window_ranking import ranker
 
-        network = ranker(compose_run([*asked.config, f"scale={classsr_windows.SCALE}"]))
+        limit = f"max_megapixels={asked.max_megapixels}"
+        network = ranker(compose_run([*asked.config, f"scale={classsr_windows.SCALE}", limit]))
         return lambda request, group, tell: make_classsr(request, group, network, tell)
     if asked.sub_images and asked.step:
         grid = Grid(asked.sub_images, asked.step, asked.thresh)

@@ -1,25 +1,29 @@
 """The verbs on images that somebody has, which need no network: resize and score."""
 
+import math
+
 import yaml
 
+from srbench.cli.output_files import output_files, tell_unread
 from srbench.cli.verbs import ResizeVerb, ScoreVerb
 from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.paths import conf_folder
+from srbench.core.pixel_limit import check_pixels
 from srbench.core.suggest import did_you_mean
-from srbench.data.images import image_files, read_image, write_image
+from srbench.data.images import WRITTEN, read_image, write_image
 from srbench.data.resize import imresize
 from srbench.metrics.protocol import Protocol
 
 
 def resize_images(asked: ResizeVerb) -> bool:
     """Resizes the image, or each of the folder, and prints a line for each. UserError for the first that fails."""
-    single = not asked.source.is_dir()
-    for file in [asked.source] if single else image_files(asked.source):
-        out = asked.target if single else asked.target / f"{file.stem}.png"
+    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN)):
+        image = read_image(file)
+        check_pixels(out, *(math.ceil(length * asked.scale) for length in image.shape[:2]))
         try:
-            resized = imresize(read_image(file), asked.scale, asked.edge)
+            resized = imresize(image, asked.scale, asked.edge)
         except ValueError as error:
             raise UserError(f"resize: {file}: {error}") from error
         try:
@@ -35,13 +39,15 @@ def score_images(asked: ScoreVerb) -> bool:
     """Prints the scores, their means and why some are missing; writes the scores to `out`."""
     import pandas as pd
 
-    from srbench.evaluation.sr_files import score_files
+    from srbench.evaluation.sr_files import score_files, score_pairs
     from srbench.metrics.scorer import check_metrics, make_scorer
 
     check_metrics(asked.metrics, "score: metrics={}")
     scorer = make_scorer(asked.metrics, _protocol(asked.protocol), asked.weights_dir)
+    pairs = score_pairs(asked.sr, asked.hr)
+    tell_unread(file for _, *files in pairs for file in files)
     with progress.bar("score") as tell:
-        table, missing = score_files(asked.sr, asked.hr, asked.scale, scorer, tell)
+        table, missing = score_files(pairs, asked.scale, scorer, tell)
     mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
     print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
     for one in missing:

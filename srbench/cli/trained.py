@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srbench.cli.png_files import png_files
+from srbench.cli.output_files import output_files
 from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
-from srbench.data.images import read_image, replace_image
+from srbench.data.images import read_image, write_image
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.experiments.checks import check_inference
@@ -25,7 +26,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
 
     Raises UserError for the first image that cannot be read, written or upscaled.
     """
-    jobs = png_files(asked.source, asked.target)
+    jobs = output_files("upscale", asked.source, asked.target, [".png"])
     run = compose_run([*asked.config])
     device, stdout = hardware.pick_device(run.device), sys.stdout
     torch.set_num_threads(hardware.threads(run.threads))
@@ -36,6 +37,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
         for number, (file, out) in enumerate(jobs, 1):
             lr = read_image(file)
             check_size(model, lr, file)
+            check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
             sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
             _write(out, sr)
             tile = resolver.tile(*lr.shape[:2])
@@ -60,6 +62,6 @@ def export_network(asked: ExportVerb) -> bool:
 def _write(out: Path, sr: np.ndarray) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        replace_image(out, sr)
+        write_image(out, sr)
     except OSError as error:
         raise UserError(f"upscale: cannot write {out}: {error.strerror or error}") from error

@@ -1,5 +1,6 @@
 """What a word of the command line may hold: each kind makes a typed value of a text, or says what is needed instead."""
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -103,6 +104,16 @@ def _factor(text: str) -> float:
         raise ValueError("a number or a fraction is needed, as 2 or 1/3") from None
 
 
+def _above_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise ValueError("a number above 0")
+    return value
+
+
 def _decibels(text: str) -> float:
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         raise ValueError("a PSNR in dB is needed")
@@ -128,6 +139,7 @@ TRUE_FALSE = Kind("true|false", _flag)
 ON = Kind("true", _true)
 NAME = Kind("NAME", _name)
 FACTOR = Kind("FACTOR", _factor)
+ABOVE_ZERO = Kind("N", _above_zero)
 DECIBELS = Kind("PSNR", _decibels)
 PATH = Kind("PATH", _path)
 DIR = Kind("DIR", _path)

@@ -9,6 +9,7 @@ from srbench.cli.config_keys import (
     CHECKPOINT_KEY,
     DEFAULT_MODEL_KEY,
     DEVICE_KEY,
+    LIMIT_KEY,
     MEMORY_KEY,
     MODEL_KEY,
     OF_MODEL_KEY,
@@ -22,6 +23,7 @@ from srbench.cli.config_keys import (
     WEIGHTS_KEY,
 )
 from srbench.cli.values import (
+    ABOVE_ZERO,
     DECIBELS,
     DIR,
     DIRS,
@@ -38,8 +40,10 @@ from srbench.cli.values import (
     word_or,
 )
 from srbench.core.paths import default_places, weights_folders
+from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
 
 OF_DATA = "$SRBENCH_DATA, else data"
+LIMIT = "larger images are neither read nor written"
 
 _Edge = Literal["symmetric", "replicate"]
 _EDGE: Kind[_Edge] = choice("symmetric", "replicate")
@@ -129,10 +133,12 @@ class ResizeVerb(
     target: Path = place("OUT", PATH, "the file to write, or the folder for PNG files")
     scale: float = option(FACTOR, "by which both sides are multiplied")
     edge: _Edge = option(_EDGE, "what lies beyond the border: as MATLAB does now, or did once", default="symmetric")
+    max_megapixels: float = option(ABOVE_ZERO, LIMIT, default=MEGAPIXELS, told=f"{MEGAPIXELS:g}")
 
     def do(self) -> bool:
         from srbench.cli.own_images import resize_images
 
+        limit_pixels(self.max_megapixels)
         return resize_images(self)
 
 
@@ -151,10 +157,12 @@ class ScoreVerb(
         DIRS, "where weights of metrics are looked for", default_factory=_weights, told=OF_WEIGHTS
     )
     out: Path | None = option(NEW_TABLE, "writes the table there, too", default=None)
+    max_megapixels: float = option(ABOVE_ZERO, LIMIT, default=MEGAPIXELS, told=f"{MEGAPIXELS:g}")
 
     def do(self) -> bool:
         from srbench.cli.own_images import score_images
 
+        limit_pixels(self.max_megapixels)
         return score_images(self)
 
 
@@ -178,6 +186,7 @@ class UpscaleVerb(
         DEVICE_KEY,
         THREADS_KEY,
         WEIGHTS_KEY,
+        LIMIT_KEY,
     )
 
     def do(self) -> bool:
@@ -273,10 +282,12 @@ class DataCheckVerb(
 ):
     sets: tuple[str, ...] = places("NAME|FOLDER", NAME, "data sets, by name or folder")
     data_root: Path = option(DIR, "where data lie", default_factory=_data_root, told=OF_DATA)
+    max_megapixels: float = option(ABOVE_ZERO, LIMIT, default=MEGAPIXELS, told=f"{MEGAPIXELS:g}")
 
     def do(self) -> bool:
         from srbench.cli.data import check_data
 
+        limit_pixels(self.max_megapixels)
         return check_data(self)
 
 
@@ -305,11 +316,13 @@ class DataPrepareVerb(
         word_or("auto", whole(1)), "processes at a time", default=None, told="auto, as many as cores"
     )
     data_root: Path = option(DIR, "where data lie", default_factory=_data_root, told=OF_DATA)
+    max_megapixels: float = option(ABOVE_ZERO, LIMIT, default=MEGAPIXELS, told=f"{MEGAPIXELS:g}")
     config: tuple[str, ...] = handed(RANKING_MODEL_KEY, OF_MODEL_KEY, CHECKPOINT_KEY, WEIGHTS_KEY, DEVICE_KEY)
 
     def do(self) -> bool:
         from srbench.cli.hr_products import prepare_data
 
+        limit_pixels(self.max_megapixels)
         return prepare_data(self)
 
 

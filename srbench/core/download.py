@@ -89,11 +89,13 @@ def download(
     patience: float | None = None,
     timeout: float = TIMEOUT,
     pauses: Sequence[float] = PAUSES,
+    at_most: int | None = None,
 ) -> None:
     """Puts the file at `address` (http or https) at `path`, in one step; returns at once where it already is.
 
     `digest`: its SHA-256 in hex; with None, the size that the server names is all that is checked, and a file at
-    `path` is taken as it is. `tell` hears bytes, the total 0 where unknown. What has come by an interruption stays
+    `path` is taken as it is. `at_most`: bytes that it can have; a server that sends more is left. `tell` hears bytes,
+    the total 0 where unknown. What has come by an interruption stays
     beside `path`, under a name of its own for each address and digest, and the next call continues it if the server
     still has that version (If-Range). A connection that breaks is tried again after `pauses`, which begin anew
     whenever more has come than before; with `patience`, seconds, it is not, and they are the timeout. Of several
@@ -115,7 +117,7 @@ def download(
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(lock, part, path.name, tell):
             if not _is_there(path, digest):
-                _fetch(address, path, part, tell, patience or timeout, () if patience else pauses)
+                _fetch(address, path, part, tell, patience or timeout, () if patience else pauses, at_most)
                 _settle(address, path, part, digest)
     except OSError as error:
         raise UserError(f"{path}: cannot be put there ({error})") from error
@@ -148,12 +150,20 @@ def _locked(lock: Path, part: _Part, name: str, tell: Listener) -> Iterator[None
         held.release()
 
 
-def _fetch(address: str, path: Path, part: _Part, tell: Listener, timeout: float, pauses: Sequence[float]) -> None:
+def _fetch(
+    address: str,
+    path: Path,
+    part: _Part,
+    tell: Listener,
+    timeout: float,
+    pauses: Sequence[float],
+    at_most: int | None,
+) -> None:
     """Transfers until the part is whole. The longest part so far counts, as a server may begin anew each time."""
     furthest, left = part.size, list(pauses)
     while True:
         try:
-            return _transfer(address, part, path.name, tell, timeout)
+            return _transfer(address, part, path.name, tell, timeout, at_most)
         except _TransferError as error:
             if part.size > furthest:
                 furthest, left = part.size, list(pauses)
@@ -163,7 +173,7 @@ def _fetch(address: str, path: Path, part: _Part, tell: Listener, timeout: float
             time.sleep(left.pop(0))
 
 
-def _transfer(address: str, part: _Part, name: str, tell: Listener, timeout: float) -> None:
+def _transfer(address: str, part: _Part, name: str, tell: Listener, timeout: float, at_most: int | None) -> None:
     """One attempt to bring what is missing of the part. Raises _TransferError where it stays incomplete."""
     have, (validator, size) = part.size, part.version()
     if have and have == size:
@@ -177,11 +187,20 @@ def _transfer(address: str, part: _Part, name: str, tell: Listener, timeout: flo
             part.begin(_validator(answer), size)
         with part.data.open("ab") as file:
             tell(name, file.tell(), size)
-            for chunk in _chunks(answer):
+            for chunk in _chunks(answer) if _may_be(size, at_most) else ():
                 file.write(chunk)
                 tell(name, file.tell(), size)
+                if not _may_be(file.tell(), at_most):
+                    break
+    if not _may_be(max(size, part.size), at_most):
+        part.discard()
+        raise _TransferError(f"the server has more for it than the {at_most:,} bytes that it can have", may_pass=False)
     if size and part.size != size:
         raise _TransferError(f"the connection ended after {part.size} of {size} bytes")
+
+
+def _may_be(size: int, at_most: int | None) -> bool:
+    return at_most is None or size <= at_most
 
 
 def _open(address: str, headers: Mapping[str, str], part: _Part, timeout: float) -> HTTPResponse:

@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from srbench.core.errors import FailedRunError
+from srbench.core.pixel_limit import limit_pixels, pixel_limit
 from srbench.core.progress import Listener
 
 Thing = TypeVar("Thing")
@@ -26,7 +27,7 @@ def each(
         yield from _told(map(work, things), len(things), tell, stage)
         return
     # Not forked: a copy of a process with threads may hang.
-    pool = ProcessPoolExecutor(min(jobs, len(things)), get_context("spawn"), _begin)
+    pool = ProcessPoolExecutor(min(jobs, len(things)), get_context("spawn"), _begin, (pixel_limit(),))
     try:
         yield from _by(pool, work, things, tell, stage)
     except BrokenProcessPool:
@@ -58,7 +59,8 @@ def _told(results: Iterator[Result], total: int, tell: Listener, stage: str) -> 
         tell(stage, done, total)
 
 
-def _begin() -> None:
+def _begin(megapixels: float) -> None:
     """In a process that has not imported numpy yet, which reads these when it is."""
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    limit_pixels(megapixels)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the one that waits for all answers it

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from srbench.core import paths
 from srbench.core.progress import Listener, silent
 from srbench.data import memmap
 from srbench.data.digests import file_stamp
-from srbench.data.images import image_files, image_size, read_image
+from srbench.data.images import DECODING, image_files, image_size, read_image
 from srbench.data.lr_source import RESIZER
 from srbench.data.memmap import Pile, Size
 from srbench.data.pairs import crop_to_multiple, shrink
@@ -52,13 +53,14 @@ def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list
     files = {file.name: file for file in image_files(folder)}
     stamps = {name: list(file_stamp(file)) for name, file in files.items()}
     sizes = {name: image_size(file) for name, file in files.items()}
-    hr = Pile(lr_cache_folder(folder) / "hr", sizes, {"files": stamps})
+    about: dict[str, Any] = {"files": stamps, "decoding": DECODING}
+    hr = Pile(lr_cache_folder(folder) / "hr", sizes, about)
     memmap.build(hr, _read, [((name,), (file,)) for name, file in files.items()], jobs, tell)
     folders = [hr.folder]
     for scale in scales:
         small = {name: (height // scale, width // scale) for name, (height, width) in sizes.items()}
-        about = {"files": stamps, "resizer": RESIZER, "scale": scale}
-        lr = Pile(lr_cache_folder(folder) / f"lr-x{scale}", small, about)
+        made = about | {"resizer": RESIZER, "scale": scale}
+        lr = Pile(lr_cache_folder(folder) / f"lr-x{scale}", small, made)
         tasks = [((name,), (hr.folder, file, scale)) for name, file in files.items()]
         memmap.build(lr, _shrink, tasks, jobs, tell)
         folders.append(lr.folder)

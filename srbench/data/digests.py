@@ -12,7 +12,7 @@ import numpy as np
 
 from srbench.core.files import write_file
 from srbench.core.paths import cache_folder
-from srbench.data.images import read_image
+from srbench.data.images import DECODING, read_image
 
 TICK = 100_000_000  # ns: a file that was written so shortly before it was read may be written again within one time
 
@@ -41,8 +41,8 @@ Stamp = tuple[int, int, int, int]
 @lru_cache(maxsize=256)  # the runs of a grid ask for the same sets
 def _digest(images: tuple[tuple[str, Path, Stamp], ...]) -> str:
     """Kept in the user's cache as long as the files are the same, as every process of a grid asks."""
-    asked = hashlib.sha256(repr([(name, str(file.resolve()), stamp) for name, file, stamp in images]).encode())
-    kept = cache_folder("digests") / asked.hexdigest()
+    asked = repr([DECODING, *((name, str(file.resolve()), stamp) for name, file, stamp in images)])
+    kept = cache_folder("digests") / hashlib.sha256(asked.encode()).hexdigest()
     with suppress(OSError, UnicodeDecodeError):
         if re.fullmatch("[0-9a-f]{64}", text := kept.read_text(encoding="ascii")):
             return text

@@ -1,19 +1,20 @@
 """Sets of images on disk: a user's folder of HR images, DIV2K, and benchmark sets in EDSR layout."""
 
-import logging
-from functools import cache
 from pathlib import Path
 
 from srbench.core.errors import UserError
+from srbench.data.benchmark_sets import benchmark_folders, evaluation_set
 from srbench.data.catalog.catalog import get_command
-from srbench.data.images import by_name, holds_images, image_files
+from srbench.data.images import by_name, image_files
+from srbench.data.layouts import subfolder
 from srbench.data.pairs import ImagePair
-
-log = logging.getLogger(__name__)
+from srbench.data.training_folders import folder_below, hr_to_train_on
+from srbench.data.unused_lr import tell_unused_lr
 
 
 class Folder:
-    """`data=folder`: HR images below `root`. Validation: `root/valid` if it exists, else every tenth file by name."""
+    """`data=folder`: HR images below `root`, as `hr_to_train_on` finds them. Validation: `root/valid` if it exists,
+    else every tenth file by name."""
 
     def __init__(self, root: str) -> None:
         self.root = Path(root).expanduser()
@@ -22,8 +23,8 @@ class Folder:
 
     def train(self) -> list[Path]:
         """The files to train on. Raises UserError if there are none."""
-        files = image_files(self.root)
-        if (self.root / "valid").is_dir():
+        files = hr_to_train_on(self.root)
+        if self._valid:
             return files
         if len(files) == 1:
             raise UserError(
@@ -33,9 +34,12 @@ class Folder:
 
     def valid(self) -> list[Path]:
         """The files to validate on. Raises UserError if there are none."""
-        if (self.root / "valid").is_dir():
-            return list(by_name(image_files(self.root / "valid")).values())
-        return list(by_name(image_files(self.root)[::10]).values())
+        files = hr_to_train_on(self._valid) if self._valid else hr_to_train_on(self.root)[::10]
+        return list(by_name(files).values())
+
+    @property
+    def _valid(self) -> Path | None:
+        return subfolder(self.root, "valid")
 
 
 class DIV2K:
@@ -59,10 +63,12 @@ class DIV2K:
 
     def _files(self, path: str, brought_by: str = "") -> list[Path]:
         """The images of a folder, which the set `brought_by`, else this one, brings."""
-        if not (self.root / path).is_dir():
+        folder = folder_below(self.root, path)
+        if folder is None:
             how = get_command(brought_by or self.name, self.root)
             raise UserError(f"data={self.name}: no {self.root / path}{how}")
-        return image_files(self.root / path)
+        tell_unused_lr(folder, [], [])
+        return image_files(folder)
 
 
 class DF2K(DIV2K):
@@ -90,57 +96,39 @@ class DIV2KAndLSDIR(DIV2K):
 
 
 def benchmark_pairs(data_root: Path, name: str, scale: int) -> list[ImagePair]:
-    """The pairs of `data_root/benchmark/<name>` (case does not matter): HR, and LR_bicubic/X{scale} where it exists.
+    """The pairs of the set `name` below `data_root`, in any layout of `layouts`: HR, and LR of the scale where it
+    exists.
 
     `div2k`, unless there is a folder of that name, is DIV2K's validation part in its authors' layout.
     Raises UserError for a set that is not there (naming those that are), for two images that share a name (their SR
     images would too) and for LR files that do not fit the HR files.
     """
-    hr_folder, lr_folders = _find(data_root, name)
-    hr_files = by_name(image_files(hr_folder))
-    lr_folder = lr_folders / f"X{scale}"
-    if not lr_folder.is_dir():
-        return [ImagePair(stem, hr, None, scale) for stem, hr in hr_files.items()]
-    lr_files = by_name(image_files(lr_folder))
-    missing = [stem for stem in hr_files if f"{stem}x{scale}" not in lr_files]
-    if missing or len(lr_files) != len(hr_files):
-        named = f"; {missing[0]}x{scale}.png is missing" if missing else ""
-        raise UserError(f"{lr_folder}: {len(lr_files)} LR images for {len(hr_files)} HR images{named}")
-    return [ImagePair(stem, hr, lr_files[f"{stem}x{scale}"], scale) for stem, hr in hr_files.items()]
+    found = evaluation_set(name.lower(), data_root, scale)
+    if found is None:
+        raise UserError(_not_there(name, data_root))
+    for folder in {file.parent: None for file in (*found.hr.values(), *found.lr.values())}:
+        by_name(image_files(folder))
+    missing = [stem for stem in found.hr if stem not in found.lr]
+    if found.lr and (missing or len(found.lr) != len(found.hr)):
+        suffix = f"x{scale}" if found.layout in ("EDSR", "DIV2K") else ""
+        named = f"; {missing[0]}{suffix}.png is missing" if missing else ""
+        folder = next(iter(found.lr.values())).parent
+        raise UserError(f"{folder}: {len(found.lr)} LR images for {len(found.hr)} HR images{named}")
+    return found.pairs
 
 
 def benchmark_names(data_root: Path) -> list[str]:
-    """The sets below `data_root` that `benchmark` finds, in lower case; empty where there are none.
+    """The sets below `data_root` that `eval.datasets=[all]` means, in lower case; empty where there are none.
 
     A set without images is left out, which is logged once.
     """
-    there = _there(data_root)
-    for hr, _ in there.values():
-        if not holds_images(hr):
-            _tell_empty(hr)
-    return sorted(name for name, (hr, _) in there.items() if holds_images(hr))
+    return sorted(benchmark_folders(data_root))
 
 
-def _find(data_root: Path, name: str) -> tuple[Path, Path]:
-    """The folder of HR images, and the one with a folder of LR images for each scale."""
-    there = _there(data_root)
-    if name.lower() in there:
-        return there[name.lower()]
-    known = f"there are val and {', '.join(sorted(there))}" if there else "there are none (set data_root)"
-    raise UserError(
+def _not_there(name: str, data_root: Path) -> str:
+    folders = benchmark_folders(data_root)
+    known = f"there are val and {', '.join(sorted(folders))}" if folders else "there are none (set data_root)"
+    return (
         f"eval.datasets=[{name}]: no {data_root / 'benchmark' / name / 'HR'}; of the benchmark sets, {known}"
         f"{get_command(name, data_root)}"
     )
-
-
-@cache  # every run of a grid asks
-def _tell_empty(hr_folder: Path) -> None:
-    log.warning("%s holds no images: the set is left out", hr_folder)
-
-
-def _there(data_root: Path) -> dict[str, tuple[Path, Path]]:
-    folder, div2k = data_root / "benchmark", data_root / "DIV2K"
-    sets = [("div2k", div2k / "DIV2K_valid_HR", div2k / "DIV2K_valid_LR_bicubic")]
-    if folder.is_dir():
-        sets += [(path.name.lower(), path / "HR", path / "LR_bicubic") for path in folder.iterdir()]
-    return {name: (hr, lr) for name, hr, lr in sets if hr.is_dir()}

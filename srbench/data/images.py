@@ -1,16 +1,33 @@
 """Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import struct
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from srbench.core.errors import UserError
+from srbench.core.files import in_one_step
+from srbench.core.pixel_limit import check_pixels
+from srbench.data.decode import decoded, header
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+DECODING = 2  # another number whenever `read_image` gives other pixels of some file: caches of pixels keep it
+
+# How Pillow writes each format: level 1 takes a third of the time of PNG's 6, for 6 % more bytes.
+WRITTEN: dict[str, dict[str, Any]] = {
+    ".png": {"format": "PNG", "compress_level": 1},
+    ".bmp": {"format": "BMP"},
+    ".tif": {"format": "TIFF"},
+    ".tiff": {"format": "TIFF"},
+    ".webp": {"format": "WEBP", "lossless": True},
+    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+    ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+}
+LOSSY = (".jpg", ".jpeg")
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -19,8 +36,15 @@ def image_files(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: no such folder of images")
     files = sorted(path for path in folder.iterdir() if _is_image(path))
     if not files:
-        raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
+        below = [path.name for path in subfolders(folder) if holds_images(path)]
+        hint = f"; there are some in {', '.join(below[:4])}{' and more' * (len(below) > 4)}" if below else ""
+        raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}){hint}")
     return files
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Those that are not hidden, by name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def holds_images(folder: Path) -> bool:
@@ -29,21 +53,26 @@ def holds_images(folder: Path) -> bool:
 
 
 def by_name(files: Sequence[Path]) -> dict[str, Path]:
-    """The files by their names without suffix, in their order. UserError, naming both, for two that have the same."""
-    named: dict[str, Path] = {}
+    """The files by their names without suffix, in their order; where folders have the same names, by folder and name:
+    `sky_1`. UserError, naming both, for two files of one folder that have the same."""
+    places: dict[tuple[Path, str], Path] = {}
     for file in files:
-        if (other := named.setdefault(file.stem, file)) is not file:
+        if (other := places.setdefault((file.parent, file.stem), file)) is not file:
             raise UserError(f"{file.parent}: {other.name} and {file.name} share a name; move one of them away")
-    return named
+    stems = {file.stem: file for file in files}
+    if len(stems) == len(files):
+        return stems
+    root = os.path.commonpath([file.parent for file in files])
+    return {"_".join(file.relative_to(root).with_suffix("").parts): file for file in files}
 
 
 def read_image(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3): grey becomes RGB, alpha is dropped, 16 bits become 8 by round(v / 257).
+    """uint8 (H, W, 3), upright: grey becomes RGB, alpha is dropped, 16 bits become 8 by round(v / 257), and colour
+    profiles are not applied (`unread` tells of them).
 
-    Raises UserError, naming the file, for one that is missing, empty or no image.
+    Raises UserError, naming the file, for one that is missing, empty or no image, and for more pixels than the limit.
     """
-    with _named_if_unreadable(path):
-        pixels = _decode(path)
+    pixels = decoded(path)
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.ndim == 2:
@@ -54,62 +83,24 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width, from the file's header alone. Raises UserError as `read_image` does."""
-    with _named_if_unreadable(path), Image.open(path) as file:
-        return file.height, file.width
+    """Height and width of what `read_image` gives, from the file's header alone. Raises UserError as it does."""
+    found = header(path).size
+    check_pixels(path, *found)
+    return found
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Writes uint8 (H, W, 3) in the format that the suffix of `path` names."""
-    Image.fromarray(image).save(path)
-
-
-def replace_image(path: Path, image: np.ndarray) -> None:
-    """A PNG of uint8 (H, W, 3) in one step: the file at `path` is whole, or not there."""
-    partial = path.with_name(f".{uuid4().hex}.png")
-    try:
-        # Level 1 takes a third of the time of Pillow's 6, for 6 % more bytes.
-        Image.fromarray(image).save(partial, compress_level=1)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Writes uint8 (H, W, 3) in the format that the suffix of `path` names, in one step: the file is whole, or as it
+    was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that is not in WRITTEN, and
+    for more pixels than the format can have."""
+    if path.suffix.lower() not in WRITTEN:
+        raise ValueError(f"{path.suffix or path.name}: no format that is written; known: {', '.join(WRITTEN)}")
+    with in_one_step(path) as partial:
+        try:
+            Image.fromarray(image).save(partial, **WRITTEN[path.suffix.lower()])
+        except struct.error as error:  # sizes that have no room in the header
+            raise ValueError(f"{image.shape[1]}×{image.shape[0]} are too many pixels for {path.suffix}") from error
 
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-@contextmanager
-def _named_if_unreadable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such image") from None
-    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = "the file is empty" if path.is_file() and path.stat().st_size == 0 else str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as an image: {reason}") from error
-
-
-def _decode(path: Path) -> np.ndarray:
-    if _is_deep_colour_png(path):
-        # Pillow keeps the high byte of 16-bit colour; its grey 16-bit images are whole.
-        import cv2
-
-        pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if pixels is None:
-            raise ValueError("the PNG is broken")
-        return pixels[..., 2::-1]
-    with Image.open(path) as file:
-        if file.mode.startswith("I;16"):
-            return np.asarray(file).astype(np.uint16)
-        if file.mode in ("L", "RGB"):
-            return np.array(file)
-        if file.mode in ("I", "F"):
-            raise ValueError(f"pixels of 32 bits (mode {file.mode}) are not supported; save it with 8 or 16 bits")
-        return np.array(file.convert("RGBA" if file.has_transparency_data else "RGB"))
-
-
-def _is_deep_colour_png(path: Path) -> bool:
-    with path.open("rb") as file:
-        header = file.read(26)
-    return header.startswith(b"\x89PNG") and len(header) == 26 and header[24] == 16 and header[25] in (2, 6)

@@ -8,7 +8,8 @@
 | SelfExSR | `Set5/image_SRF_2/img_001_SRF_2_HR.png` | `…_LR.png` beside it |
 | flat | `testsets/set5/baby.bmp`, as in KAIR | |
 
-Upper and lower case are the same. Other layouts' folders of the same name may lie beside each other.
+Upper and lower case are the same; two folders that differ in nothing else are refused. Other layouts' folders of the
+same name may lie beside each other. Everything that looks for a set looks here: `data check`, evaluation and training.
 """
 
 import re
@@ -19,10 +20,10 @@ from pathlib import Path
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.data.catalog.catalog import catalogue, count_images, get_command
-from srbench.data.images import SUFFIXES
+from srbench.data.images import holds_images, image_files, subfolders
 from srbench.data.pairs import ImagePair
 
-BELOW = ("", "benchmark", "testsets", "datasets")  # of data_root: where sets lie
+BELOW = ("benchmark", "testsets", "datasets", "")  # of data_root: where sets lie, the likeliest for a benchmark first
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def locate(name: str, data_root: Path) -> list[ImageSet]:
     entry = catalogue().get(name.lower())
     if entry and entry.parts:
         return [images for part in entry.parts for images in locate(part, data_root)]
-    bases = [base for below in BELOW if (base := _subfolder(data_root, below))]
-    found = [images for base in bases for images in _called(base, name.lower())]
-    called = next((folder for base in bases if (folder := _subfolder(base, name.lower()))), None)
-    if called and not found:
-        raise UserError(f"{called}: {_lacking(called)}{get_command(name, data_root)}")
+    places = bases(data_root)
+    found = [images for base in places for images in called(base, name.lower())]
+    there = next((folder for base in places if (folder := subfolder(base, name.lower()))), None)
+    if there and not found:
+        raise UserError(f"{there}: {_lacking(there)}{get_command(name, data_root)}")
     if not found:
-        there = {child for base in bases for child in _folders(base) if child not in BELOW}
-        hint = get_command(name, data_root) or did_you_mean(name.lower(), there | set(catalogue()))
+        known = {path.name.lower() for base in places for path in subfolders(base)} - set(BELOW)
+        hint = get_command(name, data_root) or did_you_mean(name.lower(), known | set(catalogue()))
         raise UserError(f"{name}: no such set below {data_root}{hint}")
     return found
 
@@ -83,33 +84,38 @@ def _lacking(folder: Path) -> str:
     return known if count_images(folder) else "is there, but holds no images"
 
 
-def _called(base: Path, name: str) -> list[ImageSet]:
-    children = _folders(base)
+def bases(data_root: Path) -> list[Path]:
+    """The folders that sets lie in, the likeliest for a benchmark first."""
+    return [base for below in BELOW if (base := subfolder(data_root, below))]
+
+
+def called(base: Path, name: str) -> list[ImageSet]:
+    """The sets in the folder `name` of a base, and those named after it there (`div2k`: DIV2K_valid_HR)."""
+    folder = subfolder(base, name)
     beside = [images for images in _with_prefix(base) if images.name.lower().startswith(f"{name}_")]
-    return (find(children[name]) if name in children else []) + beside
+    return (find(folder) if folder else []) + beside
 
 
 def _find(folder: Path, depth: int) -> list[ImageSet]:
-    layouts = (_with_prefix, _of_basicsr, _of_selfexsr)
-    found = [images for layout in layouts for images in layout(folder)] or list(_flat(folder))
+    found = [images for layout in LAYOUTS for images in layout(folder)] or list(_flat(folder))
     if found or not depth:
         return found
-    return [images for child in _folders(folder).values() for images in _find(child, depth - 1)]
+    return [images for child in folders(folder).values() for images in _find(child, depth - 1)]
 
 
 def _with_prefix(folder: Path) -> Iterator[ImageSet]:
     """EDSR's HR and LR_bicubic, and DIV2K's, where both are named after the set."""
-    children = _folders(folder)
+    children = folders(folder, "(|.*_)(hr|lr_bicubic)")
     for child, hr_folder in children.items():
         match = re.fullmatch("(|.*_)hr", child)
         if not match:
             continue
         prefix = hr_folder.name[: len(match[1])]
         name, layout = (prefix[:-1], "DIV2K") if prefix else (folder.resolve().name, "EDSR")
-        hr = _images(hr_folder)
+        hr = images_in(hr_folder)
         lr_folders = _numbered(children.get(f"{match[1]}lr_bicubic"), r"x(\d+)")
         for scale, lr_folder in lr_folders.items():
-            yield ImageSet(name, layout, folder, scale, hr, _without_suffix(_images(lr_folder), scale, hr))
+            yield ImageSet(name, layout, folder, scale, hr, _without_suffix(images_in(lr_folder), scale, hr))
         if hr and not lr_folders:
             yield ImageSet(name, layout, folder, None, hr)
 
@@ -123,10 +129,10 @@ def _of_basicsr(folder: Path) -> Iterator[ImageSet]:
         return
     for scale, lr_folder in lr_folders.items():
         multiple = next((n for n in hr_folders if n % scale == 0), min(hr_folders))
-        hr = _images(hr_folders[multiple])
-        yield ImageSet(name, "BasicSR", folder, scale, hr, _without_suffix(_images(lr_folder), scale, hr))
+        hr = images_in(hr_folders[multiple])
+        yield ImageSet(name, "BasicSR", folder, scale, hr, _without_suffix(images_in(lr_folder), scale, hr))
     if not lr_folders:
-        yield ImageSet(name, "BasicSR", folder, None, _images(hr_folders[min(hr_folders)]))
+        yield ImageSet(name, "BasicSR", folder, None, images_in(hr_folders[min(hr_folders)]))
 
 
 def _of_selfexsr(folder: Path) -> Iterator[ImageSet]:
@@ -138,7 +144,7 @@ def _of_selfexsr(folder: Path) -> Iterator[ImageSet]:
     root = folder.resolve().parent if one else folder
     for scale, images in scales.items():
         kinds: dict[str, dict[str, Path]] = {"hr": {}, "lr": {}}
-        for stem, path in _images(images).items():
+        for stem, path in images_in(images).items():
             match = re.fullmatch(rf"(?i)(.+)_SRF_{scale}_(HR|LR)", stem)
             if match:
                 kinds[match[2].lower()][match[1]] = path
@@ -146,7 +152,7 @@ def _of_selfexsr(folder: Path) -> Iterator[ImageSet]:
 
 
 def _flat(folder: Path) -> Iterator[ImageSet]:
-    images = _images(folder)
+    images = images_in(folder)
     if images:
         yield ImageSet(folder.resolve().name, "flat", folder, None, images)
 
@@ -157,24 +163,34 @@ def _without_suffix(images: dict[str, Path], scale: int, hr: dict[str, Path]) ->
     return {stem if stem in hr and bare[stem] not in hr else bare[stem]: path for stem, path in images.items()}
 
 
-def _images(folder: Path) -> dict[str, Path]:
+LAYOUTS = (_with_prefix, _of_basicsr, _of_selfexsr)
+
+
+def images_in(folder: Path) -> dict[str, Path]:
     """By stem, in the order of the names; unlike `image_files`, none is no mistake."""
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    return {file.stem: file for file in files}
+    return {file.stem: file for file in image_files(folder)} if holds_images(folder) else {}
 
 
 def _numbered(folder: Path | None, pattern: str) -> dict[int, Path]:
     """The subfolders whose names match, in lower case, by the number in them."""
-    matches = {path: re.fullmatch(pattern, name) for name, path in _folders(folder).items()} if folder else {}
-    return dict(sorted((int(match[1]), path) for path, match in matches.items() if match))
+    found = folders(folder, pattern) if folder else {}
+    numbers = {name: re.fullmatch(pattern, name) for name in found}
+    return dict(sorted((int(match[1]), found[name]) for name, match in numbers.items() if match))
 
 
-def _folders(folder: Path) -> dict[str, Path]:
-    """The subfolders by their names in lower case."""
-    return {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")}
+def folders(folder: Path, pattern: str = ".*") -> dict[str, Path]:
+    """The subfolders whose names match, by these names in lower case. UserError for two that differ in case only."""
+    found: dict[str, Path] = {}
+    for path in subfolders(folder):
+        if re.fullmatch(pattern, path.name.lower()):
+            other = found.setdefault(path.name.lower(), path)
+            if not other.samefile(path):
+                raise UserError(f"{folder}: {other.name} and {path.name} differ in case only; move one of them away")
+    return found
 
 
-def _subfolder(base: Path, name: str) -> Path | None:
+def subfolder(base: Path, name: str) -> Path | None:
+    """That of a name in lower case; the folder itself for "", None where there is none. UserError as `folders`."""
     if not base.is_dir():
         return None
-    return _folders(base).get(name) if name else base
+    return folders(base, re.escape(name)).get(name) if name else base

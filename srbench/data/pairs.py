@@ -13,7 +13,7 @@ from srbench.core.paths import cache_folder
 from srbench.data.chains import Degradation
 from srbench.data.check.detect import distances, recognise
 from srbench.data.digests import pixel_digest
-from srbench.data.images import read_image, replace_image
+from srbench.data.images import read_image, write_image
 from srbench.data.lr_source import RESIZER, LrSource
 from srbench.data.resize import imresize
 
@@ -123,4 +123,4 @@ def shrink(hr: np.ndarray, scale: int) -> np.ndarray:
 def _keep(path: Path, image: np.ndarray) -> None:
     with suppress(OSError):  # the cache only saves time: a full or read-only disk must not stop an evaluation
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_image(path, image)
+        write_image(path, image)

@@ -11,6 +11,7 @@ from srbench.core.errors import UserError
 from srbench.data.cache import IN_MEMORY, training_images
 from srbench.data.images import image_size
 from srbench.data.supply import Batch, Supply
+from srbench.data.turns import turned
 
 Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -108,15 +109,6 @@ class FixedPatches:
         random = self.supply.random(epoch, place)
         lr = np.stack([self.degrade(self.hr[i], random) for i in chosen])
         return Batch(torch.from_numpy(lr), torch.from_numpy(self.hr[chosen]), self.supply.scale)
-
-
-def turned(image: np.ndarray, turn: int) -> np.ndarray:
-    """One of the eight flips and rotations of (H, W, …): bit 0 mirrors rows, bit 1 columns, bit 2 swaps the axes."""
-    if turn & 1:
-        image = image[::-1]
-    if turn & 2:
-        image = image[:, ::-1]
-    return image.swapaxes(0, 1) if turn & 4 else image
 
 
 def _squared(lr: np.ndarray, thumbnail: Callable[[Tensor], Tensor]) -> np.ndarray:

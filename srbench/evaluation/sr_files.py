@@ -1,5 +1,7 @@
 """SR images that somebody has, in files, against their HR images."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,19 +10,23 @@ from pandas import DataFrame
 
 from srbench.core.errors import UserError
 from srbench.core.progress import Listener
-from srbench.data.images import image_files, read_image
+from srbench.data.images import by_name, image_files, read_image
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.missing import Missing
 from srbench.metrics.scorer import Scorer
 
+Pair = tuple[str, Path, Path]  # the image's name, its SR file and its HR file
 
-def score_files(sr: Path, hr: Path, scale: int, scorer: Scorer, tell: Listener) -> tuple[DataFrame, list[Missing]]:
+# What may follow an HR image's name in its SR image's: `_MDRN`, `-out`, `x2`; not `1` after `img_1`, which is another.
+SUFFIX = r"([\W_]|x\d).*"
+
+
+def score_files(pairs: Sequence[Pair], scale: int, scorer: Scorer, tell: Listener) -> tuple[DataFrame, list[Missing]]:
     """One row an image, `image` and the metrics, NaN where an image has none, and the reasons for what is missing.
 
-    `sr` and `hr`: two images, or two folders whose images pair by name; SR's may have a suffix (`babyx2`). HR may
-    exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not pair or fit.
+    HR may exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not fit.
     """
-    pairs, rows, missing = _pairs(sr, hr), [], {one.what: one for one in scorer.missing}
+    rows, missing = [], {one.what: one for one in scorer.missing}
     for number, (name, sr_file, hr_file) in enumerate(pairs, 1):
         found = scorer.of_images([(*_fitting(sr_file, hr_file, scale), scale)])[0]
         rows.append({"image": name} | found.numbers)
@@ -31,13 +37,17 @@ def score_files(sr: Path, hr: Path, scale: int, scorer: Scorer, tell: Listener) 
     return DataFrame(rows, columns=["image", *metrics]), list(missing.values())
 
 
-def _pairs(sr: Path, hr: Path) -> list[tuple[str, Path, Path]]:
+def score_pairs(sr: Path, hr: Path) -> list[Pair]:
+    """`sr` and `hr`: two images, or two folders whose images pair by name; SR's may have a suffix (`babyx2`).
+
+    Raises UserError for what does not pair.
+    """
     if sr.is_file() and hr.is_file():
         return [(hr.stem, sr, hr)]
     for folder in (sr, hr):
         if not folder.is_dir():
             raise UserError(f"score: {folder}: no such {'folder' if sr.is_dir() or hr.is_dir() else 'file or folder'}")
-    hr_files, sr_files = image_files(hr), image_files(sr)
+    hr_files, sr_files = (list(by_name(image_files(folder)).values()) for folder in (hr, sr))
     pairs = [(file.stem, _of(file, sr_files, hr_files), file) for file in hr_files]
     unused = set(sr_files) - {sr_file for _, sr_file, _ in pairs}
     if unused:
@@ -50,12 +60,16 @@ def _pairs(sr: Path, hr: Path) -> list[tuple[str, Path, Path]]:
 def _of(hr_file: Path, sr_files: list[Path], hr_files: list[Path]) -> Path:
     """The SR image of the same name, else the one whose name begins with it, where no other HR image's name fits."""
     same = [file for file in sr_files if file.stem == hr_file.stem]
-    longer = [other.stem for other in hr_files if other.stem.startswith(hr_file.stem) and other != hr_file]
-    begun = [f for f in sr_files if f.stem.startswith(hr_file.stem) and not any(map(f.stem.startswith, longer))]
+    longer = [other.stem for other in hr_files if _suffixed(other, hr_file.stem)]
+    begun = [f for f in sr_files if _suffixed(f, hr_file.stem) and not any(_suffixed(f, name) for name in longer)]
     found = same or begun
     if len(found) != 1:
         raise UserError(f"score: {len(found) or 'no'} SR images for {hr_file}")
     return found[0]
+
+
+def _suffixed(file: Path, name: str) -> bool:
+    return re.fullmatch(re.escape(name) + SUFFIX, file.stem, re.DOTALL) is not None
 
 
 def _fitting(sr_file: Path, hr_file: Path, scale: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.data.folders import benchmark_names, benchmark_pairs
+from srbench.data.images import by_name
 from srbench.data.pairs import ImagePair, digests
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import Left, left
@@ -28,7 +29,8 @@ def datasets(run: RunSpec) -> dict[str, list[ImagePair]]:
 
 def validation_pairs(run: RunSpec) -> list[ImagePair]:
     """The validation part of the run's data."""
-    return _degraded(run, [ImagePair(file.stem, file, None, run.scale) for file in run.data.valid_files()])
+    files = by_name(run.data.valid_files())
+    return _degraded(run, [ImagePair(name, file, None, run.scale) for name, file in files.items()])
 
 
 def wanted(run: RunSpec) -> Wanted:

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 
 from srbench.core import hardware
+from srbench.core.pixel_limit import limit_pixels
 from srbench.core.progress import RunListener
 from srbench.experiments.measuring import measure_cost, measure_latency
 from srbench.experiments.recording import Slot, recording
@@ -27,6 +28,7 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     KeyboardInterrupt leaves the record as it was: the same run goes on later.
     """
     torch.set_num_threads(slot.threads)
+    limit_pixels(spec.max_megapixels)
     hardware.keep_freed_memory()
     with recording(spec, slot) as attempt:
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))

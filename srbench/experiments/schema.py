@@ -17,16 +17,19 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
+from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.core.suggest import did_you_mean
 
 GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
 LARGEST_SEED = 2**63 - 1
 
 
-def _key(must: str, holds: Callable[[Any], bool] = lambda value: True, listed: bool = False) -> Any:
+def _key(
+    must: str, holds: Callable[[Any], bool] = lambda value: True, listed: bool = False, default: Any = MISSING
+) -> Any:
     """`must`: what the value has to be, in words; `holds`: whether it is, of the right type. `listed`: a bare word is a
-    list of one."""
-    return field(default=MISSING, metadata={"must": must, "holds": holds, "listed": listed})
+    list of one. `default`: of a key that configs of earlier versions lack."""
+    return field(default=default, metadata={"must": must, "holds": holds, "listed": listed})
 
 
 def _from(least: int, *words: str) -> Callable[[Any], bool]:
@@ -93,6 +96,7 @@ class Keys:
     device: str = _key("auto, cpu, cuda or cuda:N", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
+    max_megapixels: float = _key("a number above 0", lambda value: value > 0, default=MEGAPIXELS)
     study: str = _key("a name is needed", _named)
     runs_dir: str = _key(FOLDER)
     reports_dir: str = _key(FOLDER)
@@ -176,6 +180,8 @@ def _check(key: str, entry: Any, given: dict[str, Any]) -> None:
     """Refuses what OmegaConf would convert into something else, and makes a list of a bare word."""
     parent, _, name = key.rpartition(".")
     node = given[parent] if parent else given
+    if name not in node and entry.default is not MISSING:
+        return
     if name not in node:
         raise UserError(f"{key}: must be there: {entry.metadata['must']}")
     value = node[name]

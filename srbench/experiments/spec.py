@@ -11,6 +11,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.core.pixel_limit import limit_pixels
 from srbench.core.suggest import did_you_mean
 from srbench.data.chains import Degradation, parse_degradation
 from srbench.data.digests import pixel_digest
@@ -70,7 +71,8 @@ class DataSpec:
 @dataclass(frozen=True)
 class StageSpec:
     """A training with one objective. `recipe`: a LightningModule of a model; `batches`: a sampler; `epoch_steps`: what
-    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left."""
+    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left; `full_steps`:
+    the recipe's own length, None where it states none."""
 
     name: str
     recipe: Component
@@ -79,6 +81,7 @@ class StageSpec:
     epoch_steps: int
     start: str | None
     data: DataSpec
+    full_steps: int | None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class RunSpec:
     device: str
     threads: int | Literal["auto"]
     jobs: int | Literal["auto"]
+    max_megapixels: float
     logger: Component | None
     force: bool
     dry_run: bool
@@ -330,6 +334,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         if not isinstance(config.get(group), dict):
             raise UserError(no_choice(f"{group}={shown(config[group])}" if group in config else group))
     keys = read_keys(config)
+    limit_pixels(keys.max_megapixels)  # images are read from here on, for digests
     data = _data(config["data"], "data", words.data)
     return RunSpec(
         name=words.model,
@@ -348,6 +353,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),
+        max_megapixels=keys.max_megapixels,
         logger=_logger(config["logger"]),
         force=keys.force,
         dry_run=keys.dry_run,
@@ -426,7 +432,13 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         epoch_steps=epoch_steps,
         start=start,
         data=_data(own, f"{key}.data", None) if own else data,
+        full_steps=_full_steps(node.get("full")),
     )
+
+
+def _full_steps(full: Any) -> int | None:
+    steps = full.get("steps") if isinstance(full, dict) else None
+    return steps if type(steps) is int else None
 
 
 def _shared(own: Any, of_all: Any) -> Any:

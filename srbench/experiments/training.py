@@ -76,7 +76,7 @@ def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
     stages = [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)]
     model, outcomes = fit(model, stages, run.folder, session)
     use_scale(model, run.scale)
-    training = _training(outcomes, _refuse_changed(run), memory_format(model))
+    training = _training(run, outcomes, _refuse_changed(run), memory_format(model))
     return model, replace(training, recipe=run.recipe)
 
 
@@ -133,8 +133,11 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
     return source
 
 
-def _training(outcomes: list[StageOutcome], data: list[TrainingData], memory: str) -> Training:
-    stages = [StageRecord(**vars(outcome), training_data=one) for outcome, one in zip(outcomes, data, strict=True)]
+def _training(run: RunSpec, outcomes: list[StageOutcome], data: list[TrainingData], memory: str) -> Training:
+    stages = [
+        StageRecord(**vars(outcome), training_data=one, full_steps=spec.full_steps)
+        for outcome, one, spec in zip(outcomes, data, run.stages, strict=True)
+    ]
     steps = sum(stage.steps for stage in stages)
     return Training(
         steps=steps,

@@ -54,7 +54,7 @@ def get_backbone(entry: Backbone, folders: Sequence[Path], patience: float | Non
     with progress.bar(entry.name) as tell, alone(path):
         if target.is_file():
             return
-        with downloaded(entry.address, path, entry.sha256, None, tell, patience):
+        with downloaded(entry.address, path, entry.sha256, None, tell, entry.bytes, patience):
             _keep_features(entry, path, target)
         print(target)
 

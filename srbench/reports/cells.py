@@ -29,7 +29,7 @@ def cell_of(row: TableRow, column: Column, mark: Mark) -> Cell:
     """The row's figure in the column; `mark` where it is a score."""
     match column.of:
         case ScoreColumn() as score:
-            return _score(row.scores[score], score, mark, score.dataset in row.tiled)
+            return _score(row.scores[score], score, mark, _notes(row, score.dataset))
         case DeltaColumn(score):
             return _delta(row.scores[score], row.baseline)
         case CostColumn(name=name, size=size):
@@ -66,12 +66,17 @@ def _absent(reason: str) -> Cell:
     return Cell(ABSENT, "", (reason,)) if reason else Cell("")
 
 
-def _score(score: ScoreFigures, column: ScoreColumn, mark: Mark, tiled: bool) -> Cell:
+def _notes(row: TableRow, dataset: str) -> tuple[str, ...]:
+    tiled = ("run in tiles",) if dataset in row.tiled else ()
+    return (*tiled, row.partial[dataset]) if dataset in row.partial else tiled
+
+
+def _score(score: ScoreFigures, column: ScoreColumn, mark: Mark, notes: tuple[str, ...]) -> Cell:
     if score.mean is None:
         return _absent(score.reason)
     places = _places(column.metric)
     deviation = "" if score.std is None else f" ± {score.std:.{places}f}"
-    return Cell(_signed(score.mean, f".{places}f") + deviation, mark, ("run in tiles",) if tiled else ())
+    return Cell(_signed(score.mean, f".{places}f") + deviation, mark, notes)
 
 
 def _delta(score: ScoreFigures, baseline: bool) -> Cell:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from srbench.data.catalog.catalog import missing_part
 from srbench.experiments.store.record import Record
 from srbench.reports.certified import Degradations, lr_of, protocols_of
 from srbench.reports.columns import ScoreColumn
@@ -23,8 +24,8 @@ class TableRow:
     `label`: what tells it from the others of its ablation and model; `settings`: overrides in which rows differ, by
     key, "" where it has none; `seeds`: the number of finished ones, 1 for fixed weights; `absent`: the seeds that are
     missing, and why; `trained`: what its runs were trained on; `remarks`: on that, for people; `protocol` and
-    `resizer`: what its scores rest on; `tiled`: the data sets of which an image or more ran in tiles; `ntire`: NTIRE's
-    score, where it was asked for.
+    `resizer`: what its scores rest on; `tiled`: the data sets of which an image or more ran in tiles; `partial`: what
+    to know of those that are not whole; `ntire`: NTIRE's score, where it was asked for.
     """
 
     number: int
@@ -41,6 +42,7 @@ class TableRow:
     resizer: str | None
     final_loss: float | None
     tiled: frozenset[str]
+    partial: dict[str, str]
     ntire: Figure | None = None
 
     @property
@@ -99,6 +101,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             resizer=_all_of(_records(group), lr_of),
             final_loss=losses.get(number),
             tiled=frozenset(_tiled(_records(group))),
+            partial=_partial(_records(group)),
         )
         for number, group in by_row.items()
     )
@@ -125,6 +128,15 @@ def _records(members: Iterable[Member]) -> list[Record]:
 def _tiled(records: Iterable[Record]) -> Iterator[str]:
     for record in records:
         yield from (name for name, certificate in record.certificates.items() if certificate.tiled)
+
+
+def _partial(records: Iterable[Record]) -> dict[str, str]:
+    found = {
+        name: missing_part(name, certificate.images)
+        for record in records
+        for name, certificate in record.certificates.items()
+    }
+    return {name: f"{name} is not whole: {part}" for name, part in found.items() if part}
 
 
 def _label(member: Member, keys: Sequence[str], several_scales: bool) -> str:

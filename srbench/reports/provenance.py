@@ -10,6 +10,10 @@ from srbench.reports.row_costs import standard_latency
 from srbench.reports.trained_on import trainings
 
 NOT_RECORDED = "not recorded"
+SHORT = (
+    "; so short a training shows that all works and what learns faster at first, not what is better in the end: "
+    "differences may turn round, and scores are no measurement of a trained network"
+)
 Fact = tuple[str, str]
 OF_COUNTS = (
     "FLOPs and activations (of convolutions and matrix products) as fvcore counts them: the fast count is proven equal "
@@ -22,6 +26,7 @@ def provenance(commands: Iterable[str], done: Sequence[Record], ntire: str | Non
     return (
         *(("command", command) for command in commands),
         *_of_training(done),
+        *_of_length(done),
         *_of_scores(done),
         *_of_machine(done),
         *_of_costs(done, ntire),
@@ -38,6 +43,26 @@ def _of_scores(done: Sequence[Record]) -> Iterator[Fact]:
     yield "protocol", _values(map(protocols_of, done))
     yield "resizer", _values(map(resizers_of, done))
     yield "data (SHA-256 of the pixels)", _data(done)
+
+
+def _of_length(done: Sequence[Record]) -> Iterator[Fact]:
+    """How long the networks were trained, and what less than the recipe's own length cannot show."""
+    trained = [one for one in done if one.train.steps]
+    if trained:
+        shorter = any((full := _full_steps(one)) and one.train.steps < full for one in trained)
+        yield "length of training", _values(map(_length, trained)) + (SHORT if shorter else "")
+
+
+def _length(record: Record) -> str:
+    steps, full = record.train.steps, _full_steps(record)
+    if full is None:
+        return f"{steps:,} steps"
+    return f"{steps:,} of the recipe's {full:,} steps" + (f" ({100 * steps / full:.2g} %)" if steps < full else "")
+
+
+def _full_steps(record: Record) -> int | None:
+    stages = [stage.full_steps for stage in record.train.stages]
+    return sum(filter(None, stages)) if stages and all(stages) else None
 
 
 def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pandas import DataFrame
 
+from srbench.data.catalog.catalog import missing_part
 from srbench.data.lr_source import RESIZER, DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.overrides import parse_override
@@ -78,7 +79,7 @@ def _beside(record: Record, entry: dict[str, Any], dataset: str, explained: Data
     theirs = entry["scores"].get(str(record.scale), {}).get(dataset, {})
     psnr, certificate = theirs.get("psnr"), record.certificates[dataset]
     measured = record.scores[dataset]["psnr"]
-    otherwise = "" if psnr is None else _other_conditions(certificate)
+    otherwise = "" if psnr is None else _other_images(dataset, certificate) or _other_conditions(certificate)
     difference = None if psnr is None or otherwise else round(measured - psnr, 4)
     reasons = [otherwise]
     if psnr is not None and difference is not None and abs(difference) > LIMITS[0]:
@@ -106,6 +107,11 @@ def _of_all_images(explained: DataFrame, record: Record, dataset: str) -> DataFr
     """The rows of the run on the set; none where it keeps a part of the images only."""
     own = explained[(explained.run == record.run) & (explained.dataset == dataset)]
     return own[own.images == record.certificates[dataset].images]
+
+
+def _other_images(dataset: str, certificate: Certificate) -> str:
+    part = missing_part(dataset, certificate.images)
+    return f"published for the whole set, measured on {part}" if part else ""
 
 
 def _other_conditions(certificate: Certificate) -> str:

@@ -175,3 +175,10 @@ def test_a_network_outside_the_project_is_trained_and_scored(srbench):
     (record,) = (r for name, r in srbench.records("single").items() if name.startswith("MyNet-"))
     assert record["cost"]["params"] == 3 * 3 * 9 + 3 + 3 * 12 + 12
     assert record["scores"]["val"].keys() == {"psnr", "ssim"}
+
+
+def test_a_run_holds_to_the_limit_on_pixels_and_to_one_that_is_lifted(srbench):
+    refused = srbench(*srbench.data, *TINY, "max_megapixels=0.001")
+    assert refused.returncode == 2
+    assert ".png: 48×40 are 0 megapixels, more than max_megapixels=0.001; where that is meant, set" in refused.stderr
+    assert srbench(*srbench.data, *TINY, "max_megapixels=0.002").returncode == 0

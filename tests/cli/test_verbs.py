@@ -41,18 +41,18 @@ TAKES = {
     "status": "runs/STUDY",
     "verify": "runs/STUDY sample=3 data_root=",
     "explain": "runs/STUDY run= dataset= mine= reports_dir=reports data_root=",
-    "resize": "IN OUT scale= edge=symmetric",
-    "score": "SR HR scale= metrics=psnr,ssim,lpips protocol=y weights_dir= out=",
+    "resize": "IN OUT scale= edge=symmetric max_megapixels=1000",
+    "score": "SR HR scale= metrics=psnr,ssim,lpips protocol=y weights_dir= out= max_megapixels=1000",
     "upscale": "IN OUT model= checkpoint= scale=2 tile=auto overlap=64 memory_gb=2 self_ensemble=false device=auto "
-    "threads=auto weights_dir= model.KEY=",
+    "threads=auto weights_dir= max_megapixels=1000 model.KEY=",
     "export": "OUT size= model=carn checkpoint= scale=2 model.KEY=",
     "profile": "model= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
     "model.KEY=",
     "data list": "--markdown data_root= weights_dir=",
     "data get": "NAME data_root= weights_dir= patience=",
-    "data check": "NAME|FOLDER data_root=",
+    "data check": "NAME|FOLDER data_root= max_megapixels=1000",
     "data prepare": "NAME|FOLDER scale=2,3,4 edge=symmetric out= sub_images= step= thresh=0 cache= classsr= model= "
-    "checkpoint= jobs=auto data_root=",
+    "checkpoint= jobs=auto data_root= max_megapixels=1000",
 }
 
 
@@ -231,7 +231,7 @@ def test_data_lie_where_the_environment_says(monkeypatch):
         ("resize a b", "resize: scale=: must be given"),
         ("resize a b scale=", "resize: scale=: must be given"),
         ("upscale a b checkpoint=c", "upscale: model=: must be given"),
-        ("resize a b scal=2", "resize: scal=: no such option, did you mean scale? (also: edge)"),
+        ("resize a b scal=2", "resize: scal=: no such option, did you mean scale? (also: edge, "),
         ("upscale a b modl=carn", "upscale: modl=: no such option, did you mean model? (also: "),
         ("export o.pt2 chekpoint=c", "export: chekpoint=: no such option, did you mean checkpoint? (also: "),
         ("data list --markdwn", "data list: --markdwn: no such option, did you mean --markdown? (also: "),

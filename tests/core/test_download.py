@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -393,3 +395,44 @@ def test_of_several_threads_one_downloads(server, tmp_path):
             done.result()
     assert (tmp_path / "a").read_bytes() == BODY
     assert [answer.sent for answer in server.log] == [len(BODY)]
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_server_that_has_more_than_the_file_can_have_is_left(server, tmp_path, tells_length):
+    page = Page(BODY, tells_length=tells_length)
+    with pytest.raises(UserError, match=r"more for it than the 1,000 bytes that it can have; fetch .* yourself"):
+        get(server.add("/a", page), tmp_path / "a.bin", at_most=1000)
+    assert len(server.log) == 1  # it is not asked again
+    assert not [name for name in names(tmp_path) if not name.endswith(".lock")]
+
+
+def test_a_server_that_sends_without_end_is_left_at_the_size_that_is_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("no_proxy", "*")
+    sent = []
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                while True:
+                    self.wfile.write(bytes(1 << 16))
+                    sent.append(1 << 16)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as endless:
+        thread = threading.Thread(target=endless.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with pytest.raises(UserError, match="100,000 bytes"):
+            get(f"http://127.0.0.1:{endless.server_port}/a", tmp_path / "a.bin", at_most=100_000)
+        endless.shutdown()
+        thread.join()
+    assert sum(sent) < 32 << 20  # what was on its way
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_file_of_the_size_that_is_known_comes_whole(server, tmp_path, tells_length):
+    get(server.add("/a", Page(BODY, tells_length=tells_length)), tmp_path / "a.bin", at_most=len(BODY))
+    assert (tmp_path / "a.bin").read_bytes() == BODY

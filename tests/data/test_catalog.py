@@ -1,6 +1,7 @@
 """The catalogue of data sets, and `data get` from a server of our own, whose archives are made here."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -310,3 +311,20 @@ def test_the_page_names_each_checksum_and_who_computed_it(world):
     assert f"size unknown, SHA-256 `{sha256}`, computed by us" in page
     assert "`data/benchmark/Set5/HR` (2 images, pixels `abc`)" in page
     assert "- By hand: ask for it and put it into data/Far." in page
+
+
+def test_every_download_has_a_bound():
+    archives = {archive.name: archive for entry in catalogue().values() for archive in entry.archives}
+    assert not [name for name, archive in archives.items() if not (archive.bytes or archive.at_most)]
+
+
+def test_the_catalogues_are_read_where_the_locale_has_no_letters_beyond_ascii():
+    """As cp1252 has not those of UTF-8: the files say how they are encoded, not the machine."""
+    program = (
+        "from srbench.data.catalog.catalog import catalogue; from srbench.models.hub import checkpoint_catalogue; "
+        "from srbench.models.backbones import backbones; from srbench.experiments.literature import entries; "
+        "print(len(catalogue()), len(checkpoint_catalogue()), len(backbones()), len(entries(['mdrn'])))"
+    )
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -105,15 +105,19 @@ def test_a_set_whose_folders_are_empty_is_not_whole(tmp_path, checked):
     assert status == 1
 
 
-def test_lr_without_its_scale_in_the_name_is_named_as_evaluation_refuses_it(own, checked, tmp_path):
+def test_lr_without_its_scale_in_the_name_is_found_by_both(own, checked, tmp_path):
     (own / "LR_bicubic/X2/bx2.png").rename(own / "LR_bicubic/X2/b.png")
-    with pytest.raises(UserError, match=r"bx2\.png is missing"):
-        benchmark_pairs(tmp_path / "data", "own", 2)
-    status, lines = checked("own")
-    assert wrong(lines) == [
-        "wrong: Own ×2: 1 of 3 LR images without x2 at the end of their names: b.png; rename b.png to bx2.png"
-    ]
-    assert status == 1
+    pairs = {pair.name: pair for pair in benchmark_pairs(tmp_path / "data", "own", 2)}
+    assert pairs["b"].lr_file == own / "LR_bicubic/X2/b.png"
+    assert checked("own")[0] == 0
+
+
+def test_lr_in_no_layout_and_what_is_not_read_of_an_image_are_noted(own, checked):
+    (own / "LR_bicubic/X2").rename(own / "LR_x2")
+    Image.new("RGBA", (200, 180)).save(own / "HR/d.png")
+    _, lines = checked("own")
+    assert f"note: {own}/LR_x2: LR images in no layout that srbench reads: neither looked at here" in "\n".join(lines)
+    assert f"note: {own}/HR/d.png: alpha is left out" in lines
 
 
 def test_hr_whose_name_ends_as_a_scale_does_is_not_mistaken_for_lr(tmp_path, checked, photographs):

@@ -108,3 +108,11 @@ def test_a_file_that_was_written_just_now_may_change_within_one_time_and_is_not_
     write_image(tmp_path / "a.png", np.full((4, 4, 3), 5, np.uint8))
     pixel_digest([tmp_path / "a.png"])
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_digest_that_another_way_of_decoding_gave_is_computed_again(old_image, tmp_path, monkeypatch):
+    for decoding in (1, 2, 2):
+        monkeypatch.setattr(digests, "DECODING", decoding)
+        digests._digest.cache_clear()
+        pixel_digest([old_image])
+    assert len(list((tmp_path / "cache/srbench/digests").iterdir())) == 2

@@ -132,7 +132,9 @@ def test_a_set_without_images_is_no_benchmark_set_which_is_logged_once(tmp_path,
     empty.mkdir(parents=True)
     (empty / "notes.txt").touch()
     assert benchmark_names(tmp_path) == benchmark_names(tmp_path) == ["own"]
-    assert [record.getMessage() for record in caplog.records] == [f"{empty} holds no images: the set is left out"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{empty.parent} holds no images: the set is left out"
+    ]
 
 
 def test_lr_and_hr_of_different_counts_are_an_error(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from srbench.core.errors import UserError
-from srbench.data.images import image_files, read_image, replace_image
+from srbench.data.images import image_files, read_image, write_image
 
 
 @pytest.fixture
@@ -85,10 +85,29 @@ def test_a_folder_without_images_is_named(tmp_path):
 
 
 def test_an_image_is_replaced_whole_or_not_at_all(tmp_path, pixels):
-    replace_image(tmp_path / "a.png", pixels)
-    replace_image(tmp_path / "a.png", pixels[::-1])
+    write_image(tmp_path / "a.png", pixels)
+    write_image(tmp_path / "a.png", pixels[::-1])
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels[::-1])
     (tmp_path / "b.png").mkdir()
     with pytest.raises(OSError, match=r"b\.png"):
-        replace_image(tmp_path / "b.png", pixels)
+        write_image(tmp_path / "b.png", pixels)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "tiff", "webp", "PNG"])
+def test_what_is_written_is_read_again_as_it_was(tmp_path, pixels, suffix):
+    write_image(tmp_path / f"a.{suffix}", pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), pixels)
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path, pixels):
+    write_image(tmp_path / "kept.png", pixels)
+    (tmp_path / "a.png").symlink_to("kept.png")
+    write_image(tmp_path / "a.png", pixels[::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "kept.png"), pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels[::-1])
+
+
+def test_a_suffix_that_cannot_be_written_is_told_with_those_that_can(tmp_path, pixels):
+    with pytest.raises(ValueError, match=r"\.gif: no format that is written; known: \.png, "):
+        write_image(tmp_path / "a.gif", pixels)

@@ -5,13 +5,13 @@ import pytest
 
 from srbench.core.errors import UserError
 from srbench.data.images import write_image
-from srbench.evaluation.sr_files import score_files
+from srbench.evaluation.sr_files import score_files, score_pairs
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
 
 
 def score(sr, hr, metrics):
-    return score_files(sr, hr, 2, make_scorer(metrics, Protocol("rgb", "rgb"), []), lambda *_: None)
+    return score_files(score_pairs(sr, hr), 2, make_scorer(metrics, Protocol("rgb", "rgb"), []), lambda *_: None)
 
 
 @pytest.fixture

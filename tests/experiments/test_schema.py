@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.experiments.compose import compose_run
 from srbench.experiments.schema import read_keys
 
@@ -14,7 +15,7 @@ NULLABLE = {"checkpoint", "budget.steps", "budget.batch_size", "budget.hr_patch"
 KEYS = {
     *("scale", "seed", "precision", "device", "threads", "jobs", "study", "runs_dir", "reports_dir", "data_root"),
     *("weights_dir", "labels", "force", "dry_run", "budget.length", "eval.datasets", "eval.metrics"),
-    *("eval.save_images", "eval.latency", "eval.overlap", "eval.memory_gb", "eval.self_ensemble"),
+    *("eval.save_images", "eval.latency", "eval.overlap", "eval.memory_gb", "eval.self_ensemble", "max_megapixels"),
 }
 
 
@@ -56,6 +57,8 @@ def test_null_is_taken_where_it_means_something(shipped, key):
         ("eval.latency=1", "eval.latency=1: true or false"),
         ("eval.tile=0", "eval.tile=0: auto, null (never any tiles) or a number of pixels"),
         ("eval.memory_gb=0", "eval.memory_gb=0: a number above 0"),
+        ("max_megapixels=0", "max_megapixels=0: a number above 0"),
+        ("max_megapixels=many", "max_megapixels=many: a number above 0"),
         ("eval.crop_border=0", "eval.crop_border: no such key in eval (there are datasets, latency, "),
         ("sede=1", "sede: no such key, did you mean seed?"),
         ("scale=1.5", "scale=1.5: a whole number from 1 on"),
@@ -135,3 +138,8 @@ def test_every_run_is_checked(plan):
     assert str(run.places.study_dir) == "7/2024"
     assert run.evaluation.metrics == ("psnr",)
     assert run.config_hash == plan().config_hash
+
+
+def test_a_config_from_before_the_limit_on_pixels_has_the_usual_one(shipped):
+    config = {key: value for key, value in shipped.items() if key != "max_megapixels"}
+    assert read_keys(config).max_megapixels == shipped["max_megapixels"] == MEGAPIXELS

@@ -274,3 +274,7 @@ def test_data_and_weights_of_the_verbs_lie_where_those_of_a_run_do(data, weights
     places = {"data_root": data or "data", "weights_dir": weights or "~/.cache/srbench/weights"}
     config = plan().config
     assert default_places() == places == {key: config[key] for key in places}
+
+
+def test_a_stage_knows_the_recipes_own_length_whatever_the_budget(plan):
+    assert [plan(*words).stages[0].full_steps for words in (["budget.steps=3"], ["budget=full"])] == [200_000, 200_000]

@@ -9,6 +9,7 @@ import pytest
 
 from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
+from srbench.data.catalog.catalog import catalogue
 from srbench.data.lr_source import LrSource, Steps
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
@@ -53,7 +54,7 @@ THIRD = Membership("atrous", "2-4-2", False)
 
 HR, LR = "a" * 64, "b" * 64
 FILES = LrSource(files=True)
-ON_FILES = Certificate(LUMA, FILES, 1, HR, LR, None, Inference(), False)
+ON_FILES = Certificate(LUMA, FILES, 5, HR, LR, None, Inference(), False)
 STEPS = 3000
 TRAINED, FIXED = Training(steps=STEPS), Training()
 
@@ -172,9 +173,17 @@ def record_of(name: str, planned: PlannedRun, left: Outcome) -> Record:
         seconds=1.0,
         train=TRAINED,
         scores=scores,
-        certificates={name: replace(left.on, images=len(left.images.get(name, [0]))) for name in scores},
+        certificates={name: replace(left.on, images=_images(name, left)) for name in scores},
     )
     return replace(made, **left.facts)
+
+
+def _images(dataset: str, left: Outcome) -> int:
+    """Those of which there are scores, else as many as the set has."""
+    if dataset in left.images:
+        return len(left.images[dataset])
+    entry = catalogue().get(dataset)
+    return entry.evaluated.images if entry and entry.evaluated else 1
 
 
 def scored(psnr: float, ssim: float | None = None, lpips: float | None = None, **others: float) -> Outcome:

@@ -19,15 +19,16 @@ from tests.builders import RGB
 from tests.reports.conftest import ON_FILES, Outcome, scored
 
 HEADING = f"## {TITLE}"
-SETS = ("set5", "set14", "b100")
+SETS = {"set5": 5, "set14": 14, "b100": 100}  # with their numbers of images
 
 
 def explain(folder: Path, *sets: tuple[str, str], on: Certificate = ON_FILES) -> None:
     """explain.csv of the `sets`, a run and a data set each, as `explain` writes it of scores that rest on `on`; PSNR
     counts up from 30."""
     rows = []
-    facts = {"scale": 2, "protocol": on.told_protocol, "lr": "file", "certificate": certificate_digest(on), "images": 5}
     for run, dataset in sets:
+        rests_on = certificate_digest(replace(on, images=SETS[dataset]))
+        facts = {"scale": 2, "protocol": on.told_protocol, "lr": "file", "certificate": rests_on, "images": 5}
         for number, one in enumerate(CONVENTIONS + (OF_BICUBIC if run.startswith("bicubic") else ())):
             about = {"run": run, "dataset": dataset, **facts}
             psnr = float("nan") if one.sr == "truncated" else 30 + number

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from srbench.experiments.store.record import StageRecord, Training, TrainingData
+from srbench.reports.provenance import SHORT
 from tests.builders import RGB
 from tests.reports.conftest import BASE, FILES, FIXED, HR, LR, ON_FILES, OTHER, Outcome, latency, scored
 
@@ -93,3 +95,34 @@ def test_what_is_not_recorded_is_said_to_be(build):
 def test_a_failed_run_tells_nothing(build):
     build.run("carn", left=scored(37.0).with_facts(status="failed", git="0a1b2c3d4e5f"))
     assert facts(build)["git"] == "not recorded"
+
+
+def trained(steps: int, *full: int | None) -> Outcome:
+    """Of as many stages as there are full lengths, each with its part of the steps."""
+    data = TrainingData("photos", 3, "aa")
+    stages = [
+        StageRecord(f"{n}", steps // len(full), 8, 64, 7.5, 0.01, 0.02, (), data, one) for n, one in enumerate(full)
+    ]
+    return scored(37.0).with_facts(train=Training(steps=steps, stages=tuple(stages), training_data=data))
+
+
+def test_a_training_shorter_than_the_recipes_says_what_it_cannot_show(build):
+    build.run("carn", left=trained(500, 200_000))
+    assert facts(build)["length of training"] == f"500 of the recipe's 200,000 steps (0.25 %){SHORT}"
+
+
+def test_all_stages_count(build):
+    build.run("carn", left=trained(500, 1000, 1000))
+    assert facts(build)["length of training"] == f"500 of the recipe's 2,000 steps (25 %){SHORT}"
+
+
+def test_a_whole_training_and_one_of_a_recipe_that_states_no_length_say_how_long_they_were(build):
+    build.run("carn", BASE, hashed="0", left=trained(2000, 2000))
+    assert facts(build)["length of training"] == "2,000 of the recipe's 2,000 steps"
+    build.run("carn", OTHER, hashed="1", left=trained(500, None))
+    assert facts(build)["length of training"] == "2,000 of the recipe's 2,000 steps (1 runs), 500 steps (1 runs)"
+
+
+def test_published_weights_have_no_length_of_training(build):
+    build.run("carn", left=scored(37.0).with_facts(train=FIXED))
+    assert "length of training" not in facts(build)

@@ -264,3 +264,21 @@ def test_every_published_score_has_a_source_and_lies_in_the_range_of_luma_psnr()
             assert 24 < scores["psnr"] < 40
             assert 0.7 < scores.get("ssim", 0.9) < 1
     assert entries([None]) == {}
+
+
+# Part of a set
+
+
+def test_a_score_of_a_part_of_a_set_is_not_compared(build):
+    build.plan({}, published={"mdrn": [{**ENTRY, "scores": {"2": {"manga109": {"psnr": 39.0}}}}]})
+    build.run("mdrn", words=WORDS, left=Outcome(images={"manga109": [39.0] * 7}))
+    (found,) = build.report().published
+    assert (found.verdict, found.difference) == ("not comparable", None)
+    assert found.reason == "published for the whole set, measured on 7 of 109 images"
+
+
+@pytest.mark.parametrize(("dataset", "images"), [("set5", 5), ("manga109", 109), ("div2k", 100)])
+def test_a_whole_set_is_compared(build, dataset, images):
+    build.plan({}, published={"mdrn": [{**ENTRY, "scores": {"2": {dataset: {"psnr": 39.0}}}}]})
+    build.run("mdrn", words=WORDS, left=Outcome(images={dataset: [39.0] * images}))
+    assert [score.verdict for score in build.report().published] == ["within 0.01 dB"]

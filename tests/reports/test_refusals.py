@@ -33,6 +33,7 @@ from tests.reports.conftest import (
 MADE = replace(ON_FILES, lr=replace(FILES, files=False), lr_sha256=None)
 OTHER_LR = "c" * 64
 ON_RGB = replace(ON_FILES, protocol=RGB)
+ONE_FILE, ONE_RGB = (replace(one, images=1) for one in (ON_FILES, ON_RGB))
 
 
 def on(lr: str | None, *recognised: str, hr: str | None = HR) -> Certificate:
@@ -149,7 +150,7 @@ def test_seeds_under_two_protocols_are_not_averaged(build):
     report = build.report()
     assert means(report) == [None]
     (refusal,) = report.refusals
-    luma, rgb = (str(certificate) for certificate in (ON_FILES, ON_RGB))
+    luma, rgb = (str(certificate) for certificate in (ONE_FILE, ONE_RGB))
     assert refusal.reason == f"scored by {luma} and {rgb}; this column holds {luma}"
 
 
@@ -169,7 +170,7 @@ def test_a_refused_score_has_no_delta_and_the_reason_stands_at_both(build):
     build.run("carn", OTHER, words=OTHER_WORDS, hashed="1", left=imaged(ON_RGB, set5=[35.0]))
     figures = psnr(build.report(), "1-2-1")
     assert (figures.mean, figures.delta) == (None, None)
-    assert figures.reason == figures.delta_reason == f"scored by {ON_RGB}; this column holds {ON_FILES}"
+    assert figures.reason == figures.delta_reason == f"scored by {ONE_RGB}; this column holds {ONE_FILE}"
 
 
 def test_a_delta_to_a_refused_baseline_names_the_baselines_reason(build):
@@ -193,7 +194,7 @@ def test_where_a_run_and_its_baseline_are_refused_its_own_reason_stands(build):
     build.run("carn", OTHER, words=OTHER_WORDS, hashed="1", left=imaged(ON_RGB, set5=[35.0]))
     for number in range(2):
         build.run(f"m{number}", hashed=f"m{number}", left=imaged(ON_FILES, set5=[30.0]))
-    assert psnr(build.report(), "1-2-1").delta_reason == f"scored by {ON_RGB}; this column holds {ON_FILES}"
+    assert psnr(build.report(), "1-2-1").delta_reason == f"scored by {ONE_RGB}; this column holds {ONE_FILE}"
 
 
 def test_a_failed_run_takes_no_part(build):
@@ -213,7 +214,7 @@ def test_a_failed_run_takes_no_part(build):
 def tiled(build):
     """Two networks on two data sets, the first one's images of set14 in tiles."""
     scores = {"set5": {"psnr": 37.0}, "set14": {"psnr": 33.0}}
-    facts = {"certificates": {"set5": ON_FILES, "set14": replace(ON_FILES, tiled=True)}}
+    facts = {"certificates": {"set5": ON_FILES, "set14": replace(ON_FILES, tiled=True, images=14)}}
     build.run("carn", hashed="0", left=Outcome(scores, facts=facts))
     build.run("mossnet", hashed="1", left=Outcome(scores))
     return build.report()

@@ -227,3 +227,11 @@ def test_activations_of_convolutions_alone_have_columns_where_they_differ(build)
     (section,) = build.report().sections
     names = ("activations_256", "conv_activations_256")
     assert shown(section, *(MORE_COSTS[name] for name in names))[0][1] == ["9.00", "7.00"]
+
+
+def test_a_set_with_fewer_images_than_it_has_is_told_at_its_scores(build):
+    build.run("carn", hashed="0", left=imaged(manga109=[30.0] * 7, own=[30.0], set5=[30.0] * 5))
+    (section,) = build.report().sections
+    ((cells,),) = section.groups
+    notes = {name: cell(section, cells, ScoreColumn(name, "psnr")).notes for name in ("manga109", "own", "set5")}
+    assert notes == {"manga109": ("manga109 is not whole: 7 of 109 images",), "own": (), "set5": ()}

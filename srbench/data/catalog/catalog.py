@@ -18,7 +18,8 @@ CATALOGUE = Path(__file__).with_name("datasets.yaml")
 @dataclass(frozen=True)
 class Archive:
     """A zip or a tar. `into`: the folder below data_root that its tree belongs in; `holds`: what it brings, as paths
-    below data_root. `checksum_by`: who computed its `sha256` or `md5`. `about`: its size where `bytes` is unknown."""
+    below data_root. `checksum_by`: who computed its `sha256` or `md5`. Where `bytes`, its size, is unknown: `about`, in
+    words, and `at_most`, at which a download stops."""
 
     name: str
     address: str
@@ -26,6 +27,7 @@ class Archive:
     into: str = "."
     bytes: int | None = None
     about: str | None = None
+    at_most: int | None = None
     sha256: str | None = None
     md5: str | None = None
     checksum_by: str | None = None
@@ -67,6 +69,12 @@ class DataSet:
     note: str | None = None
 
     @property
+    def evaluated(self) -> SetFolder | None:
+        """The HR images that `eval.datasets` means by its name; None for a set to train on."""
+        ends = f"benchmark/{self.name}/hr", f"{self.name}/{self.name}_valid_hr"
+        return next((folder for folder in self.folders if folder.path.lower() in ends), None)
+
+    @property
     def all_folders(self) -> tuple[SetFolder, ...]:
         """Its own, and those of its parts."""
         return self.folders + tuple(folder for part in self.parts for folder in catalogue()[part].all_folders)
@@ -83,6 +91,14 @@ def catalogue() -> dict[str, DataSet]:
     content = _content()
     archives = {name: _archive(name, entry) for name, entry in content["archives"].items()}
     return {name: _data_set(name, entry, archives) for name, entry in content["sets"].items()}
+
+
+def missing_part(name: str, images: int) -> str:
+    """`7 of 109 images`, where a set known by `name` has another number of images to evaluate on than `images`; else
+    empty."""
+    entry = catalogue().get(name)
+    whole = entry.evaluated.images if entry and entry.evaluated else images
+    return "" if whole == images else f"{images} of {whole} images"
 
 
 def page() -> str:

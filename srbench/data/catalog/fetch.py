@@ -64,7 +64,8 @@ def _get_archive(archive: Archive, wanted: Sequence[SetFolder], root: Path) -> N
     with progress.bar(archive.name) as tell, alone(path):
         if not _absent(wanted, root):
             return  # another process was faster
-        with downloaded(archive.address, path, archive.sha256, archive.md5, tell):
+        at_most = archive.bytes or archive.at_most
+        with downloaded(archive.address, path, archive.sha256, archive.md5, tell, at_most):
             for folder in _unpacked(archive, path, root, tell):
                 print(f"{root / folder.path}: {folder.images} images")
 
@@ -113,13 +114,19 @@ def _move(source: Path, target: Path) -> None:
 
 @contextmanager
 def downloaded(
-    address: str, path: Path, sha256: str | None, md5: str | None, tell: Listener, patience: float | None = None
+    address: str,
+    path: Path,
+    sha256: str | None,
+    md5: str | None,
+    tell: Listener,
+    at_most: int | None,
+    patience: float | None = None,
 ) -> Iterator[None]:
-    """The file at `address` is at `path`; afterwards it is only if it was there before, as when brought by hand.
-    `patience`: as for `download`."""
+    """The file at `address`, of `at_most` so many bytes, is at `path`; afterwards it is only if it was there before, as
+    when brought by hand. `patience`: as for `download`."""
     was_there = path.exists()
     print(f"{path.name}: {f'as it is in {path.parent}' if was_there else address}", flush=True)
-    download(address, path, sha256, tell, patience)
+    download(address, path, sha256, tell, patience, at_most=at_most)
     if md5 and (found := _md5(path)) != md5:
         if not was_there:
             path.unlink()

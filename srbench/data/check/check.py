@@ -17,6 +17,7 @@ from srbench.data.check.findings import (
     Looks,
     Size,
     fits,
+    lr_in_no_layout,
     misnamed,
     missing_folders,
     other_copies,
@@ -29,6 +30,7 @@ from srbench.data.check.findings import (
 from srbench.data.check.mixtures import mixed, varying
 from srbench.data.images import read_image
 from srbench.data.layouts import ImageSet, locate
+from srbench.data.unread import unread
 
 
 def check(names: Sequence[str], data_root: Path) -> bool:
@@ -49,11 +51,12 @@ def check(names: Sequence[str], data_root: Path) -> bool:
     wrong += [line for images in sets for line in misnamed(images)]
     wrong += [*too_few(sets), *other_sizes(sets, looks), *other_hr(sets, looks), *mixed(sets, verdicts)]
     wrong = list(dict.fromkeys(wrong))  # what three scales share is wrong once
-    for line in [*varying(sets, verdicts), *(() if wrong else dict.fromkeys(other_copies(sets)))]:
+    files = dict.fromkeys(file for images in sets for file in (*images.hr.values(), *images.lr.values()))
+    copies = () if wrong else dict.fromkeys(other_copies(sets))
+    for line in [*varying(sets, verdicts), *unread(files), *lr_in_no_layout(sets), *copies]:
         print(f"note: {line}")
     for line in wrong:
         print(f"wrong: {line}")
-    files = {file for images in sets for file in (*images.hr.values(), *images.lr.values())}
     print(f"{len(files)} images, {len(wrong) or 'nothing'} wrong")
     return not wrong
 

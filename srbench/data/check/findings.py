@@ -13,6 +13,7 @@ from srbench.data.digests import named_digest
 from srbench.data.images import image_files
 from srbench.data.layouts import ImageSet
 from srbench.data.pairs import sizes_fit
+from srbench.data.unused_lr import lr_folders
 
 MOST_NAMED = 5
 CROPPED = 0.05  # of a mean length, at most; HR that is cropped to a multiple of 12 lacks 11 pixels
@@ -92,7 +93,7 @@ def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterat
 
 
 def misnamed(images: ImageSet) -> Iterator[str]:
-    """Names that evaluation refuses: of two files that differ in their suffix alone, and of LR without its scale."""
+    """Names that evaluation refuses: of two files that differ in their suffix alone."""
     for folder in {file.parent: None for file in (*images.hr.values(), *images.lr.values())}:
         files = defaultdict[str, list[str]](list)
         for file in image_files(folder):
@@ -100,14 +101,15 @@ def misnamed(images: ImageSet) -> Iterator[str]:
         twice = [" and ".join(names) for names in files.values() if len(names) > 1]
         if twice:
             yield f"{folder}: images that share a name{_named(twice)}; move one of each two away"
-    due = {f"{name}x{images.scale}" for name in images.hr}
-    bare = [path for name, path in images.lr.items() if name == path.stem and name not in due]
-    if bare and images.layout in ("EDSR", "DIV2K"):
-        wanted = f"{bare[0].stem}x{images.scale}{bare[0].suffix}"
-        yield (
-            f"{images.label}: {len(bare)} of {len(images.lr)} LR images without x{images.scale} at the end of their "
-            f"names{_named([path.name for path in bare])}; rename {bare[0].name} to {wanted}"
-        )
+
+
+def lr_in_no_layout(sets: Sequence[ImageSet]) -> Iterator[str]:
+    """Folders of LR images beside HR that are of none of the sets."""
+    read = {file.parent for images in sets for file in images.lr.values()}
+    for folder in dict.fromkeys(file.parent for images in sets for file in images.hr.values()):
+        for found in lr_folders(folder):
+            if found not in read:
+                yield f"{found}: LR images in no layout that srbench reads: neither looked at here nor evaluated on"
 
 
 def too_few(sets: Sequence[ImageSet]) -> Iterator[str]:

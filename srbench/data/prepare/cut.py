@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.core.errors import UserError
-from srbench.data.images import image_size, read_image, replace_image
+from srbench.data.images import image_size, read_image, write_image
 from srbench.data.prepare.products import is_made
 
 
@@ -70,4 +70,4 @@ def _write(
         raise UserError(f"{file}: {image.shape[1]}×{image.shape[0]} is smaller than 1/{scale} of its HR image")
     for path, (top, left_edge) in left:
         y, x = top // scale, left_edge // scale
-        replace_image(path, image[y : y + size, x : x + size])
+        write_image(path, image[y : y + size, x : x + size])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from srbench.data.images import read_image, replace_image
+from srbench.data.images import read_image, write_image
 from srbench.data.pairs import crop_to_multiple
 from srbench.data.prepare.products import is_made
 from srbench.data.resize import Edge, imresize
@@ -36,7 +36,7 @@ def write_lr_files(task: Shrinking) -> int:
         return 0
     image = read_image(task.hr)
     for scale, path in missing.items():
-        replace_image(path, imresize(crop_to_multiple(image, scale, task.hr), 1 / scale, task.edge))
+        write_image(path, imresize(crop_to_multiple(image, scale, task.hr), 1 / scale, task.edge))
     return len(missing)
 
 

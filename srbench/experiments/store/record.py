@@ -39,9 +39,10 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class StageRecord(StageOutcome):
-    """With what it was trained on."""
+    """With what it was trained on, and `full_steps`: how long it is by the recipe, where that says so."""
 
     training_data: TrainingData
+    full_steps: int | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,14 @@ def test_a_record_has_the_keys_that_other_programs_read(tmp_path):
     assert content["cost"]["flops_720p"] == 223_100_000_000
 
 
+def test_a_record_from_before_the_recipes_length_was_written_is_read(tmp_path):
+    write_record(tmp_path, WHOLE)
+    content = json.loads((tmp_path / "result.json").read_text())
+    assert content["train"]["stages"][0].pop("full_steps") is None
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    assert read_record(tmp_path) == WHOLE
+
+
 def test_a_record_fits_its_published_schema():
     schema = record_schema()
     jsonschema.validate(encode(WHOLE), schema)

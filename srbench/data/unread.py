@@ -1,0 +1,54 @@
+"""What an image file says and `read_image` does not take over: alpha, colour profiles, CMYK, pictures, depth."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+from PIL import ImageCms
+
+from srbench.core.errors import UserError
+from srbench.data.decode import Header, header
+
+MOST_NAMED = 5
+GAMMA = 0.45455  # of sRGB, as PNG has it
+TINY_SRGB = ("c2", "uRGB")  # names of small copies of sRGB's profile
+
+
+def unread(files: Iterable[Path]) -> Iterator[str]:
+    """A line on each thing, with the files of which it holds; nothing of files that cannot be read."""
+    found = defaultdict[str, list[Path]](list)
+    for file in files:
+        with suppress(UserError):  # it is told where the pixels are read
+            for line in _of_header(header(file)):
+                found[line].append(file)
+    for line, of in found.items():
+        more = f" and {len(of) - MOST_NAMED} more" if len(of) > MOST_NAMED else ""
+        yield f"{', '.join(map(str, of[:MOST_NAMED]))}{more}: {line}"
+
+
+def _of_header(told: Header) -> Iterator[str]:
+    if told.alpha:
+        yield "alpha is left out"
+    if told.cmyk:
+        yield "CMYK becomes RGB by the plain formula, without a profile"
+    elif told.profile and not _is_srgb(name := _name_of(told.profile)):
+        yield f"the colour profile ({name}) is left out: values are taken as they stand, as if they were sRGB's"
+    elif not told.profile and told.gamma and abs(told.gamma - GAMMA) > 0.01:
+        yield f"the gamma of the file ({told.gamma:g}) is left out: values are taken as they stand, as if sRGB's"
+    if told.bits > 8:
+        yield f"{told.bits} bits a channel become 8"
+    if told.pictures > 1:
+        yield f"of {told.pictures} pictures in the file the first is read"
+
+
+def _is_srgb(name: str) -> bool:
+    return "srgb" in name.lower() or name in TINY_SRGB
+
+
+def _name_of(profile: bytes) -> str:
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() or "without a name"
+    except (ImageCms.PyCMSError, OSError):
+        return "which is broken"
