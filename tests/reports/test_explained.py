@@ -27,7 +27,7 @@ def explain(folder: Path, *sets: tuple[str, str], on: Certificate = ON_FILES) ->
     counts up from 30."""
     rows = []
     for run, dataset in sets:
-        rests_on = certificate_digest(replace(on, images=SETS[dataset]))
+        rests_on = certificate_digest(replace(on, images=SETS.get(dataset, 1)))
         facts = {"scale": 2, "protocol": on.told_protocol, "lr": "file", "certificate": rests_on, "images": 5}
         for number, one in enumerate(CONVENTIONS + (OF_BICUBIC if run.startswith("bicubic") else ())):
             about = {"run": run, "dataset": dataset, **facts}
