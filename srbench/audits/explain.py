@@ -4,7 +4,7 @@ What is stored of SR is rounded to uint8. What came before the rounding, and wha
 again by the run's network, and only where its weights still give the stored images.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import inf
@@ -19,7 +19,7 @@ from srbench.audits.compare import Scores
 from srbench.audits.conventions import CORE
 from srbench.audits.stored_sets import StoredSet, stored_sets
 from srbench.core import hardware
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
 from srbench.core.files import write_file
 from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
@@ -48,9 +48,16 @@ class Explanation:
         return self.table[(self.table.psnr - mine).abs() <= NEAR + 1e-9]
 
 
-def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: Path | None = None) -> Explanation:
+def explain(
+    study_dir: Path,
+    run: str,
+    dataset: str,
+    tell: Listener,
+    data_root: Path | None = None,
+    allow: Sequence[str] = (),
+) -> Explanation:
     """The scores of `run`'s images (empty: of the first MOST_RUNS that keep some) in `dataset` (empty: in all);
-    `data_root`: where the data lie now, None: where the runs found them.
+    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `check_trust`.
 
     Raises UserError where there are none.
     """
@@ -58,7 +65,7 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     keeping = [run.name for run in study.runs if run.status == "done" and (run.folder / "images").is_dir()]
     if run and run not in keeping:
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")
-    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root)
+    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root, allow)
     sets = [one for one in kept if dataset.lower() in ("", one.dataset)]
     if not kept and unread:
         raise UserError(f"explain: {unread[0]}")
@@ -79,14 +86,16 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     return Explanation(study, DataFrame(rows), tuple(notes))
 
 
-def _kept(study_dir: Path, names: list[str], data_root: Path | None) -> tuple[list[StoredSet], list[str], int]:
+def _kept(
+    study_dir: Path, names: list[str], data_root: Path | None, allow: Sequence[str]
+) -> tuple[list[StoredSet], list[str], int]:
     """The image sets of the first MOST_RUNS that can be read, why others cannot, and how many are left over."""
     kept, unread, read = list[StoredSet](), list[str](), 0
     for tried, name in enumerate(names):
         if read == MOST_RUNS:
             return kept, unread, len(names) - tried
         try:
-            kept += stored_sets(study_dir / name, data_root)
+            kept += stored_sets(study_dir / name, data_root, allow)
             read += 1
         except UserError as reason:
             unread.append(str(reason))
@@ -114,6 +123,9 @@ def _measured(one: StoredSet, hear: Callable[[str], None]) -> tuple[list[Scores]
             comparison = one.comparison(row, pairs[row.image], network)
         except UserError as reason:
             remarks.append(str(reason))
+            continue
+        except (RuntimeError, ValueError, IndexError) as error:  # of a network that is not that of the images
+            remarks.append(f"{row.image}: {type(error).__name__}: {first_line(error)}")
             continue
         if network and not comparison.network:
             remarks.append(f"{NO_NETWORK}: with the weights that are there it gives other images")

@@ -43,11 +43,13 @@ def verify_study(asked: VerifyVerb) -> bool:
     from srbench.experiments.reopen import should_keep_images
 
     with progress.bar("verify") as tell:
-        findings = verify(asked.study, asked.sample, tell, asked.data_root)
+        findings = verify(asked.study, asked.sample, tell, asked.data_root, asked.allow)
     for finding in findings:
         print(finding)
     print(summary_of_findings(findings, asked.sample))
-    unseen = any(one.verdict == "unknown" and should_keep_images(asked.study / one.run) for one in findings)
+    unseen = any(
+        one.verdict == "unknown" and should_keep_images(asked.study / one.run, asked.allow) for one in findings
+    )
     wrong = any(one.differs or one.unverified for one in findings)
     return any(one.scores for one in findings) and not wrong and not unseen
 
@@ -61,7 +63,9 @@ def explain_study(asked: ExplainVerb) -> bool:
     check_place("reports_dir", asked.reports_dir)
     torch.set_num_threads(hardware.cores())
     with progress.bar("explain") as tell:
-        explained = explain.explain(asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root)
+        explained = explain.explain(
+            asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root, asked.allow
+        )
     folder: Path = explain.write_explanation(explained, asked.reports_dir)
     print(explain.as_text(explained, asked.mine))
     print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")

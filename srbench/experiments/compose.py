@@ -134,7 +134,9 @@ def build_on_meta(run: RunSpec) -> nn.Module:
 
 def build_model(run: RunSpec) -> nn.Module:
     """The run's model as its constructor leaves it. Raises UserError, naming the model, for arguments it refuses."""
-    model: nn.Module = run.model.build(f"model={run.name}")
+    model = run.model.build(f"model={run.name}")
+    if not isinstance(model, nn.Module):
+        raise UserError(f"model={run.name}: {run.model.target} is no torch.nn.Module")
     return model
 
 

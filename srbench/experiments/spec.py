@@ -54,13 +54,19 @@ class DataSpec:
 
     def train_files(self) -> list[Path]:
         """Those to train on. Raises UserError where there are none."""
-        files: list[Path] = self.component.build("data").train()
+        files: list[Path] = self._made().train()
         return files
 
     def valid_files(self) -> list[Path]:
         """Those to validate on. Raises UserError where there are none."""
-        files: list[Path] = self.component.build("data").valid()
+        files: list[Path] = self._made().valid()
         return files
+
+    def _made(self) -> Any:
+        made = self.component.build("data")
+        if not (hasattr(made, "train") and hasattr(made, "valid")):
+            raise UserError(f"data._target_={self.component.target}: has no train() and valid(), which list images")
+        return made
 
     def training_data(self) -> TrainingData:
         """What is there to train on, with the digest of its pixels. UserError for a file that cannot be read."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
 from srbench.core.files import write_file
+from srbench.core.regular_files import is_plain_name, read_regular
 from srbench.metrics.table import ALWAYS, METRICS
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which a run does not need
@@ -60,12 +61,14 @@ def read_rows(folder: Path) -> tuple[ImageRow, ...]:
     """The run's scores.csv, in its order. UserError where there is none, or a line lacks its data set or image."""
     path = folder / FILE
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = [{key: text for key, text in line.items() if key and text} for line in csv.DictReader(file)]
+        file = StringIO(read_regular(path).decode(), newline="")
+        lines = [{key: text for key, text in line.items() if key and text} for line in csv.DictReader(file)]
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        raise UserError(f"{path}: cannot be read: {first_line(error)}") from error
     if not all({"dataset", "image", "protocol"} <= set(line) for line in lines):
         raise UserError(f"{path}: cannot be read: a line lacks its data set, image or protocol")
+    if not all(is_plain_name(line["dataset"]) and is_plain_name(f"{line['image']}.png") for line in lines):
+        raise UserError(f"{path}: cannot be read: a line names a place outside its run")
     return tuple(_row(line) for line in lines)
 
 
