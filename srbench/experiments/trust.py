@@ -30,7 +30,7 @@ def check_trust(config: dict[str, Any], allow: Sequence[str]) -> None:
     nodes = [(key, value) for key, value in found if isinstance(value, dict) and TARGET in value]
     packages = [_package(key, node[TARGET], allow) for key, node in nodes]
     for (key, node), package in zip(nodes, packages, strict=True):
-        if node[TARGET] != package:  # else the user has named the very class
+        if node[TARGET] not in allow:  # else the user has named the very class
             _check_home(key, node, package)
 
 
