@@ -109,8 +109,8 @@ def _measured(one: StoredSet, hear: Callable[[str], None]) -> tuple[list[Scores]
         remarks.append(f"means over the {len(one.rows)} images that are kept, of {one.total}")
     try:
         network = one.network()
-    except UserError as reason:
-        remarks.append(f"{NO_NETWORK}: {reason}")
+    except Exception as reason:  # of whatever kind: somebody else may have made the run
+        remarks.append(f"{NO_NETWORK}: {first_line(reason)}")
     try:
         pairs = pairs_of(one.run, one.dataset)
     except UserError as reason:

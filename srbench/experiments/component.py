@@ -117,7 +117,7 @@ def _made(node: Any, *places: Any, **more: Any) -> Any:
         return partial(target, *places, **arguments, **more)
     try:
         return target(*places, **arguments, **more)
-    except Exception as error:  # whatever a constructor of the user's does
+    except (TypeError, ValueError, ImportError, AttributeError, UserError) as error:
         raise RefusedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
