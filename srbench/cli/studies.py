@@ -21,10 +21,12 @@ def report_study(asked: ReportVerb) -> bool:
 
 def show_status(asked: StatusVerb) -> bool:
     """Prints one line a run, and how many there are of each status. What a done run still lacks is named."""
-    runs = read_study(asked.study).runs
-    for run in runs:
+    study = read_study(asked.study)
+    for run in study.runs:
         print(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip())
-    counts = Counter(run.status for run in runs)
+    for line in study.strange:
+        print(f"note: {line}")
+    counts = Counter(run.status for run in study.runs)
     print(", ".join(f"{counts[state]} {state}" for state in ("done", "failed", "missing") if counts[state]))
     return True
 

@@ -13,14 +13,14 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
-    """What the file says to the loader, as JSON could hold it. UserError, naming the file, for one that cannot be read, that is no
-    YAML, holds other values (a date, bytes), or whose aliases stand for more than MOST_VALUES."""
+    """What the file says to the loader, as JSON could hold it. UserError, naming the file, for one that cannot be read,
+    that holds other values (a date, bytes), or whose aliases stand for more than MOST_VALUES."""
     try:
         return _plain(_loaded(read_regular(path).decode(), loader))
     except RecursionError:
         raise UserError(f"{path}: cannot be read: it is nested too deeply, or holds itself") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
         raise UserError(f"{path}: cannot be read: {reason}") from error

@@ -55,7 +55,7 @@ class Component:
         take, without building anything."""
         try:
             _check_names({TARGET: self.target, **self.arguments}, key)
-        except _RefusedError as error:
+        except RefusedError as error:
             raise UserError(f"{key}: {error}") from error
 
 
@@ -81,7 +81,7 @@ def _check_names(node: Any, key: str) -> None:
         return
     given = [name for name in node if name not in (TARGET, PARTIAL)]
     if TARGET in node:
-        target = _imported(node[TARGET])
+        target = imported(node[TARGET])
         known = _parameters(target)
         for name in given:
             if known is not None and name not in known:

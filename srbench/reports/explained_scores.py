@@ -1,11 +1,13 @@
 """What `explain` has measured of a study's runs, as far as it still holds for them."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.core.regular_files import read_regular
 from srbench.experiments.store.study import StudyRun
 from srbench.reports.certified import certificate_digest
 
@@ -30,7 +32,9 @@ def _read(file: Path) -> DataFrame:
     """No rows where there is none, or none that can be read."""
     types = dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS[1:], float) | {"core": bool}
     try:
-        table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS})
+        table = pd.read_csv(
+            BytesIO(read_regular(file)), dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS}
+        )
     except (OSError, ValueError):
         return _frame()
     return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else _frame()

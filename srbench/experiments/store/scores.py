@@ -1,7 +1,7 @@
 """The scores of single images, scores.csv: written by one run, read back by it, and of a whole study as one frame."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
 from math import nan
@@ -86,7 +86,8 @@ def _number(text: str) -> float:
 
 def score_frame(folders: Sequence[Path]) -> "DataFrame":
     """The scores of the runs in `folders`, run by run: `run` (categorical: the folders' names), `dataset`, `image`, and
-    a column a metric, NaN where it was not computed. A line that was cut off is left out."""
+    a column a metric, NaN where it was not computed. A line that was cut off is left out, and so is a file that is
+    none."""
     import pandas as pd
 
     names = [folder.name for folder in folders]
@@ -94,15 +95,32 @@ def score_frame(folders: Sequence[Path]) -> "DataFrame":
     for number, folder in enumerate(folders):
         header, _, body = _content(folder / FILE).partition(b"\n")
         cut_off = body.count(b'"') % 2  # within a name in quotation marks
-        if body and not cut_off and {b"dataset", b"image"} <= set(header.split(b",")):
+        if body and not cut_off and _is_header(header):
             # One parser call serves all files of a header, five times as fast as one a file: each line tells its run.
             bodies.setdefault(header, []).append(b"%d," % number + body.replace(b"\n", b"\n%d," % number) + b"\n")
-    frames = [_parsed(header.decode().split(","), b"".join(lines), names) for header, lines in bodies.items()]
+    frames = [frame for header, files in bodies.items() for frame in _frames(header.decode().split(","), files, names)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["run", "dataset", "image"])
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes().replace(b"\r", b"").rstrip(b"\n") if path.is_file() else b""
+    try:
+        return read_regular(path).replace(b"\r", b"").rstrip(b"\n")
+    except OSError:
+        return b""
+
+
+def _is_header(header: bytes) -> bool:
+    """Whether it names the columns of a scores.csv, each once."""
+    names = header.split(b",")
+    return {b"dataset", b"image"} <= set(names) and len(set(names)) == len(names) and header.isascii()
+
+
+def _frames(header: list[str], files: list[bytes], runs: list[str]) -> Iterator["DataFrame"]:
+    try:
+        yield _parsed(header, b"".join(files), runs)
+    except ValueError:  # one of them is no CSV; the others are read without it
+        for file in files if len(files) > 1 else ():
+            yield from _frames(header, [file], runs)
 
 
 def _parsed(header: list[str], body: bytes, runs: list[str]) -> "DataFrame":

@@ -18,7 +18,7 @@ def lie(study, **records):
     """Puts records into folders of the study."""
     for name, one in records.items():
         (study / name).mkdir()
-        write_record(study / name, one)
+        write_record(study / name, replace(one, run=name))
 
 
 def test_a_study_has_every_planned_run_and_every_one_found(tmp_path):
@@ -52,12 +52,12 @@ def test_a_record_that_cannot_be_read_is_a_failed_run_with_its_reason(tmp_path):
 
 def test_what_commands_say_is_united(tmp_path):
     first, second = plan(command="first"), plan(study="renamed", command="second")
-    write_plan(tmp_path, replace(first, ablations={"se": {"title": "SE"}}, claims=("a",), published={"x": [1]}))
+    write_plan(tmp_path, replace(first, ablations={"se": {"title": "SE"}}, claims=("a",), published={"x": "a page"}))
     write_plan(tmp_path, replace(second, ablations={"atrous": {"title": "A"}}, claims=("a", "b")))
     study = read_study(tmp_path)
-    assert (study.name, study.commands) == ("renamed", ("first", "second"))
+    assert (study.name, study.commands) == (tmp_path.name, ("first", "second"))
     assert study.ablations == {"se": {"title": "SE"}, "atrous": {"title": "A"}}
-    assert (study.claims, study.published) == (("a", "b"), {"x": [1]})
+    assert (study.claims, study.published) == (("a", "b"), {"x": "a page"})
 
 
 def test_a_run_is_in_the_ablations_of_its_plan_else_of_its_record(tmp_path):
