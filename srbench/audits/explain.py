@@ -21,6 +21,7 @@ from srbench.audits.stored_sets import StoredSet, stored_sets
 from srbench.core import hardware
 from srbench.core.errors import UserError, first_line
 from srbench.core.files import write_file
+from srbench.core.harmless import cells_of, visible
 from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.reopen import pairs_of
@@ -169,7 +170,8 @@ def as_text(explained: Explanation, mine: float | None) -> str:
         lines.append("")
     lines += LEGEND
     lines += [f"note: {note}" for note in explained.notes]
-    return "\n".join(lines + (_answer(explained.table, near, mine) if mine is not None else []))
+    lines += _answer(explained.table, near, mine) if mine is not None else []
+    return "\n".join(map(visible, lines))
 
 
 def _answer(table: DataFrame, near: DataFrame, mine: float) -> list[str]:
@@ -187,7 +189,7 @@ def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     study = explained.study
     folder = reports_dir / study.name
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / "explain.csv", explained.table.to_csv(index=False, float_format="%.6f").encode())
+    write_file(folder / "explain.csv", cells_of(explained.table).to_csv(index=False, float_format="%.6f").encode())
     text = as_markdown(study.name, explained.table, explained.notes, _made_by())
     write_file(folder / "explain.md", text.encode())
     if (folder / "table.csv").is_file():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from srbench.core.errors import UserError, first_line
+from srbench.core.harmless import visible
 from srbench.core.paths import weights_folders
 from srbench.core.progress import Listener
 from srbench.data.digests import image_digest
@@ -59,7 +60,7 @@ class Finding:
     def __str__(self) -> str:
         head = f"{self.verdict:8} {self.run}: {self.scores} scores of {self.images} images recomputed"
         lines = [f"differs: {line}" for line in self.differs] + [f"not verified: {line}" for line in self.unknown]
-        return "\n".join([head, *(f"         {line}" for line in lines)])
+        return "\n".join(map(visible, [head, *(f"         {line}" for line in lines)]))
 
 
 def verify(

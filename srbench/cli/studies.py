@@ -5,6 +5,7 @@ from pathlib import Path
 
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
+from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.experiments.store.left import left
 from srbench.experiments.store.study import StudyRun, read_study
@@ -23,9 +24,9 @@ def show_status(asked: StatusVerb) -> bool:
     """Prints one line a run, and how many there are of each status. What a done run still lacks is named."""
     study = read_study(asked.study)
     for run in study.runs:
-        print(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip())
+        print(visible(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip()))
     for line in study.strange:
-        print(f"note: {line}")
+        print(visible(f"note: {line}"))
     counts = Counter(run.status for run in study.runs)
     print(", ".join(f"{counts[state]} {state}" for state in ("done", "failed", "missing") if counts[state]))
     return True
@@ -69,6 +70,6 @@ def explain_study(asked: ExplainVerb) -> bool:
             asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root, asked.allow
         )
     folder: Path = explain.write_explanation(explained, asked.reports_dir)
-    print(explain.as_text(explained, asked.mine))
-    print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
+    print(explain.as_text(explained, asked.mine), end="\n\n")
+    print(visible(f"explain: {folder / 'explain.md'}, {folder / 'explain.csv'}"))
     return True

@@ -11,6 +11,7 @@ from srbench.cli.output_files import output_files
 from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.core.harmless import visible
 from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
 from srbench.data.images import read_image, write_image
@@ -44,7 +45,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
             tiles = f", in tiles of at most {tile} pixels of LR that overlap by {resolver.overlap}" if tile else ""
             line = f"{out}: {sr.shape[1]}×{sr.shape[0]}{tiles}"
             # While a bar is shown, sys.stdout is rich's and writes to the terminal, wherever the output goes.
-            print(line, file=sys.stdout if stdout.isatty() else stdout)
+            print(visible(line), file=sys.stdout if stdout.isatty() else stdout)
     return True
 
 

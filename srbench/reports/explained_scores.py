@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.core.harmless import from_cell
 from srbench.core.regular_files import read_regular
 from srbench.experiments.store.study import StudyRun
 from srbench.reports.certified import certificate_digest
@@ -35,9 +36,10 @@ def _read(file: Path) -> DataFrame:
         table = pd.read_csv(
             BytesIO(read_regular(file)), dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS}
         )
-    except (OSError, ValueError):
+        texts = {name: table[name].map(from_cell) for name in TEXTS}
+    except (OSError, ValueError, KeyError):
         return _frame()
-    return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else _frame()
+    return table.assign(**texts) if {*NUMBERS, "core"} <= set(table) else _frame()
 
 
 def _frame() -> DataFrame:

@@ -79,7 +79,8 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
     files[ASKED] = to_json(ReportOptions(report.ntire)) if report.ntire else None
-    curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
+    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+        curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
     return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}
 
 

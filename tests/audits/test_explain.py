@@ -323,7 +323,7 @@ def test_the_report_folder_gets_both_files(study, tmp_path):
     assert len(lines) == 1 + len(CONVENTIONS)
     markdown = (folder / "explain.md").read_text()
     assert "| the run's protocol | 18.751 |" in markdown
-    assert "[1] off: rgb (rgb, border scale), 2 images (LR: file)" in markdown
+    assert r"\[1\] off: rgb (rgb, border scale), 2 images (LR: file)" in markdown
 
 
 def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(study):

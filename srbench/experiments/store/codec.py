@@ -190,7 +190,7 @@ _PLAIN: dict[type, Decoder] = {str: _text, int: _whole, bool: _flag, float: _num
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from srbench.core.errors import UserError, first_line
 from srbench.core.files import write_file
+from srbench.core.harmless import as_cell, from_cell
 from srbench.core.regular_files import is_plain_name, read_regular
 from srbench.metrics.table import ALWAYS, METRICS
 
@@ -53,7 +54,8 @@ def write_rows(folder: Path, rows: Iterable[ImageRow]) -> None:
     writer.writerow(["dataset", "image", *metrics, "protocol", "resizer", "sr_sha256"])
     for line in lines:
         scores = (f"{line.scores[name]:.9g}" if name in line.scores else "" for name in metrics)
-        writer.writerow([line.dataset, line.image, *scores, line.protocol, line.resizer, line.sr_sha256])
+        dataset, image, *about = map(as_cell, (line.dataset, line.image, line.protocol, line.resizer))
+        writer.writerow([dataset, image, *scores, *about, line.sr_sha256])
     write_file(folder / FILE, text.getvalue().encode())
 
 
@@ -67,13 +69,14 @@ def read_rows(folder: Path) -> tuple[ImageRow, ...]:
         raise UserError(f"{path}: cannot be read: {first_line(error)}") from error
     if not all({"dataset", "image", "protocol"} <= set(line) for line in lines):
         raise UserError(f"{path}: cannot be read: a line lacks its data set, image or protocol")
-    if not all(is_plain_name(line["dataset"]) and is_plain_name(f"{line['image']}.png") for line in lines):
+    rows = tuple(_row(line) for line in lines)
+    if not all(is_plain_name(row.dataset) and is_plain_name(f"{row.image}.png") for row in rows):
         raise UserError(f"{path}: cannot be read: a line names a place outside its run")
-    return tuple(_row(line) for line in lines)
+    return rows
 
 
 def _row(line: dict[str, str]) -> ImageRow:
-    about = {name: line.get(name, "") for name in ABOUT}
+    about = {name: from_cell(line.get(name, "")) for name in ABOUT}
     return ImageRow(scores={name: _number(text) for name, text in line.items() if name not in ABOUT}, **about)
 
 

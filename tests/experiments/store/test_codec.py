@@ -44,7 +44,7 @@ USUAL = {"count": 1, "share": 0.5, "flag": True, "class": "CARN"}
     floats(allow_nan=False, min_value=0, max_value=1e100),
     booleans(),
     text(),
-    none() | integers(),
+    none() | integers(0, 2**63 - 1),
     lists(text()),
     dictionaries(text(), dictionaries(text(), floats(min_value=0, max_value=1e100, allow_nan=False))),
 )
