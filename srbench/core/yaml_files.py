@@ -26,6 +26,21 @@ def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> An
         raise UserError(f"{path}: cannot be read: {reason}") from error
 
 
+def check_aliases(path: Path) -> None:
+    """Raises UserError, naming the file, where its aliases stand for more than MOST_VALUES, which whoever resolves them
+    would take for ever to do. What else is wrong with the file is told when it is read."""
+    try:
+        _loaded(read_regular(path).decode(), yaml.SafeLoader)
+    except TooManyError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        pass
+
+
+class TooManyError(ValueError):
+    """Aliases stand for more than MOST_VALUES."""
+
+
 def _loaded(text: str, kind: type[yaml.SafeLoader]) -> Any:
     loader = kind(text)
     try:
@@ -33,7 +48,7 @@ def _loaded(text: str, kind: type[yaml.SafeLoader]) -> Any:
         if node is None:
             return None
         if _size(node, {}) > MOST_VALUES:
-            raise ValueError(f"its aliases (*name) stand for more than {MOST_VALUES:,} values")
+            raise TooManyError(f"its aliases (*name) stand for more than {MOST_VALUES:,} values")
         return loader.construct_document(node)
     finally:
         loader.dispose()

@@ -99,12 +99,15 @@ def new_plan(
 
 
 def write_plan(study_dir: Path, plan: Plan) -> None:
-    """Adds the plan to the study; nothing is written where the study's last command has planned the same."""
+    """Adds the plan to the study; nothing is written where the study's last command has planned the same. UserError
+    where the study's plans lie elsewhere."""
     content = encode(replace(plan, time=""))
     digest = json_digest(content)[:12]
     folder = study_dir / FOLDER
     if any(path.stem.endswith(f"-{digest}") for path in sorted(folder.glob("*.json"))[-1:]):
         return
+    if folder.is_symlink():
+        raise UserError(f"{folder}: is a link; put the folder itself there, or choose another study=NAME")
     folder.mkdir(parents=True, exist_ok=True)
     stamp = "".join(sign for sign in plan.time.partition("+")[0] if sign.isalnum())
     write_file(folder / f"{stamp}Z-{digest}.json", to_json(plan))
@@ -126,7 +129,7 @@ def read_plan(path: Path) -> Plan:
         check_shapes(plan.ablations, plan.published)
         for folder in plan.runs:
             if not is_plain_name(folder):
-                raise FormatError(f"runs: {folder}: is no name of a folder")
+                raise FormatError(f"runs: no name of a folder: {folder}")
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a plan ({in_short(error)}); move it away and repeat its command") from error
     return plan
