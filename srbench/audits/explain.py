@@ -58,7 +58,7 @@ def explain(
     allow: Sequence[str] = (),
 ) -> Explanation:
     """The scores of `run`'s images (empty: of the first MOST_RUNS that keep some) in `dataset` (empty: in all);
-    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `check_trust`.
+    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
 
     Raises UserError where there are none.
     """

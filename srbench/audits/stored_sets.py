@@ -69,7 +69,7 @@ class StoredSet:
 
 def stored_sets(folder: Path, data_root: Path | None, allow: Sequence[str]) -> Iterator[StoredSet]:
     """One for each data set of which a run keeps images. `data_root`: where the data lie now, None: where the run found
-    them. `allow`: as for `check_trust`. Raises UserError for a run whose files cannot be read."""
+    them. `allow`: as for `trusted`. Raises UserError for a run whose files cannot be read."""
     (run, record), rows = open_run(folder, allow), read_rows(folder)
     for dataset in dict.fromkeys(row.dataset for row in rows):
         scored = [row for row in rows if row.dataset == dataset]

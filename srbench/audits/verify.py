@@ -67,7 +67,7 @@ def verify(
     study_dir: Path, sample: int | None, tell: Listener, data_root: Path | None = None, allow: Sequence[str] = ()
 ) -> list[Finding]:
     """What comes out for each run of the study, in its order, with up to `sample` images per data set (None: all).
-    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `check_trust`.
+    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
 
     Raises UserError where `study_dir` is no study.
     """

@@ -18,7 +18,6 @@ from srbench.data.images import read_image, write_image
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.experiments.checks import check_inference
-from srbench.experiments.component import TARGET
 from srbench.experiments.compose import compose_run, ready_model
 
 
@@ -55,8 +54,7 @@ def export_network(asked: ExportVerb) -> bool:
     run = compose_run([*asked.config])
     with bar(f"exports {run.name}") as tell:
         model = ready_model(run, tell)
-        settings = {TARGET: run.model.target, **run.model.arguments}
-        print(export.export(model, run.name, settings, asked.target, asked.size))
+        print(export.export(model, run.name, run.config["model"], asked.target, asked.size))
     return True
 
 

@@ -44,7 +44,7 @@ from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
 
 OF_DATA = "$SRBENCH_DATA, else data"
 LIMIT = "larger images are neither read nor written"
-ALLOWED = "classes or packages besides srbench's that the runs may name; their code runs"
+ALLOWED = "what else the runs may name: classes and packages, whose code runs, variables of the environment"
 
 _Edge = Literal["symmetric", "replicate"]
 _EDGE: Kind[_Edge] = choice("symmetric", "replicate")

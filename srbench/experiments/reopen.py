@@ -13,7 +13,7 @@ from srbench.experiments.inputs import datasets
 from srbench.experiments.spec import DataSpec, RunSpec, Words, run_spec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, read_record
-from srbench.experiments.trust import check_trust
+from srbench.experiments.trust import trusted
 from srbench.models import hub
 from srbench.models.weights import load_weights
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # torch is imported when there is something to compute
 
 def open_run(folder: Path, allow: Sequence[str] = ()) -> tuple[RunSpec, Record]:
     """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read, or where what
-    the config names is not to be trusted: `allow` as for `check_trust`."""
+    the config names is not to be trusted: `allow` as for `trusted`."""
     record = read_record(folder)
     if record is None:
         raise UserError(f"{folder}: has no record, result.json")
@@ -32,12 +32,12 @@ def open_run(folder: Path, allow: Sequence[str] = ()) -> tuple[RunSpec, Record]:
     try:
         if not isinstance(config, dict):
             raise UserError("it holds no keys")
-        check_trust(config, allow)
+        config = trusted(config, allow)
         spec = run_spec(config, config, Words(record.model, record.overrides, _data_option(record)))
     except Exception as error:  # of whatever kind: somebody else may have written it
         told = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         raise UserError(f"{path}: cannot be read: {told}{first_line(error)}") from error
-    return replace(spec, logger=None), record
+    return spec, record
 
 
 def _data_option(record: Record) -> str | None:
@@ -45,7 +45,7 @@ def _data_option(record: Record) -> str | None:
 
 
 def should_keep_images(folder: Path, allow: Sequence[str]) -> bool:
-    """Whether a run is done and was told to keep SR images, or cannot be asked. `allow`: as for `check_trust`."""
+    """Whether a run is done and was told to keep SR images, or cannot be asked. `allow`: as for `trusted`."""
     try:
         spec, record = open_run(folder, allow)
     except UserError:

@@ -137,8 +137,9 @@ class Places:
 @dataclass(frozen=True)
 class RunSpec:
     """One run. `name`: the model's preset, or its class; `overrides`: the words of a command line that describe it;
-    `recipe`: its option in the config; no `stages`: it is only evaluated; `config`: the resolved config that it was
-    made from, which the run's folder keeps, and `written`: the same with its interpolations."""
+    `recipe`: its option in the config; no `stages`: it is only evaluated; `config`: the config that it was made from,
+    which the run's folder keeps, resolved but for what was looked up in the environment, and `written`: the same with
+    all its interpolations."""
 
     name: str
     overrides: tuple[str, ...]

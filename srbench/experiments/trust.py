@@ -8,6 +8,7 @@ from inspect import isfunction
 from typing import Any
 
 from srbench.core.errors import UserError
+from srbench.core.lookups import looked_up
 from srbench.experiments.component import PARTIAL, TARGET, RefusedError, imported
 
 # The packages that each part of a config may name classes of. The logger is not built from a stored config.
@@ -17,17 +18,28 @@ ROOMS = {
     "protocol": ("srbench.metrics",),
     "recipe": ("srbench.recipes", "srbench.data", "srbench.models", "torch.nn", "torch.optim"),
 }
-INTERPOLATION = "${"
+
+
+def trusted(config: dict[str, Any], allow: Sequence[str]) -> dict[str, Any]:
+    """A stored config without its logger, `${oc.env:…}` looked up where `allow` has the variable's name. Raises
+    UserError for others, and for the first `_target_` that is neither of ROOMS nor of `allow`, a class or a package."""
+    found: dict[str, Any] = _with_lookups({**config, "logger": {TARGET: None}}, "", allow)
+    check_trust(found, allow)
+    return found
+
+
+def _with_lookups(value: Any, key: str, allow: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_lookups(entry, f"{key}.{name}".strip("."), allow) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_with_lookups(entry, f"{key}.{number}", allow) for number, entry in enumerate(value)]
+    return looked_up(key, value, allow) if isinstance(value, str) else value
 
 
 def check_trust(config: dict[str, Any], allow: Sequence[str]) -> None:
-    """Raises UserError for the first `_target_` that is neither of ROOMS nor of `allow`, classes or packages by name;
-    and for `${…}`, which a stored config has only in place of what was looked up in the environment."""
-    found = [(key, value) for key, value in _values(config, "") if key.partition(".")[0] != "logger"]
-    for key, value in found:
-        if isinstance(value, str) and INTERPOLATION in value:
-            raise UserError(f"{key}={value}: is not looked up for a stored run; write its value there")
-    nodes = [(key, value) for key, value in found if isinstance(value, dict) and TARGET in value]
+    """Raises UserError for the first `_target_` that is neither of ROOMS nor of `allow`, a class or a package."""
+    nodes = [(key, value) for key, value in _values(config, "") if isinstance(value, dict) and TARGET in value]
+    nodes = [(key, node) for key, node in nodes if (key, node[TARGET]) != ("logger", None)]
     packages = [_package(key, node[TARGET], allow) for key, node in nodes]
     for (key, node), package in zip(nodes, packages, strict=True):
         if node[TARGET] not in allow:  # else the user has named the very class

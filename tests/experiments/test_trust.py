@@ -7,7 +7,7 @@ import yaml
 
 from srbench.core.errors import UserError
 from srbench.experiments.compose import compose_run
-from srbench.experiments.trust import check_trust
+from srbench.experiments.trust import check_trust, trusted
 
 OWN = """
 from os import system
@@ -111,11 +111,28 @@ def test_an_allowed_package_is_no_way_to_another(config, own):
         check_trust(with_target(config, "model", "strange_nets_too.Net"), ["strange_nets"])
 
 
-def test_nothing_is_looked_up_in_the_environment(config):
-    config["weights_dir"] = "${oc.env:HOME}"
-    with pytest.raises(UserError, match=r"^weights_dir=\$\{oc\.env:HOME\}: is not looked up for a stored run"):
-        check_trust(config, ())
+@pytest.mark.parametrize(
+    "text", ["${oc.env:TOKEN}", "a${oc.env:TOKEN,b}", "${hydra:runtime.cwd}", "${seed}", "${${a}:TOKEN}"]
+)
+def test_nothing_is_looked_up_for_a_stored_config(config, monkeypatch, text):
+    monkeypatch.setenv("TOKEN", "hunter22")
+    config["weights_dir"] = text
+    with pytest.raises(UserError) as error:
+        trusted(config, ())
+    assert str(error.value).startswith(f"weights_dir={text}: is not looked up for a stored run; allow=NAME")
+
+
+def test_a_variable_of_the_environment_can_be_allowed(config, monkeypatch):
+    monkeypatch.setenv("PLACE", "/here")
+    config["weights_dir"] = "${oc.env:PLACE}/a:${oc.env:ELSE, 'there'}"
+    assert trusted(config, ["PLACE", "ELSE"])["weights_dir"] == "/here/a:there"
+    config["data_root"] = "${oc.env:ELSE}"
+    with pytest.raises(UserError, match=r"^data_root: \$ELSE is not set"):
+        trusted(config, ["PLACE", "ELSE"])
+    config["data_root"] = "${oc.env:ELSE}${seed}"
+    with pytest.raises(UserError, match="is not looked up"):
+        trusted(config, ["ELSE"])
 
 
 def test_a_logger_is_never_built_from_a_stored_config(config):
-    check_trust(with_target(config, "logger", "strange_nets.Logger"), ())
+    assert trusted(with_target(config, "logger", "strange_nets.Logger"), ())["logger"] == {"_target_": None}
