@@ -36,7 +36,9 @@ RUBBISH: dict[str, Callable[[Path], object]] = {
     "null": lambda path: path.write_text("null"),
     "nested": lambda path: path.write_text("[" * 100_000),
     "nested and whole": lambda path: path.write_text('{"a":' * 900 + "1" + "}" * 900),
-    "of another encoding": lambda path: path.write_text(path.read_text().replace("a", "ä"), encoding="latin-1"),
+    "of another encoding": lambda path: path.write_text(
+        path.read_text("latin-1").replace("a", "ä"), encoding="latin-1"
+    ),
     "a long number": lambda path: path.write_text('{"schema": ' + "9" * 5000 + "}"),
     "a newer one": lambda path: path.write_text('{"schema": 99, "what": "ever"}'),
     "doubled": lambda path: path.write_bytes(path.read_bytes() * 2),
@@ -44,9 +46,11 @@ RUBBISH: dict[str, Callable[[Path], object]] = {
     "a pipe": lambda path: is_a(path, os.mkfifo),
     "a link to nothing": lambda path: is_a(path, lambda path: path.symlink_to("nowhere")),
     "a device": lambda path: is_a(path, lambda path: path.symlink_to("/dev/zero")),
-    "with a doubled column": lambda path: path.write_text("".join(f"{x},{x}\n" for x in path.read_text().splitlines())),
+    "with a doubled column": lambda path: path.write_text(
+        "".join(f"{x},{x}\n" for x in path.read_text("latin-1").splitlines())
+    ),
     "with strange lines": lambda path: path.write_text(
-        path.read_text() + 'inf,inf,0,1.0\nmain,1e300,0,1e300\nmain,-5,0,1\nmain,1,0,-inf\n"\n\0\0\n\xff,,,\n'
+        path.read_text("latin-1") + 'inf,inf,0,1.0\nmain,1e300,0,1e300\nmain,-5,0,1\nmain,1,0,-inf\n"\n\0\0\n\xff,,,\n'
     ),
 }
 FILES = ("result.json", "scores.csv", "losses.csv", "logger.json")

@@ -13,6 +13,7 @@ from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from srbench.data.images import read_image, write_image
 from tests.cli.conftest import TINY, make_images, shell_in
+from tests.cli.test_rubbish import RUBBISH
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +300,15 @@ def test_scores_of_places_outside_the_run_are_not_looked_at(study, run):
 def test_a_config_that_is_no_plain_yaml_is_named(study, run, bomb):
     (run / "config.yaml").write_text(bomb)
     assert "config.yaml: " in look(study).unknown[0]
+
+
+@pytest.mark.parametrize("kind", ["empty", "zeros", "foreign", "an object", "nested", "a folder", "a pipe"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "result.json", "scores.csv", "weights.safetensors", "images/val/*.png"]
+)
+def test_whatever_a_run_holds_the_others_are_looked_at(study, run, name, kind, capsys):
+    RUBBISH[kind](next(run.glob(name)))
+    perform(["verify", "runs/single", "sample=1"])
+    assert "agrees   bicubic-" in capsys.readouterr().out
+    perform(["explain", "runs/single"])
+    assert "bicubic-" in capsys.readouterr().out
