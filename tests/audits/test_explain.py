@@ -52,7 +52,14 @@ def keep_run(study, name, images, *words, dataset="val"):
     write_rows(folder, [ImageRow(dataset, image, {}, protocol.name, "file", "") for image in images])
     (folder / "config.yaml").write_text(yaml.safe_dump(run.config))
     rests_on = {dataset: certificate(protocol=protocol, images=len(images))}
-    made = record(run=name, study=study.name, model=run.name, class_name=run.model.class_name, certificates=rests_on)
+    made = record(
+        run=name,
+        config_hash=name,
+        study=study.name,
+        model=run.name,
+        class_name=run.model.class_name,
+        certificates=rests_on,
+    )
     write_record(folder, made)
     write_plan(study, plan(study.name, **{name: planned()}))
 

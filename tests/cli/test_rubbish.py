@@ -139,7 +139,7 @@ def with_value(content: Any, path: tuple, value: Any) -> Any:
 STRANGE = [None, True, 0, -1, 10**400, 10**30, 1e30, 1e300, float("nan"), "", "x", "\ud800", "\u202e$\\alpa$", "../x"]
 STRANGE += [[], [None], {}, {"a": 1}, [[["x"]]], "9" * 400]
 TRIED = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
