@@ -61,7 +61,7 @@ def keep_run(study, name, images, *words, dataset="val"):
         certificates=rests_on,
     )
     write_record(folder, made)
-    write_plan(study, plan(study.name, **{name: planned()}))
+    write_plan(study, plan(study.name, **{name: planned(config_hash=name)}))
 
 
 def flat(value, size=40):

@@ -132,7 +132,7 @@ def test_scores_of_a_self_ensemble_are_shown(build, tmp_path):
     name = build.run("carn", left=replace(scored(37.0), on=ensemble))
     explain(tmp_path / "mine", (name, "set5"), on=ensemble)
     lines = section(build, tmp_path)
-    assert lines[2] == f"- [1] {name} on set5: y (luma, border scale), self-ensemble ×8, 5 images (LR: file)"
+    assert lines[2] == rf"- \[1\] {name} on set5: y (luma, border scale), self-ensemble ×8, 5 images (LR: file)"
 
 
 def test_what_was_explained_is_shown_whatever_the_times_of_files(build, runs, tmp_path):
