@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from srbench.core.current_folder import find_own_modules
 from srbench.core.errors import FailedRunError
+from srbench.core.harmless import visible
+from srbench.core.lookups import hidden
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -69,7 +71,7 @@ def _interrupt(number: int, frame: "FrameType | None") -> NoReturn:
 
 
 def _told(status: int, line: str) -> int:
-    print(f"srbench: {line}", file=sys.stderr)
+    print(visible(f"srbench: {hidden(line)}"), file=sys.stderr)
     return status
 
 

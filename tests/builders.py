@@ -1,12 +1,13 @@
 """Records and plans, made from their types: what is not said is what most runs have."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from srbench.data.lr_source import LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
-from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, new_plan
+from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, new_plan, plan_files, read_plan
 from srbench.experiments.store.record import SCHEMA, Membership, Record
 from srbench.metrics.figures import Latency
 from srbench.metrics.protocol import Protocol
@@ -71,3 +72,8 @@ def member(ablation: str, variant: str = "1-2-1", baseline: bool = False) -> Mem
 def plan(study: str = "mine", command: str = "python -m srbench model=carn", **runs: PlannedRun) -> Plan:
     """A command that plans `runs`, by folder."""
     return replace(new_plan(study, command, {}, [], {}), runs=dict(runs))
+
+
+def read_plans(study: Path) -> tuple[Plan, ...]:
+    """Every plan of a study, the oldest first."""
+    return tuple(map(read_plan, plan_files(study)))

@@ -4,7 +4,7 @@ What is stored of SR is rounded to uint8. What came before the rounding, and wha
 again by the run's network, and only where its weights still give the stored images.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import inf
@@ -19,8 +19,9 @@ from srbench.audits.compare import Scores
 from srbench.audits.conventions import CORE
 from srbench.audits.stored_sets import StoredSet, stored_sets
 from srbench.core import hardware
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
 from srbench.core.files import write_file
+from srbench.core.harmless import cells_of, visible
 from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.reopen import pairs_of
@@ -48,9 +49,16 @@ class Explanation:
         return self.table[(self.table.psnr - mine).abs() <= NEAR + 1e-9]
 
 
-def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: Path | None = None) -> Explanation:
+def explain(
+    study_dir: Path,
+    run: str,
+    dataset: str,
+    tell: Listener,
+    data_root: Path | None = None,
+    allow: Sequence[str] = (),
+) -> Explanation:
     """The scores of `run`'s images (empty: of the first MOST_RUNS that keep some) in `dataset` (empty: in all);
-    `data_root`: where the data lie now, None: where the runs found them.
+    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
 
     Raises UserError where there are none.
     """
@@ -58,7 +66,7 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     keeping = [run.name for run in study.runs if run.status == "done" and (run.folder / "images").is_dir()]
     if run and run not in keeping:
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")
-    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root)
+    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root, allow)
     sets = [one for one in kept if dataset.lower() in ("", one.dataset)]
     if not kept and unread:
         raise UserError(f"explain: {unread[0]}")
@@ -79,14 +87,16 @@ def explain(study_dir: Path, run: str, dataset: str, tell: Listener, data_root: 
     return Explanation(study, DataFrame(rows), tuple(notes))
 
 
-def _kept(study_dir: Path, names: list[str], data_root: Path | None) -> tuple[list[StoredSet], list[str], int]:
+def _kept(
+    study_dir: Path, names: list[str], data_root: Path | None, allow: Sequence[str]
+) -> tuple[list[StoredSet], list[str], int]:
     """The image sets of the first MOST_RUNS that can be read, why others cannot, and how many are left over."""
     kept, unread, read = list[StoredSet](), list[str](), 0
     for tried, name in enumerate(names):
         if read == MOST_RUNS:
             return kept, unread, len(names) - tried
         try:
-            kept += stored_sets(study_dir / name, data_root)
+            kept += stored_sets(study_dir / name, data_root, allow)
             read += 1
         except UserError as reason:
             unread.append(str(reason))
@@ -100,8 +110,8 @@ def _measured(one: StoredSet, hear: Callable[[str], None]) -> tuple[list[Scores]
         remarks.append(f"means over the {len(one.rows)} images that are kept, of {one.total}")
     try:
         network = one.network()
-    except UserError as reason:
-        remarks.append(f"{NO_NETWORK}: {reason}")
+    except Exception as reason:  # of whatever kind: somebody else may have made the run
+        remarks.append(f"{NO_NETWORK}: {first_line(reason)}")
     try:
         pairs = pairs_of(one.run, one.dataset)
     except UserError as reason:
@@ -114,6 +124,9 @@ def _measured(one: StoredSet, hear: Callable[[str], None]) -> tuple[list[Scores]
             comparison = one.comparison(row, pairs[row.image], network)
         except UserError as reason:
             remarks.append(str(reason))
+            continue
+        except (RuntimeError, ValueError, IndexError) as error:  # of a network that is not that of the images
+            remarks.append(f"{row.image}: {type(error).__name__}: {first_line(error)}")
             continue
         if network and not comparison.network:
             remarks.append(f"{NO_NETWORK}: with the weights that are there it gives other images")
@@ -157,7 +170,8 @@ def as_text(explained: Explanation, mine: float | None) -> str:
         lines.append("")
     lines += LEGEND
     lines += [f"note: {note}" for note in explained.notes]
-    return "\n".join(lines + (_answer(explained.table, near, mine) if mine is not None else []))
+    lines += _answer(explained.table, near, mine) if mine is not None else []
+    return "\n".join(map(visible, lines))
 
 
 def _answer(table: DataFrame, near: DataFrame, mine: float) -> list[str]:
@@ -175,7 +189,7 @@ def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     study = explained.study
     folder = reports_dir / study.name
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / "explain.csv", explained.table.to_csv(index=False, float_format="%.6f").encode())
+    write_file(folder / "explain.csv", cells_of(explained.table).to_csv(index=False, float_format="%.6f").encode())
     text = as_markdown(study.name, explained.table, explained.notes, _made_by())
     write_file(folder / "explain.md", text.encode())
     if (folder / "table.csv").is_file():

@@ -1,6 +1,6 @@
 """The SR images that a run keeps of a data set, and the network that made them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +67,10 @@ class StoredSet:
         return Comparison(pair, lr, sr, hr, raw, network, self.certificate.protocol)
 
 
-def stored_sets(folder: Path, data_root: Path | None) -> Iterator[StoredSet]:
+def stored_sets(folder: Path, data_root: Path | None, allow: Sequence[str]) -> Iterator[StoredSet]:
     """One for each data set of which a run keeps images. `data_root`: where the data lie now, None: where the run found
-    them. Raises UserError for a run whose files cannot be read."""
-    (run, record), rows = open_run(folder), read_rows(folder)
+    them. `allow`: as for `trusted`. Raises UserError for a run whose files cannot be read."""
+    (run, record), rows = open_run(folder, allow), read_rows(folder)
     for dataset in dict.fromkeys(row.dataset for row in rows):
         scored = [row for row in rows if row.dataset == dataset]
         there = [row for row in scored if sr_file(folder, row).is_file()]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
+from srbench.core.harmless import visible
 from srbench.core.paths import weights_folders
 from srbench.core.progress import Listener
 from srbench.data.digests import image_digest
@@ -24,6 +25,7 @@ from srbench.data.images import image_size, read_image
 from srbench.data.pairs import ImagePair, sizes_fit
 from srbench.experiments.compose import build_on_meta
 from srbench.experiments.reopen import load_weights_of, moved, open_run, pairs_of, weights_file
+from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
 from srbench.experiments.store.scores import ImageRow, read_rows, sr_file
 from srbench.experiments.store.study import read_study
@@ -58,12 +60,14 @@ class Finding:
     def __str__(self) -> str:
         head = f"{self.verdict:8} {self.run}: {self.scores} scores of {self.images} images recomputed"
         lines = [f"differs: {line}" for line in self.differs] + [f"not verified: {line}" for line in self.unknown]
-        return "\n".join([head, *(f"         {line}" for line in lines)])
+        return "\n".join(map(visible, [head, *(f"         {line}" for line in lines)]))
 
 
-def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path | None = None) -> list[Finding]:
+def verify(
+    study_dir: Path, sample: int | None, tell: Listener, data_root: Path | None = None, allow: Sequence[str] = ()
+) -> list[Finding]:
     """What comes out for each run of the study, in its order, with up to `sample` images per data set (None: all).
-    `data_root`: where the data lie now, None: where the runs found them.
+    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
 
     Raises UserError where `study_dir` is no study.
     """
@@ -75,14 +79,17 @@ def verify(study_dir: Path, sample: int | None, tell: Listener, data_root: Path 
             finding.unknown.append(f"{run.status}: {run.error}")
             continue
         try:
-            jobs.append(_Job(finding, run.folder, sample, data_root))
+            jobs.append(_Job(finding, *open_run(run.folder, allow), run.folder, sample, data_root))
         except UserError as reason:
             finding.unknown.append(str(reason))
     total, done = sum(len(job.chosen) for job in jobs), 0
     for job in jobs:
-        for image in job.steps():
-            done += 1
-            tell(f"{job.finding.run} {image}", done, total)
+        try:
+            for image in job.steps():
+                done += 1
+                tell(f"{job.finding.run} {image}", done, total)
+        except Exception as error:  # of whatever kind: somebody else may have made the run, and others wait
+            job.finding.unknown.append(f"the rest: {type(error).__name__}: {first_line(error)}")
     return findings
 
 
@@ -102,9 +109,10 @@ def summary_of_findings(findings: list[Finding], sample: int | None) -> str:
 class _Job:
     """What there is to look at of one done run; adds to its `finding`. UserError where a file of it is missing."""
 
-    def __init__(self, finding: Finding, folder: Path, sample: int | None, data_root: Path | None) -> None:
-        self.finding, self.folder = finding, folder
-        run, self.record = open_run(folder)
+    def __init__(
+        self, finding: Finding, run: RunSpec, record: Record, folder: Path, sample: int | None, data_root: Path | None
+    ) -> None:
+        self.finding, self.folder, self.record = finding, folder, record
         self.run = moved(run, data_root)
         self.rows = read_rows(folder)
         self.kept = self._kept()
@@ -181,6 +189,8 @@ class _Job:
 
     def _check_image(self, row: ImageRow, pairs: dict[str, ImagePair]) -> None:
         """Raises UserError for an image that cannot be verified."""
+        if row.dataset not in self.record.certificates:
+            raise UserError("result.json does not say what its scores rest on")
         if not sr_file(self.folder, row).is_file():
             raise UserError("the SR image is missing")
         if row.image not in pairs:

@@ -6,6 +6,7 @@ from pathlib import Path
 from srbench.cli.verbs import DataPrepareVerb
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
+from srbench.core.harmless import visible
 from srbench.core.progress import Listener
 from srbench.data import classsr_windows
 from srbench.data.layouts import locate
@@ -29,7 +30,7 @@ def prepare_data(asked: DataPrepareVerb) -> bool:
             lines = [line for group in groups.values() for line in make(request, group, tell)]
     except OSError as error:
         raise UserError(f"data prepare: cannot write ({error}); make room, or write elsewhere with out=DIR") from error
-    print("\n".join(lines))
+    print("\n".join(map(visible, lines)))
     return True
 
 

@@ -9,6 +9,7 @@ from srbench.cli.verbs import ResizeVerb, ScoreVerb
 from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
+from srbench.core.harmless import cells_of, visible
 from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import check_pixels
 from srbench.core.suggest import did_you_mean
@@ -31,7 +32,7 @@ def resize_images(asked: ResizeVerb) -> bool:
             write_image(out, resized)
         except (OSError, ValueError) as error:
             raise UserError(f"resize: cannot write {out}: {error}") from error
-        print(f"{out}: {resized.shape[1]}×{resized.shape[0]}")
+        print(visible(f"{out}: {resized.shape[1]}×{resized.shape[0]}"))
     return True
 
 
@@ -49,12 +50,13 @@ def score_images(asked: ScoreVerb) -> bool:
     with progress.bar("score") as tell:
         table, missing = score_files(pairs, asked.scale, scorer, tell)
     mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
-    print(pd.concat([table, mean]).to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
+    shown = pd.concat([table, mean]).assign(image=lambda rows: rows.image.map(visible))
+    print(shown.to_string(index=False, float_format="{:.4f}".format, na_rep="–"))
     for one in missing:
-        print(f"{one.what}: – ({one.reason})")
+        print(visible(f"{one.what}: – ({one.reason})"))
     if asked.out:
         try:
-            write_file(asked.out.resolve(), table.to_csv(index=False).encode())
+            write_file(asked.out.resolve(), cells_of(table).to_csv(index=False).encode())
         except OSError as error:
             raise UserError(f"score: cannot write {asked.out}: {error.strerror}") from error
     return True

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from srbench.core.harmless import visible
 from srbench.experiments.store.study import Study
 from srbench.reports.terminal import summary
 from srbench.reports.write import report_for, write_files
@@ -12,5 +13,5 @@ def print_report(study: Study, reports_dir: Path, ntire: str | None = None) -> P
     report = report_for(study, reports_dir, ntire)
     folder = write_files(report, reports_dir)
     print(summary(report))
-    print(f"report: {folder}")
+    print(visible(f"report: {folder}"))
     return folder

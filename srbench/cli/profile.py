@@ -13,6 +13,7 @@ from srbench.cli.verbs import ProfileVerb
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
+from srbench.core.harmless import cells_of, visible
 from srbench.evaluation.model_costs import Candidate, count_costs, measure_loads
 from srbench.experiments.compose import build_model, build_on_meta, compose_run, scales_that_compose
 from srbench.experiments.spec import RunSpec
@@ -87,7 +88,7 @@ def _check_size(size: int, candidate: Candidate) -> None:
 
 def _write(table: DataFrame, out: Path) -> None:
     try:
-        write_file(out, table.to_csv(index=False, float_format="%.6g").encode())
+        write_file(out, cells_of(table).to_csv(index=False, float_format="%.6g").encode())
     except OSError as error:
         raise UserError(f"profile: cannot write {out}: {error.strerror}") from error
-    print(f"profile: {out}")
+    print(visible(f"profile: {out}"))

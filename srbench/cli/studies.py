@@ -5,6 +5,7 @@ from pathlib import Path
 
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
+from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.experiments.store.left import left
 from srbench.experiments.store.study import StudyRun, read_study
@@ -21,10 +22,12 @@ def report_study(asked: ReportVerb) -> bool:
 
 def show_status(asked: StatusVerb) -> bool:
     """Prints one line a run, and how many there are of each status. What a done run still lacks is named."""
-    runs = read_study(asked.study).runs
-    for run in runs:
-        print(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip())
-    counts = Counter(run.status for run in runs)
+    study = read_study(asked.study)
+    for run in study.runs:
+        print(visible(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip()))
+    for line in study.strange:
+        print(visible(f"note: {line}"))
+    counts = Counter(run.status for run in study.runs)
     print(", ".join(f"{counts[state]} {state}" for state in ("done", "failed", "missing") if counts[state]))
     return True
 
@@ -43,11 +46,13 @@ def verify_study(asked: VerifyVerb) -> bool:
     from srbench.experiments.reopen import should_keep_images
 
     with progress.bar("verify") as tell:
-        findings = verify(asked.study, asked.sample, tell, asked.data_root)
+        findings = verify(asked.study, asked.sample, tell, asked.data_root, asked.allow)
     for finding in findings:
         print(finding)
     print(summary_of_findings(findings, asked.sample))
-    unseen = any(one.verdict == "unknown" and should_keep_images(asked.study / one.run) for one in findings)
+    unseen = any(
+        one.verdict == "unknown" and should_keep_images(asked.study / one.run, asked.allow) for one in findings
+    )
     wrong = any(one.differs or one.unverified for one in findings)
     return any(one.scores for one in findings) and not wrong and not unseen
 
@@ -61,8 +66,10 @@ def explain_study(asked: ExplainVerb) -> bool:
     check_place("reports_dir", asked.reports_dir)
     torch.set_num_threads(hardware.cores())
     with progress.bar("explain") as tell:
-        explained = explain.explain(asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root)
+        explained = explain.explain(
+            asked.study, asked.run or "", asked.dataset or "", tell, asked.data_root, asked.allow
+        )
     folder: Path = explain.write_explanation(explained, asked.reports_dir)
-    print(explain.as_text(explained, asked.mine))
-    print(f"\nexplain: {folder / 'explain.md'}, {folder / 'explain.csv'}")
+    print(explain.as_text(explained, asked.mine), end="\n\n")
+    print(visible(f"explain: {folder / 'explain.md'}, {folder / 'explain.csv'}"))
     return True

@@ -11,13 +11,13 @@ from srbench.cli.output_files import output_files
 from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.core.harmless import visible
 from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
 from srbench.data.images import read_image, write_image
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.experiments.checks import check_inference
-from srbench.experiments.component import TARGET
 from srbench.experiments.compose import compose_run, ready_model
 
 
@@ -44,7 +44,7 @@ def upscale_images(asked: UpscaleVerb) -> bool:
             tiles = f", in tiles of at most {tile} pixels of LR that overlap by {resolver.overlap}" if tile else ""
             line = f"{out}: {sr.shape[1]}×{sr.shape[0]}{tiles}"
             # While a bar is shown, sys.stdout is rich's and writes to the terminal, wherever the output goes.
-            print(line, file=sys.stdout if stdout.isatty() else stdout)
+            print(visible(line), file=sys.stdout if stdout.isatty() else stdout)
     return True
 
 
@@ -54,8 +54,7 @@ def export_network(asked: ExportVerb) -> bool:
     run = compose_run([*asked.config])
     with bar(f"exports {run.name}") as tell:
         model = ready_model(run, tell)
-        settings = {TARGET: run.model.target, **run.model.arguments}
-        print(export.export(model, run.name, settings, asked.target, asked.size))
+        print(export.export(model, run.name, run.config["model"], asked.target, asked.size))
     return True
 
 

@@ -44,6 +44,7 @@ from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
 
 OF_DATA = "$SRBENCH_DATA, else data"
 LIMIT = "larger images are neither read nor written"
+ALLOWED = "what else the runs may name: classes and packages, whose code runs, variables of the environment"
 
 _Edge = Literal["symmetric", "replicate"]
 _EDGE: Kind[_Edge] = choice("symmetric", "replicate")
@@ -97,6 +98,7 @@ class VerifyVerb(
     study: Path = place("runs/STUDY", PATH, "the study's folder")
     sample: int | None = option(word_or("all", whole(1)), "images per data set and run", default=3)
     data_root: Path | None = option(DIR, "where the data lie now", default=None, told="where the runs found them")
+    allow: tuple[str, ...] = option(listed(NAME), ALLOWED, default=(), told="none")
 
     def do(self) -> bool:
         from srbench.cli.studies import verify_study
@@ -116,6 +118,7 @@ class ExplainVerb(
     mine: float | None = option(DECIBELS, "a PSNR in dB; conventions that come near are named", default=None)
     reports_dir: Path = option(DIR, "the folder below which explain.md and explain.csv go", default=Path("reports"))
     data_root: Path | None = option(DIR, "where the data lie now", default=None, told="where the runs found them")
+    allow: tuple[str, ...] = option(listed(NAME), ALLOWED, default=(), told="none")
 
     def do(self) -> bool:
         from srbench.cli.studies import explain_study

@@ -7,3 +7,8 @@ class UserError(Exception):
 
 class FailedRunError(Exception):
     """A run that cannot go on, through nobody's mistake; one line says why. The command ends with status 1."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its type's name where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -61,6 +61,14 @@ def _sync(path: Path, flags: int) -> None:
         os.close(opened)
 
 
+def remove_links(folder: Path) -> None:
+    """Removes the symbolic links in a folder, and in those below; what they lead to stays as it is."""
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place) / name for name in (*folders, *files)):
+            if path.is_symlink():
+                path.unlink()
+
+
 def sha256(path: Path) -> str:
     """Of the file's bytes, in hex."""
     with path.open("rb") as file:

@@ -4,12 +4,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+from srbench.core.harmless import visible
+
+
+class PlainConsole(Console):
+    """Shows text as it is: rich's markup is none, and what cannot be seen is spelled."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's."""
+        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+class Description(ProgressColumn):
+    """A bar's text, as it is."""
+
+    def render(self, task: Task) -> Text:
+        """As rich's."""
+        return Text(visible(task.description))
+
+
+console = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 class Listener(Protocol):
@@ -56,7 +85,7 @@ def silent(stage: str, done: int, total: int) -> None:
 def bars() -> Progress:
     """Bars on stderr with done/total and the time left; nothing where stderr is not a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        Description(),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

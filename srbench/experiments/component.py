@@ -45,7 +45,7 @@ class Component:
         try:
             _check_names({TARGET: self.target, **self.arguments}, key)
             return _made({TARGET: self.target, **self.arguments}, *places, **more)
-        except _RefusedError as error:
+        except RefusedError as error:
             if isinstance(error.__cause__, UserError):
                 raise error.__cause__ from None
             raise UserError(f"{key}: {error}") from error
@@ -55,7 +55,7 @@ class Component:
         take, without building anything."""
         try:
             _check_names({TARGET: self.target, **self.arguments}, key)
-        except _RefusedError as error:
+        except RefusedError as error:
             raise UserError(f"{key}: {error}") from error
 
 
@@ -68,7 +68,7 @@ def component(node: Any, key: str) -> Component:
     return Component(target, {str(name): value for name, value in node.items() if name != TARGET})
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """Why a node cannot be made."""
 
 
@@ -81,7 +81,7 @@ def _check_names(node: Any, key: str) -> None:
         return
     given = [name for name in node if name not in (TARGET, PARTIAL)]
     if TARGET in node:
-        target = _imported(node[TARGET])
+        target = imported(node[TARGET])
         known = _parameters(target)
         for name in given:
             if known is not None and name not in known:
@@ -112,40 +112,41 @@ def _made(node: Any, *places: Any, **more: Any) -> Any:
     arguments = {name: _made(value) for name, value in node.items() if name not in (TARGET, PARTIAL)}
     if TARGET not in node:
         return arguments
-    target = _imported(node[TARGET])
+    target = imported(node[TARGET])
     if node.get(PARTIAL):
         return partial(target, *places, **arguments, **more)
     try:
         return target(*places, **arguments, **more)
     except (TypeError, ValueError, ImportError, AttributeError, UserError) as error:
-        raise _RefusedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise RefusedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
-def _imported(path: Any) -> Callable[..., Any]:
-    """The class or function that `path` names. It may stand inside a class: my_package.module.Class.Inner."""
+def imported(path: Any) -> Callable[..., Any]:
+    """The class or function that `path` names. It may stand inside a class: my_package.module.Class.Inner. Raises
+    RefusedError for what is not there, or cannot be called."""
     parts = str(path).split(".")
     if len(parts) < 2 or not all(parts):
-        raise _RefusedError(f"{TARGET}={path}: a class is needed, as in my_package.MyClass")
+        raise RefusedError(f"{TARGET}={path}: a class is needed, as in my_package.MyClass")
     for end in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:end])
         try:
             found: Any = import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise _RefusedError(f"{path}: {name} cannot be imported: {error}") from error
+                raise RefusedError(f"{path}: {name} cannot be imported: {error}") from error
             continue
         except Exception as error:  # whatever a module of the user's does when it is imported
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            raise _RefusedError(f"{path}: {name} cannot be imported: {reason}") from error
+            raise RefusedError(f"{path}: {name} cannot be imported: {reason}") from error
         for part in parts[end:]:
             if not hasattr(found, part):
-                raise _RefusedError(f"{path}: {name} has no {part}")
+                raise RefusedError(f"{path}: {name} has no {part}")
             found = getattr(found, part)
         if not callable(found):
-            raise _RefusedError(f"{path}: is no class")
+            raise RefusedError(f"{path}: is no class")
         made: Callable[..., Any] = found
         return made
-    raise _RefusedError(f"{path}: no module {parts[0]} (it is looked for in the current folder, too)")
+    raise RefusedError(f"{path}: no module {parts[0]} (it is looked for in the current folder, too)")
 
 
 def _named(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from srbench.core.errors import UserError
+from srbench.core.lookups import as_stored, note_lookups
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
 from srbench.experiments.hydra_versions import VERSION_BASE
@@ -74,16 +76,18 @@ class Composer:
 
 def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec:
     """The run that a composed config, without its `hydra` node, describes. UserError as `run_spec`."""
+    written: Any = OmegaConf.to_container(config, resolve=False)
+    note_lookups(written)
     whole: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     own_class = any(parse_override(word).key == OWN_CLASS for word in words)
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
-    written: Any = OmegaConf.to_container(config, resolve=False)
     try:
         refuse_unread(written.get("recipe"), words)
-        return run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
+        spec = run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
     except UserError as error:
         raise UserError(f"{error}{_of_the_users(choices)}") from error
+    return replace(spec, config=as_stored(written, spec.config))
 
 
 def _of_the_users(choices: Any) -> str:
@@ -96,7 +100,8 @@ def _of_the_users(choices: Any) -> str:
 
 def job_spec(config: DictConfig, hydra: DictConfig | HydraConf) -> RunSpec:
     """The run of a job of Hydra's, from the config that it is given and Hydra's own. UserError as `run_spec`."""
-    return spec_of(config, tuple(hydra.overrides.task), hydra.runtime.choices)
+    words: Any = OmegaConf.to_container(hydra.overrides.task)  # to iterate would look up what they name
+    return spec_of(config, tuple(words), hydra.runtime.choices)
 
 
 def whole_spec(config: DictConfig) -> RunSpec:
@@ -134,7 +139,9 @@ def build_on_meta(run: RunSpec) -> nn.Module:
 
 def build_model(run: RunSpec) -> nn.Module:
     """The run's model as its constructor leaves it. Raises UserError, naming the model, for arguments it refuses."""
-    model: nn.Module = run.model.build(f"model={run.name}")
+    model = run.model.build(f"model={run.name}")
+    if not isinstance(model, nn.Module):
+        raise UserError(f"model={run.name}: {run.model.target} is no torch.nn.Module")
     return model
 
 

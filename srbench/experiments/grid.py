@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from srbench.core.errors import UserError
+from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.core.progress import console
 from srbench.experiments.ablations import as_override
@@ -260,5 +261,5 @@ def _print_plan(asked: Sequence[Asked]) -> None:
         places = ", ".join(
             f"{m.ablation}: {m.variant}{' (baseline)' if m.baseline else ''}" for m in one.run.memberships
         )
-        print(f"{one.run.folder.name:{width}}  {one.params:>10,}  {places}".rstrip())
+        print(visible(f"{one.run.folder.name:{width}}  {one.params:>10,}  {places}".rstrip()))
     print(f"{len(asked)} runs, {sum(not one.is_done for one in asked)} of them to do")

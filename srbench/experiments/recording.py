@@ -19,6 +19,7 @@ from srbench.core import hardware
 from srbench.core.errors import FailedRunError, UserError
 from srbench.core.files import remove_partials, write_file
 from srbench.core.heartbeat import LostError, Worker, heartbeat
+from srbench.core.lookups import hidden, note_lookups
 from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
@@ -105,6 +106,7 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
     traceback to run.log, and raised again. KeyboardInterrupt leaves the record as it is: the same run goes on later.
     """
     folder = ready_folder(run.folder)
+    note_lookups(run.config)
     with (
         heartbeat(folder, partial(_tell_of, folder)) as alone,
         _logged_to(folder / "run.log"),
@@ -126,7 +128,7 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
             raise KeyboardInterrupt from None
         except Exception as error:
             with (folder / "run.log").open("a", encoding="utf-8") as file:
-                file.write(traceback.format_exc())
+                file.write(hidden(traceback.format_exc()))
             known = attempt.record if attempt else _earlier(run) or _head(run, slot)
             _write_failure(folder, replace(known, seconds=_seconds(known, began)), _in_one_line(error))
             raise
@@ -225,7 +227,7 @@ def _write_failure(folder: Path, record: Record, reason: str) -> None:
 
 def _in_one_line(error: BaseException) -> str:
     known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
-    return known or f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return hidden(known or f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
 
 
 @contextmanager

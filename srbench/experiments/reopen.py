@@ -1,18 +1,19 @@
 """A run as it lies on disk, opened again: its spec and record, data and weights."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
+from srbench.core.yaml_files import read_yaml
 from srbench.data.pairs import ImagePair
 from srbench.experiments.component import Component
 from srbench.experiments.inputs import datasets
 from srbench.experiments.spec import DataSpec, RunSpec, Words, run_spec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, read_record
+from srbench.experiments.trust import trusted
 from srbench.models import hub
 from srbench.models.weights import load_weights
 
@@ -20,19 +21,22 @@ if TYPE_CHECKING:  # torch is imported when there is something to compute
     from torch import nn
 
 
-def open_run(folder: Path) -> tuple[RunSpec, Record]:
-    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read."""
+def open_run(folder: Path, allow: Sequence[str] = ()) -> tuple[RunSpec, Record]:
+    """A run from its config.yaml, and its record. Raises UserError where one of the two cannot be read, or where what
+    the config names is not to be trusted: `allow` as for `trusted`."""
     record = read_record(folder)
     if record is None:
         raise UserError(f"{folder}: has no record, result.json")
     path = folder / "config.yaml"
+    config = read_yaml(path)
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise UserError("it holds no keys")
+        config = trusted(config, allow)
         spec = run_spec(config, config, Words(record.model, record.overrides, _data_option(record)))
-    except (OSError, ValueError, yaml.YAMLError, UserError) as error:
-        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # of whatever kind: somebody else may have written it
+        told = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        raise UserError(f"{path}: cannot be read: {told}{first_line(error)}") from error
     return spec, record
 
 
@@ -40,10 +44,10 @@ def _data_option(record: Record) -> str | None:
     return record.train.training_data.name if record.train.training_data else None
 
 
-def should_keep_images(folder: Path) -> bool:
-    """Whether a run is done and was told to keep SR images, or cannot be asked."""
+def should_keep_images(folder: Path, allow: Sequence[str]) -> bool:
+    """Whether a run is done and was told to keep SR images, or cannot be asked. `allow`: as for `trusted`."""
     try:
-        spec, record = open_run(folder)
+        spec, record = open_run(folder, allow)
     except UserError:
         return True
     return record.status == "done" and (spec.evaluation.save_images != 0 or (folder / "images").is_dir())

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from srbench.core.errors import UserError
-from srbench.core.files import set_aside
+from srbench.core.files import remove_links, set_aside
 from srbench.core.heartbeat import Worker, heartbeat
 from srbench.core.progress import console
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import IMAGES, WEIGHTS
-from srbench.experiments.store.record import FILE
+from srbench.experiments.store.record import FILE, NewerRecordError, read_record
 
 RESULTS = (FILE, WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json")
 FOLDERS = ("stages", IMAGES)
@@ -20,11 +20,14 @@ FOLDERS = ("stages", IMAGES)
 
 def claim_folder(run: RunSpec) -> None:
     """Makes the run's folder, the only one of that run: two commands that begin at once may know it by two variants'
-    names. From now on, `run.folder` is that one."""
+    names. From now on, `run.folder` is that one. UserError for a record that only a newer srbench can read, unless the
+    run is forced."""
     while True:
         vars(run).pop("folder", None)
         folder = run.folder
         if folder.exists():
+            if not run.force:
+                _refuse_newer(folder)
             return
         _made(folder)
         vars(run).pop("folder", None)
@@ -34,14 +37,25 @@ def claim_folder(run: RunSpec) -> None:
         time.sleep(0.001 * (hash(folder) % 100))
 
 
+def _refuse_newer(folder: Path) -> None:
+    try:
+        read_record(folder)
+    except NewerRecordError as reason:
+        raise UserError(f"{reason}, or make the run anew by force=true") from None
+    except UserError:  # which is told where the run is made anew
+        pass
+
+
 def ready_folder(folder: Path) -> Path:
     """Makes a run's folder. What stands in the way of its files and folders, a folder or a link say, is set aside with
     a line. UserError where the folder itself cannot be had."""
+    _make_way(folder, stat.S_ISDIR)
     _made(folder)
     for name in (*RESULTS, "config.yaml", "run.log"):
         _make_way(folder / name, stat.S_ISREG)
     for name in FOLDERS:
         _make_way(folder / name, stat.S_ISDIR)
+        remove_links(folder / name)
     return folder
 
 

@@ -18,6 +18,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import MEGAPIXELS
+from srbench.core.regular_files import is_plain_name
 from srbench.core.suggest import did_you_mean
 
 GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
@@ -97,7 +98,7 @@ class Keys:
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     max_megapixels: float = _key("a number above 0", lambda value: value > 0, default=MEGAPIXELS)
-    study: str = _key("a name is needed", _named)
+    study: str = _key("a name is needed, without /", is_plain_name)
     runs_dir: str = _key(FOLDER)
     reports_dir: str = _key(FOLDER)
     data_root: str = _key(FOLDER)

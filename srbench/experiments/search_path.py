@@ -10,6 +10,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from srbench.core.paths import conf_folder
 from srbench.core.progress import console
+from srbench.core.yaml_files import check_aliases
 
 PRIMARY = "config.yaml"
 
@@ -27,9 +28,10 @@ class UserGroups(FileConfigSource):
         return self._normalize_file_name(config_path) != PRIMARY and super().is_config(config_path)
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Hydra's hook."""
+        """Hydra's hook. UserError for a file whose aliases stand for too much."""
         if not self.is_config(config_path):
             raise ConfigLoadError(f"Config not found : {config_path}")
+        check_aliases(Path(self.path) / self._normalize_file_name(config_path))  # before OmegaConf follows them
         return super().load_config(config_path)
 
 

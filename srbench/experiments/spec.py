@@ -54,13 +54,19 @@ class DataSpec:
 
     def train_files(self) -> list[Path]:
         """Those to train on. Raises UserError where there are none."""
-        files: list[Path] = self.component.build("data").train()
+        files: list[Path] = self._made().train()
         return files
 
     def valid_files(self) -> list[Path]:
         """Those to validate on. Raises UserError where there are none."""
-        files: list[Path] = self.component.build("data").valid()
+        files: list[Path] = self._made().valid()
         return files
+
+    def _made(self) -> Any:
+        made = self.component.build("data")
+        if not (hasattr(made, "train") and hasattr(made, "valid")):
+            raise UserError(f"data._target_={self.component.target}: has no train() and valid(), which list images")
+        return made
 
     def training_data(self) -> TrainingData:
         """What is there to train on, with the digest of its pixels. UserError for a file that cannot be read."""
@@ -131,8 +137,9 @@ class Places:
 @dataclass(frozen=True)
 class RunSpec:
     """One run. `name`: the model's preset, or its class; `overrides`: the words of a command line that describe it;
-    `recipe`: its option in the config; no `stages`: it is only evaluated; `config`: the resolved config that it was
-    made from, which the run's folder keeps, and `written`: the same with its interpolations."""
+    `recipe`: its option in the config; no `stages`: it is only evaluated; `config`: the config that it was made from,
+    which the run's folder keeps, resolved but for what was looked up in the environment, and `written`: the same with
+    all its interpolations."""
 
     name: str
     overrides: tuple[str, ...]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from srbench.core.errors import UserError
+from srbench.core.yaml_files import read_yaml
 
 NAMING = ("baseline",)  # keys whose value is one of the names
 
@@ -30,10 +30,5 @@ class _Names(yaml.SafeLoader):
 
 
 def read_study_file(path: Path) -> Any:
-    """The content of a file. Raises UserError for one that cannot be read, or is not YAML."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Names)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    """The content of a file. Raises UserError as `read_yaml`."""
+    return read_yaml(path, _Names)

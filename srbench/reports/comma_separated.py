@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from io import StringIO
 
+from srbench.core.harmless import as_cell, in_one_line
 from srbench.metrics.table import COSTS, MORE_COSTS
 from srbench.reports.columns import PARTS, Part, ScoreColumn
 from srbench.reports.comparison import TableRow
@@ -56,8 +57,12 @@ def _ntire(row: TableRow, model: str | None) -> Iterator[CsvValue]:
         yield from (row.ntire.value if row.ntire else None, model)
 
 
+def _cell(value: CsvValue) -> CsvValue:
+    return as_cell(in_one_line(value)) if isinstance(value, str) else value
+
+
 def _written(names: Sequence[str], lines: Iterable[Iterable[CsvValue]]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([names, *lines])
+    writer.writerows([_cell(value) for value in line] for line in (names, *lines))
     return text.getvalue()

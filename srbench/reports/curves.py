@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from srbench.reports.looks import GREY, NAMED, THIN, CurveLook, looks_of
 from srbench.reports.loss_curves import Curve, Panel
+from srbench.reports.markups import in_picture
 
 POINTS = 9_000  # of all curves together, so that a browser can show a large study's SVG
 UNNAMED_POINTS = 20  # of a curve that is not in the legend
@@ -33,7 +34,7 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
     heights = [max(3.2, *(0.165 * min(len(panel.curves), NAMED + 1) + 0.6 for panel in row)) for row in grid]
     width, height = columns * (LEFT + PANEL_WIDTH + legend) + EDGE, sum(heights) + len(grid) * (TOP + BOTTOM) + EDGE
     drawn = Figure(figsize=(width, height))
-    drawn.text(0.15 / width, 1 - 0.08 / height, title, fontsize=11, fontweight="bold", va="top")
+    drawn.text(0.15 / width, 1 - 0.08 / height, in_picture(title), fontsize=11, fontweight="bold", va="top")
     top = height - EDGE
     for row, panel_height in zip(grid, heights, strict=True):
         for column, panel in enumerate(row):
@@ -114,7 +115,7 @@ def _add_legend(axes: Axes, named: Sequence[tuple[Curve, CurveLook]], unnamed: i
 
 def _entry(curve: Curve) -> str:
     baseline = " (baseline)" if curve.baseline else ""
-    return f"{f'{curve.final:#.4g}':<8} {curve.label}{baseline}"
+    return f"{f'{curve.final:#.4g}':<8} {in_picture(curve.label)}{baseline}"
 
 
 def _scale(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -143,7 +144,7 @@ def _extent(curve: Curve) -> tuple[float, float]:
 
 
 def _decorate(axes: Axes, name: str) -> None:
-    axes.set_title(name, loc="left", fontsize=9)
+    axes.set_title(in_picture(name), loc="left", fontsize=9)
     axes.set_xlabel("step", fontsize=8)
     axes.set_ylabel("training loss", fontsize=8)
     axes.margins(x=0.01)

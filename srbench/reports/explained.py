@@ -11,6 +11,7 @@ from pandas import DataFrame, Index
 
 from srbench.experiments.store.study import StudyRun
 from srbench.reports.explained_scores import explained_scores
+from srbench.reports.markups import as_code, in_markdown
 from srbench.reports.report import Report
 from srbench.reports.rows import BICUBIC
 
@@ -52,17 +53,22 @@ def _figure(value: Any, decimals: int) -> str:
 
 def as_markdown(study: str, table: DataFrame, notes: tuple[str, ...], made_by: str) -> str:
     """explain.md: a table for each data set. `made_by`: what computed it, on which machine."""
-    lines = [f"# {TITLE} {study}", "", "The same SR images under other conventions.", "", f"- made by: {made_by}"]
+    head = f"# {TITLE} {in_markdown(study)}"
+    lines = [head, "", "The same SR images under other conventions.", "", f"- made by: {in_markdown(made_by)}"]
     for dataset, rows in table.groupby("dataset", sort=False):
-        lines += ["", f"## {dataset}", "", *_markdown_table(rows)]
-    lines += ["", *(f"- {line}" for line in [*LEGEND, *notes])]
+        lines += ["", f"## {in_markdown(str(dataset))}", "", *_markdown_table(rows)]
+    lines += ["", *(f"- {in_markdown(line)}" for line in [*LEGEND, *notes])]
     return "\n".join(lines) + "\n"
 
 
 def _markdown_table(rows: DataFrame) -> list[str]:
     heads, titles, body = cells(rows, rows.index[:0])
-    lines = [*(f"- {head}" for head in heads), "", f"| {' | '.join(titles)} |"]
-    return [*lines, f"| --- |{' ---: |' * (len(titles) - 1)}", *(f"| {' | '.join(row)} |" for row in body)]
+    lines = [*(f"- {in_markdown(head)}" for head in heads), "", _line(titles)]
+    return [*lines, f"| --- |{' ---: |' * (len(titles) - 1)}", *map(_line, body)]
+
+
+def _line(texts: list[str]) -> str:
+    return f"| {' | '.join(map(in_markdown, texts))} |"
 
 
 def section_of_explained(report: Report, file: Path) -> str:
@@ -74,7 +80,7 @@ def section_of_explained(report: Report, file: Path) -> str:
     if not sets:
         command = shlex.join(["python", "-m", "srbench", "explain", str(report.folder)])
         told = "scores the SR images that the runs keep under the other conventions that people use, and shows it here."
-        return "\n".join([*lines, f"`{command}` {told}"]) + "\n"
+        return "\n".join([*lines, f"{as_code(command)} {told}"]) + "\n"
     more = f" ({len(sets) - MOST_SETS} more runs or data sets)" if len(sets) > MOST_SETS else ""
     lines += [
         f"The same SR images under other conventions. More of them, and notes: [explain.md](explain.md){more}.",

@@ -1,11 +1,14 @@
 """What `explain` has measured of a study's runs, as far as it still holds for them."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.core.harmless import from_cell
+from srbench.core.regular_files import read_regular
 from srbench.experiments.store.study import StudyRun
 from srbench.reports.certified import certificate_digest
 
@@ -30,10 +33,13 @@ def _read(file: Path) -> DataFrame:
     """No rows where there is none, or none that can be read."""
     types = dict.fromkeys(TEXTS, str) | dict.fromkeys(NUMBERS[1:], float) | {"core": bool}
     try:
-        table = pd.read_csv(file, dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS})
-    except (OSError, ValueError):
+        table = pd.read_csv(
+            BytesIO(read_regular(file)), dtype=types, keep_default_na=False, na_values={key: [""] for key in NUMBERS}
+        )
+        texts = {name: table[name].map(from_cell) for name in TEXTS}
+    except (OSError, ValueError, KeyError):
         return _frame()
-    return table if {*TEXTS, *NUMBERS, "core"} <= set(table) else _frame()
+    return table.assign(**texts) if {*NUMBERS, "core"} <= set(table) else _frame()
 
 
 def _frame() -> DataFrame:

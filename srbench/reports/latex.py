@@ -2,46 +2,24 @@ r"""A report as LaTeX, for a paper: one `table` an ablation, for \usepackage{boo
 
 from collections.abc import Iterable, Iterator
 
+from srbench.core.harmless import in_one_line
 from srbench.reports.footnotes import Footnotes, Notation
+from srbench.reports.markups import in_latex
 from srbench.reports.report import Report
 from srbench.reports.sections import Section
-
-SIGNS = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "[": "{[}",  # a row that begins with [ would be an argument of the \\ before it
-    "]": "{]}",
-    "–": "--",
-    "…": r"\ldots{}",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "Δ": r"$\Delta$",
-    "≈": r"$\approx$",
-    "∞": r"$\infty$",
-    "²": "$^2$",
-    "σ": r"$\sigma$",
-    "→": r"$\rightarrow$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}
 
 
 def to_latex(report: Report) -> str:
     """Best bold, second underlined, the reasons for gaps below each table; what all of them share as comments."""
-    lines = [r"% \usepackage{booktabs}", f"% study: {' '.join(report.study.split())}"]
-    lines += [f"% {name}: {' '.join(value.split())}" for name, value in report.facts]
+    lines = [r"% \usepackage{booktabs}", f"% study: {in_one_line(report.study)}"]
+    lines += [f"% {name}: {in_one_line(value)}" for name, value in report.facts]
     for section in report.all_sections:
         lines += ["", *_table(section)]
     return "\n".join(lines) + "\n"
 
 
 def _table(section: Section) -> Iterator[str]:
-    notes = Footnotes(Notation(_escaped, r"\textbf{{{}}}", r"\underline{{{}}}", r"\textsuperscript{{{}}}"))
+    notes = Footnotes(Notation(in_latex, r"\textbf{{{}}}", r"\underline{{{}}}", r"\textsuperscript{{{}}}"))
     facts = [section.title, *(f"{key}: {text}" for key, text in section.facts)]
     yield from (r"\begin{table}", r"\centering", rf"\caption{{{' '.join(map(_sentence, facts))}}}")
     yield rf"\begin{{tabular}}{{{''.join('l' if column.words else 'r' for column in section.columns)}}}"
@@ -63,8 +41,4 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return _escaped(text) + ("" if text.endswith((".", "?", "!")) else ".")
-
-
-def _escaped(text: str) -> str:
-    return "".join(SIGNS.get(sign, sign) for sign in " ".join(text.split()))
+    return in_latex(text) + ("" if text.endswith((".", "?", "!")) else ".")

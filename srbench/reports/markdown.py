@@ -1,26 +1,26 @@
 """A report as Markdown, for a README."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from srbench.reports.footnotes import Footnotes, Notation
+from srbench.reports.markups import as_code, in_markdown
 from srbench.reports.report import Report
 from srbench.reports.sections import Section
 
 
 def to_markdown(report: Report) -> str:
     """Best bold, second underlined, the reason for each gap below the tables."""
-    notes = Footnotes(Notation(_escaped, "**{}**", "<u>{}</u>", "<sup>{}</sup>"))
-    lines = [f"# {_escaped(report.study)}", ""]
+    notes = Footnotes(Notation(in_markdown, "**{}**", "<u>{}</u>", "<sup>{}</sup>"))
+    lines = [f"# {in_markdown(report.study)}", ""]
     for name, value in report.facts:
-        lines.append(f"- {name}: {f'`{value}`' if name == 'command' else _escaped(value)}")
+        lines.append(f"- {name}: {as_code(value) if name == 'command' else in_markdown(value)}")
     for section in report.all_sections:
-        lines += ["", f"## {_escaped(section.title)}", ""]
-        lines += [f"- {key}: {_escaped(text)}" for key, text in section.facts]
+        lines += ["", f"## {in_markdown(section.title)}", ""]
+        lines += [f"- {in_markdown(key)}: {in_markdown(text)}" for key, text in section.facts]
         lines += ["", *_table(section, notes)]
-        lines += ["", *(f"- {_escaped(remark)}" for remark in section.remarks)] if section.remarks else []
+        lines += ["", *(f"- {in_markdown(remark)}" for remark in section.remarks)] if section.remarks else []
     if notes.numbers:
-        lines += ["", *(f"<sup>{number}</sup> {_escaped(note)}<br>" for note, number in notes.numbers.items())]
+        lines += ["", *(f"<sup>{number}</sup> {in_markdown(note)}<br>" for note, number in notes.numbers.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -33,7 +33,3 @@ def _table(section: Section, notes: Footnotes) -> Iterator[str]:
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\|<*`])", r"\\\1", " ".join(text.split()))

@@ -85,7 +85,7 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
         study=study.name,
         folder=study.folder,
         runs=study.runs,
-        facts=provenance(study.commands, study.done, ntire),
+        facts=(*provenance(study.commands, study.done, ntire), *(("note", line) for line in study.strange)),
         scores=scores,
         columns=columns,
         settings=differing(members),
@@ -97,7 +97,7 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
         published_costs=section_of_published_costs(study.done),
         panels=loss_panels(loss_frame([run.folder for run in study.runs]), rows),
         claims=study.claims,
-        gaps=gaps(study.runs, refused),
+        gaps=(*study.strange, *gaps(study.runs, refused)),
         ntire=ntire,
     )
 

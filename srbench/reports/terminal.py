@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from srbench.core.harmless import in_one_line, visible
 from srbench.metrics.table import COSTS, MORE_COSTS
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.report import Report
@@ -24,7 +25,7 @@ def summary(report: Report) -> str:
     if beside := report.published_section:
         lines += ["", beside.title, *_aligned(beside, beside.columns)]
     lines += ["", *report.gaps] if report.gaps else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(visible, lines)) + "\n"
 
 
 def _datasets(sections: Sequence[Section]) -> Iterator[str]:
@@ -44,8 +45,8 @@ def _chosen(section: Section, datasets: Sequence[str]) -> list[Column]:
 
 def _aligned(section: Section, columns: Sequence[Column]) -> list[str]:
     places = [section.columns.index(column) for column in columns]
-    rows = [[column.title for column in columns]]
-    rows += [[row[place].text for place in places] for group in section.groups for row in group]
+    rows = [[in_one_line(column.title) for column in columns]]
+    rows += [[in_one_line(row[place].text) for place in places] for group in section.groups for row in group]
     widths = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
     return ["  ".join(map(_padded, row, widths, columns)).rstrip() for row in rows]
 

@@ -1,6 +1,5 @@
 """A study's report on disk: the files of `<reports_dir>/<study>/`."""
 
-import json
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 
 from srbench.core.files import write_file
 from srbench.experiments.store.codec import decode, to_json
+from srbench.experiments.store.json_files import read_json
 from srbench.experiments.store.study import Study, read_study
 from srbench.reports.comma_separated import published_csv, table_csv
 from srbench.reports.curves import draw_curves
@@ -50,7 +50,7 @@ def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
 
 def _asked(folder: Path) -> ReportOptions:
     try:
-        return decode(ReportOptions, json.loads((folder / ASKED).read_bytes()))
+        return decode(ReportOptions, read_json(folder / ASKED))
     except (OSError, ValueError, RecursionError):
         return ReportOptions()
 
@@ -79,7 +79,8 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
     files[ASKED] = to_json(ReportOptions(report.ntire)) if report.ntire else None
-    curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
+    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+        curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
     return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}
 
 

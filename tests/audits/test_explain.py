@@ -52,9 +52,16 @@ def keep_run(study, name, images, *words, dataset="val"):
     write_rows(folder, [ImageRow(dataset, image, {}, protocol.name, "file", "") for image in images])
     (folder / "config.yaml").write_text(yaml.safe_dump(run.config))
     rests_on = {dataset: certificate(protocol=protocol, images=len(images))}
-    made = record(run=name, study=study.name, model=run.name, class_name=run.model.class_name, certificates=rests_on)
+    made = record(
+        run=name,
+        config_hash=name,
+        study=study.name,
+        model=run.name,
+        class_name=run.model.class_name,
+        certificates=rests_on,
+    )
     write_record(folder, made)
-    write_plan(study, plan(study.name, **{name: planned()}))
+    write_plan(study, plan(study.name, **{name: planned(config_hash=name)}))
 
 
 def flat(value, size=40):
@@ -323,7 +330,7 @@ def test_the_report_folder_gets_both_files(study, tmp_path):
     assert len(lines) == 1 + len(CONVENTIONS)
     markdown = (folder / "explain.md").read_text()
     assert "| the run's protocol | 18.751 |" in markdown
-    assert "[1] off: rgb (rgb, border scale), 2 images (LR: file)" in markdown
+    assert r"\[1\] off: rgb (rgb, border scale), 2 images (LR: file)" in markdown
 
 
 def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(study):

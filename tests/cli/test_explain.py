@@ -25,7 +25,7 @@ def test_a_study_is_explained(srbench, monkeypatch, capsys):
     assert abs(table.loc[(carn, "the run's protocol"), "psnr"] - scores["psnr"]) < 2e-6
     assert abs(table.loc[(carn, "LR by matlab-symmetric"), "ssim"] - scores["ssim"]) < 2e-6
     assert table.loc[(carn, "LR by torch-bicubic"), "psnr"] != table.loc[(carn, "the run's protocol"), "psnr"]
-    assert f"[2] {carn}: y (luma, border scale)" in (srbench.folder / "reports/single/explain.md").read_text()
+    assert rf"\[2\] {carn}: y (luma, border scale)" in (srbench.folder / "reports/single/explain.md").read_text()
 
     monkeypatch.chdir(srbench.folder)
     perform(["explain", "runs/single", f"run={bicubic}", "dataset=val", "reports_dir=elsewhere"])

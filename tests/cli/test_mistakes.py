@@ -12,6 +12,7 @@ from srbench.core.errors import UserError
 from srbench.data.images import write_image
 from srbench.experiments.messages import one_line
 from tests.cli.conftest import BUDGET, EVAL, TINY, make_images
+from tests.core.test_yaml_files import BOMB
 
 
 @pytest.mark.parametrize(
@@ -165,3 +166,19 @@ def test_a_mistake_found_by_the_second_run_keeps_the_first(srbench):
     before = srbench.records("single")
     assert srbench(*srbench.data, *TINY, "eval.datasets=[none]").returncode == 2
     assert srbench.records("single") == before
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("conf/ablation/bomb.yaml", ("-m", "ablation=bomb")),
+        ("conf/model/bomb.yaml", ("model=bomb",)),
+        ("sweeps/bomb.yaml", ("-m", "sweep=bomb")),
+        ("conf/model/bomb.yaml", ("upscale", "in.png", "out.png", "model=bomb")),
+    ],
+)
+def test_a_yaml_bomb_is_refused(mistake, tmp_path, file, words):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(BOMB)
+    (tmp_path / "in.png").touch()
+    assert mistake(*words).endswith(f"{file}: cannot be read: its aliases (*name) stand for more than 100,000 values")

@@ -39,8 +39,8 @@ NAMES = [verb.about.name for verb in VERBS]
 TAKES = {
     "report": "runs/STUDY reports_dir=reports ntire=",
     "status": "runs/STUDY",
-    "verify": "runs/STUDY sample=3 data_root=",
-    "explain": "runs/STUDY run= dataset= mine= reports_dir=reports data_root=",
+    "verify": "runs/STUDY sample=3 data_root= allow=",
+    "explain": "runs/STUDY run= dataset= mine= reports_dir=reports data_root= allow=",
     "resize": "IN OUT scale= edge=symmetric max_megapixels=1000",
     "score": "SR HR scale= metrics=psnr,ssim,lpips protocol=y weights_dir= out= max_megapixels=1000",
     "upscale": "IN OUT model= checkpoint= scale=2 tile=auto overlap=64 memory_gb=2 self_ensemble=false device=auto "

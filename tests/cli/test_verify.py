@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from srbench.audits.verify import summary_of_findings, verify
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from srbench.data.images import read_image, write_image
 from tests.cli.conftest import TINY, make_images, shell_in
+from tests.cli.test_rubbish import RUBBISH
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +238,77 @@ def test_a_run_without_a_record_is_named(study, run):
 def test_a_sample_of_none_is_a_mistake(study):
     with pytest.raises(UserError, match="sample=0: all, or a whole number from 1 on is needed"):
         perform(["verify", "runs/single", "sample=0"])
+
+
+# Studies that somebody else made
+
+
+def named(run, key, value):
+    """Puts a value into the run's config.yaml."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config[key] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+STRANGE = {"_target_": "torch.utils.collect_env.run", "command": "touch pwned"}
+
+
+@pytest.mark.parametrize("key", ["model", "data", "protocol"])
+@pytest.mark.parametrize("verb", ["verify", "explain"])
+def test_code_that_a_stored_config_names_does_not_run(study, run, key, verb, capsys):
+    named(run, key, STRANGE)
+    perform([verb, "runs/single"])
+    told = capsys.readouterr().out
+    assert f"config.yaml: cannot be read: {key}._target_=torch.utils.collect_env.run: is not built, as it is" in told
+    assert not Path("pwned").exists()
+
+
+def test_a_run_that_cannot_be_built_is_not_verified_and_the_others_are(study, run):
+    named(run, "model", {"_target_": "srbench.models.carn.CARN", "width": "wide"})
+    found = {one.run.partition("-")[0]: one for one in verify(study, None, lambda *_: None)}
+    assert found["bicubic"].verdict == "agrees"
+    assert any("model=carn: " in line for line in found["carn"].unknown)
+
+
+@pytest.mark.parametrize("target", ["srbench.models.traits.Traits", "srbench.models.layers.sub_images.nothing"])
+def test_what_is_no_network_is_not_verified(study, run, target):
+    named(run, "model", {"_target_": target})
+    assert any("model" in line for line in look(study).unknown)
+
+
+def test_data_that_list_no_images_are_not_verified(study, run):
+    named(run, "data", {"_target_": "srbench.data.lr_source.LrSource", "files": True})
+    assert any("has no train() and valid()" in line for line in look(study).unknown)
+
+
+def test_a_class_of_ones_own_is_looked_at_where_it_is_allowed(study, run, monkeypatch):
+    Path("strange_net.py").write_text("from srbench.models.carn import CARN\n\nclass Net(CARN):\n    pass\n")
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    change(run / "config.yaml", "srbench.models.carn.CARN", "strange_net.Net")
+    assert "strange_net.Net: is not built" in look(study).unknown[0]
+    found = {one.run.partition("-")[0]: one for one in verify(study, 1, lambda *_: None, None, ["strange_net"])}
+    assert not any("not built" in line for line in found["carn"].unknown)
+    assert found["carn"].scores > 0
+
+
+def test_scores_of_places_outside_the_run_are_not_looked_at(study, run):
+    change(run / "scores.csv", "\ntiny,2,", "\n../../tiny,2,")
+    assert "names a place outside its run" in look(study).unknown[0]
+
+
+@pytest.mark.parametrize("bomb", ["&a [*a]", "\n".join(["a: &a [0,0,0,0,0,0,0,0,0]", "b: &b [*a,*a,*a]"])])
+def test_a_config_that_is_no_plain_yaml_is_named(study, run, bomb):
+    (run / "config.yaml").write_text(bomb)
+    assert "config.yaml: " in look(study).unknown[0]
+
+
+@pytest.mark.parametrize("kind", ["empty", "zeros", "foreign", "an object", "nested", "a folder", "a pipe"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "result.json", "scores.csv", "weights.safetensors", "images/val/*.png"]
+)
+def test_whatever_a_run_holds_the_others_are_looked_at(study, run, name, kind, capsys):
+    RUBBISH[kind](next(run.glob(name)))
+    perform(["verify", "runs/single", "sample=1"])
+    assert "agrees   bicubic-" in capsys.readouterr().out
+    perform(["explain", "runs/single"])
+    assert "bicubic-" in capsys.readouterr().out

@@ -17,9 +17,9 @@ from srbench.experiments.compose import Composer, whole_spec
 from srbench.experiments.grid import carry_out, expand, plan_of
 from srbench.experiments.request import read_request
 from srbench.experiments.run_folder import claim_folder
-from srbench.experiments.store.plans import read_plans, united
+from srbench.experiments.store.plans import united
 from srbench.experiments.store.record import Membership, write_record
-from tests.builders import record
+from tests.builders import read_plans, record
 
 
 @pytest.fixture

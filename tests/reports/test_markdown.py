@@ -76,7 +76,7 @@ def gaps(build) -> str:
         ("1-1-1", "set5 LPIPS", "run: python -m srbench data get alexnet"),
         ("1-1-1", "Latency (ms)", "not measured"),
         ("1-1-1", "set14 PSNR", "not evaluated"),
-        ("1-2-1", "set5 PSNR", r"failed: out of memory \| \<b>"),
+        ("1-2-1", "set5 PSNR", r"failed: out of memory \| \<b\>"),
         ("2-4-2", "set5 PSNR", "not run yet"),
         ("2-4", "set5 Δ PSNR", "no baseline with this value to compare with"),
     ],

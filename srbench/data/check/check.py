@@ -10,6 +10,7 @@ import torch
 
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
+from srbench.core.harmless import visible
 from srbench.core.parallel import each_in_threads
 from srbench.data.check.detect import Verdict, distances, recognise
 from srbench.data.check.findings import (
@@ -54,9 +55,9 @@ def check(names: Sequence[str], data_root: Path) -> bool:
     files = dict.fromkeys(file for images in sets for file in (*images.hr.values(), *images.lr.values()))
     copies = () if wrong else dict.fromkeys(other_copies(sets))
     for line in [*varying(sets, verdicts), *unread(files), *lr_in_no_layout(sets), *copies]:
-        print(f"note: {line}")
+        print(visible(f"note: {line}"))
     for line in wrong:
-        print(f"wrong: {line}")
+        print(visible(f"wrong: {line}"))
     print(f"{len(files)} images, {len(wrong) or 'nothing'} wrong")
     return not wrong
 

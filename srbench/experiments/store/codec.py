@@ -12,6 +12,9 @@ from math import inf
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+LARGEST = 2**63 - 1  # of whole numbers, and of others: a sum or a mean of them is a number still
+LARGEST_FLOAT = 1e100
+
 Value = TypeVar("Value")
 Decoder = Callable[[Any], Any]
 
@@ -32,13 +35,14 @@ def encode(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {_name(field): encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
-        return {str(key): encode(entry) for key, entry in value.items()}
+        return {encode(str(key)): encode(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [encode(entry) for entry in value]
     if isinstance(value, float) and value == inf:
         return "inf"
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and value == value):
-        return value
+        # Half a character, of a path that is not UTF-8, would make a file that nobody can read.
+        return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
     raise ValueError(f"{value!r} is no value of a record")
 
 
@@ -71,7 +75,7 @@ def _decoder(kind: Any) -> Decoder:
     if origin is dict:
         return _of_mapping(_decoder(arguments[1]))
     if kind is Any:
-        return lambda value: value
+        return _anything
     return _PLAIN[kind]
 
 
@@ -90,7 +94,7 @@ def _of_dataclass(kind: Any) -> Decoder:
                 raise FormatError(f"{key} is missing")
         try:
             return kind(**found)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise FormatError(str(error)) from error
 
     return read
@@ -132,7 +136,7 @@ def _of_mapping(decoder: Decoder) -> Decoder:
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             raise FormatError(f"an object is needed, not {_shown(value)}")
-        return {key: _at(key, decoder, entry) for key, entry in value.items()}
+        return {_text(key): _at(key, decoder, entry) for key, entry in value.items()}
 
     return read
 
@@ -144,33 +148,49 @@ def _at(key: str, decoder: Decoder, value: Any) -> Any:
         raise FormatError(f"{key}: {error}") from None
 
 
-def _plain(kind: type, word: str) -> Decoder:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise FormatError(f"{word} is needed, not {_shown(value)}")
-        return value
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise FormatError(f"text is needed, not {_shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise FormatError(f"text is needed, not half a character: {value!a}") from None
+    return value
 
-    return read
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or abs(value) > LARGEST:
+        raise FormatError(f"a whole number is needed, not {_shown(value)}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise FormatError(f"true or false is needed, not {_shown(value)}")
+    return value
 
 
 def _number(value: Any) -> float:
     if value == "inf":
         return inf
-    if type(value) not in (int, float):
+    if type(value) not in (int, float) or not -LARGEST_FLOAT <= value <= LARGEST_FLOAT:
         raise FormatError(f"a number is needed, not {_shown(value)}")
     return float(value)
 
 
-_PLAIN: dict[type, Decoder] = {
-    str: _plain(str, "text"),
-    int: _plain(int, "a whole number"),
-    bool: _plain(bool, "true or false"),
-    float: _number,
-}
+def _anything(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_text(key): _anything(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_anything(entry) for entry in value]
+    return _text(value) if isinstance(value, str) else value
+
+
+_PLAIN: dict[type, Decoder] = {str: _text, int: _whole, bool: _flag, float: _number}
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 

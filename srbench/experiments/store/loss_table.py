@@ -2,21 +2,27 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from srbench.core.regular_files import read_regular
+
 FILE = "losses.csv"
 NEEDED = {b"step", b"epoch", b"loss"}
+MOST_STEPS = 10**12
+LARGEST = 1e100
 
 
 def loss_frame(folders: Sequence[Path]) -> DataFrame:
     """Every logged step: `run` (categorical: the folders' names), `stage`, `step` (within the stage), `epoch`, `loss`
     and its parts; run by run, as in the files.
 
-    A line that was cut off, or holds no number, is left out. A run without losses has no rows.
+    A line that was cut off, or holds no number, is left out, and so is a file that is none. A run without losses has no
+    rows. A loss that no picture could hold is infinite.
     """
     files = [_lines(folder / FILE) for folder in folders]
     names = pd.Index([folder.name for folder in folders], dtype=str)
@@ -31,18 +37,22 @@ def loss_frame(folders: Sequence[Path]) -> DataFrame:
     if not frames:
         empty = {"run": pd.Categorical([], categories=names), "stage": pd.Series([], dtype=str)}
         return DataFrame(empty | {"step": [], "epoch": [], "loss": []})
-    losses = pd.concat(frames).dropna(subset=["step", "epoch"]).sort_values("run", kind="stable", ignore_index=True)
+    found = pd.concat(frames)
+    losses = found[found.step.between(0, MOST_STEPS) & found.epoch.notna()]
+    losses = losses.sort_values("run", kind="stable", ignore_index=True)
     first = ["run", "stage", "step", "epoch", "loss"]
     return losses.astype({"step": "int64"})[[*first, *(name for name in losses if name not in first)]]
 
 
 def _lines(path: Path) -> tuple[bytes, bytes]:
     """Header and whole lines of a losses.csv; both empty where there is none, or one that has just begun."""
-    if not path.is_file():
+    try:
+        header, _, rest = read_regular(path).replace(b"\r", b"").partition(b"\n")
+    except OSError:
         return b"", b""
-    header, _, rest = path.read_bytes().replace(b"\r", b"").partition(b"\n")
     body = rest[: rest.rfind(b"\n") + 1]
-    if not set(header.split(b",")) >= NEEDED:
+    names = header.split(b",")
+    if not (set(names) >= NEEDED and len(set(names)) == len(names) and header.isascii()):
         return b"", b""
     commas = header.count(b",")
     return header, b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
@@ -51,7 +61,16 @@ def _lines(path: Path) -> tuple[bytes, bytes]:
 def _parsed(header: bytes, body: bytes) -> DataFrame:
     names = header.decode().split(",")
     # Every line must become a row, as the caller counts lines.
-    table = pd.read_csv(BytesIO(body), names=names, skip_blank_lines=False, quoting=3, dtype={"stage": str})
+    table = pd.read_csv(
+        BytesIO(body),
+        names=names,
+        skip_blank_lines=False,
+        quoting=3,
+        dtype={"stage": str},
+        encoding_errors="replace",
+    )
     stage = table.stage if "stage" in table else ""
     numbers: DataFrame = table.drop(columns="stage", errors="ignore").apply(pd.to_numeric, errors="coerce")
-    return numbers.assign(stage=stage)
+    return numbers.assign(
+        stage=stage, loss=numbers.loss.where(numbers.loss.abs().lt(LARGEST) | numbers.loss.isna(), inf)
+    )

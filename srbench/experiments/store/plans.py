@@ -3,7 +3,6 @@
 A study is the union of its plans, so that any number of commands may write at once without a lock.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,9 +12,12 @@ from typing import Any
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
+from srbench.core.regular_files import is_plain_name
 from srbench.data.lr_source import Steps
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
+from srbench.experiments.store.json_files import in_short, newer, read_json
 from srbench.experiments.store.record import SCHEMA, Membership
+from srbench.experiments.store.shapes import check_shapes
 
 FOLDER = "plans"
 
@@ -87,37 +89,50 @@ class Plan:
 def new_plan(
     study: str, command: str, ablations: dict[str, Any], claims: Iterable[Any], published: dict[str, Any]
 ) -> Plan:
-    """A plan of now, without runs."""
+    """A plan of now, without runs. UserError for ablations or published scores that no report could use."""
+    try:
+        check_shapes(encode(ablations), encode(published))
+    except FormatError as error:
+        raise UserError(f"study={study}: its ablation or sweep: {error}") from error
     time = datetime.now(UTC).isoformat(timespec="microseconds")
     return Plan(SCHEMA, study, command, time, ablations, tuple(claims), published, {})
 
 
 def write_plan(study_dir: Path, plan: Plan) -> None:
-    """Adds the plan to the study; nothing is written where the study's last command has planned the same."""
+    """Adds the plan to the study; nothing is written where the study's last command has planned the same. UserError
+    where the study's plans lie elsewhere."""
     content = encode(replace(plan, time=""))
     digest = json_digest(content)[:12]
     folder = study_dir / FOLDER
     if any(path.stem.endswith(f"-{digest}") for path in sorted(folder.glob("*.json"))[-1:]):
         return
+    if folder.is_symlink():
+        raise UserError(f"{folder}: is a link; put the folder itself there, or choose another study=NAME")
     folder.mkdir(parents=True, exist_ok=True)
     stamp = "".join(sign for sign in plan.time.partition("+")[0] if sign.isalnum())
     write_file(folder / f"{stamp}Z-{digest}.json", to_json(plan))
 
 
-def read_plans(study_dir: Path) -> tuple[Plan, ...]:
-    """The study's plans, the oldest first. UserError for one that cannot be read."""
-    return tuple(_read(path) for path in sorted((study_dir / FOLDER).glob("*.json")))
+def plan_files(study_dir: Path) -> list[Path]:
+    """Of the study's plans, the oldest first."""
+    return sorted((study_dir / FOLDER).glob("*.json"))
 
 
-def _read(path: Path) -> Plan:
+def read_plan(path: Path) -> Plan:
+    """The plan in a file. UserError, in one line, for one that cannot be read, and for a newer srbench's."""
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
         schema = content.get("schema") if isinstance(content, dict) else None
         if type(schema) is int and schema > SCHEMA:
-            raise FormatError(f"written by a newer srbench (schema {schema}, this one reads {SCHEMA})")
-        return decode(Plan, content)
+            raise UserError(f"{path}: {newer(schema, SCHEMA)}")
+        plan = decode(Plan, content)
+        check_shapes(plan.ablations, plan.published)
+        for folder in plan.runs:
+            if not is_plain_name(folder):
+                raise FormatError(f"runs: no name of a folder: {folder}")
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a plan ({error}); move it away and repeat its command") from error
+        raise UserError(f"{path}: not a plan ({in_short(error)}); move it away and repeat its command") from error
+    return plan
 
 
 def factors_of(ablation: dict[str, Any], class_name: str) -> frozenset[str]:

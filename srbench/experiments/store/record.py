@@ -1,6 +1,5 @@
 """The record of a run, result.json, as one typed value; no other module reads or writes that file. Without torch."""
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.codec import FormatError, decode, json_schema, to_json
+from srbench.experiments.store.json_files import in_short, newer, read_json
 from srbench.experiments.store.schema_1 import of_schema_1
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.missing import Missing
@@ -154,23 +154,26 @@ def write_record(folder: Path, record: Record) -> None:
     write_file(folder / FILE, to_json(record))
 
 
+class NewerRecordError(UserError):
+    """A record that only a newer srbench can read, and that stays as it is."""
+
+
 def read_record(folder: Path) -> Record | None:
-    """The run's record; None where there is none. UserError, in one line, for one that cannot be read, and for one that
-    a newer srbench has written."""
+    """The run's record; None where there is none. UserError, in one line, for one that cannot be read, and a
+    NewerRecordError for one that a newer srbench has written."""
     path = folder / FILE
     try:
-        content = json.loads(path.read_bytes())
+        return _record_of(path, read_json(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read ({_in_short(error)})") from error
-    return _record_of(path, content)
+        raise UserError(f"{path}: cannot be read ({in_short(error)})") from error
 
 
 def identity_of(folder: Path) -> tuple[str, str] | None:
     """The name and the `config_hash` that the record in a folder says it has; None where it says nothing."""
     try:
-        content = json.loads((folder / FILE).read_bytes())
+        content = read_json(folder / FILE)
         return str(content["run"]), str(content["config_hash"])
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
@@ -184,15 +187,11 @@ def record_schema() -> dict[str, Any]:
 def _record_of(path: Path, content: Any) -> Record:
     schema = content.get("schema", 1) if isinstance(content, dict) else SCHEMA
     if type(schema) is int and schema > SCHEMA:
-        raise UserError(
-            f"{path}: was written by a newer srbench (schema {schema}, this one reads {SCHEMA}); upgrade it"
-        )
-    try:
-        return decode(Record, of_schema_1(content) if schema == 1 else content)
-    except (FormatError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read ({_in_short(error)})") from error
-
-
-def _in_short(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:199]}…"
+        raise NewerRecordError(f"{path}: {newer(schema, SCHEMA)}")
+    record = decode(Record, of_schema_1(content) if schema == 1 else content)
+    for dataset, certificate in record.certificates.items():
+        try:
+            str(certificate)  # what was done to LR must be something that srbench does
+        except (ValueError, OverflowError) as error:
+            raise FormatError(f"certificates: {dataset}: {error}") from error
+    return record

@@ -1,5 +1,6 @@
 """A study as it stands on disk: the union of its plans, with the records of its runs. No torch, no Hydra."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from srbench.core.errors import UserError
-from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, read_plans, united
+from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, plan_files, read_plan, united
 from srbench.experiments.store.record import FILE, Membership, Record, read_record
 
 BEGUN = "config.yaml"  # what a run writes first
@@ -69,16 +70,18 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Study:
-    """`runs`: those of the plans, in their order, then those that lie there unplanned."""
+    """`runs`: those of the plans, in their order, then those that lie there unplanned. `strange`: a line on each plan
+    that cannot be read, and each record of a run that lies elsewhere, which do not count."""
 
     folder: Path
     plans: tuple[Plan, ...]
     runs: tuple[StudyRun, ...]
+    strange: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """As its last command has it."""
-        return self.plans[-1].study
+        """The folder's: what plans say may be of another study, of which this is a copy."""
+        return self.folder.resolve().name
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -108,21 +111,60 @@ class Study:
 
 
 def read_study(folder: Path) -> Study:
-    """The study in `folder`; a record that cannot be read makes its run a failed one. UserError without a plan."""
-    plans = read_plans(folder)
-    if not plans:
-        raise UserError(_no_study(folder))
-    there = {path.parent.name for path in folder.glob(f"*/{BEGUN}")}
-    return Study(folder, plans, tuple(_runs(folder, united(plans, there))))
-
-
-def _runs(folder: Path, planned: dict[str, PlannedRun]) -> Iterator[StudyRun]:
-    found = sorted(path.parent.name for path in folder.glob(f"*/{FILE}"))
-    for name in [*planned, *(name for name in found if name not in planned)]:
+    """The study in `folder`; a record that cannot be read makes its run a failed one. UserError where there is no plan,
+    or none that can be read."""
+    plans, strange = list[Plan](), list[str]()
+    for path in plan_files(folder):
         try:
-            yield StudyRun(folder / name, planned.get(name), read_record(folder / name))
+            plans.append(read_plan(path))
         except UserError as reason:
-            yield StudyRun(folder / name, planned.get(name), None, str(reason).removeprefix(f"{folder / name}/"))
+            strange.append(str(reason))
+    if not plans:
+        raise UserError(strange[0] if strange else _no_study(folder))
+    planned = united(plans, {path.parent.name for path in folder.glob(f"*/{BEGUN}")})
+    runs = [_run(folder, name, planned.get(name)) for name in _names(folder, planned)]
+    copies = {run.name: told for place, run in enumerate(runs) if (told := _of_another(run, runs[:place]))}
+    strange += [f"{name}: {told}; it is not counted" for name, told in copies.items()]
+    strange += _claimed_twice(plans)
+    return Study(folder, tuple(plans), tuple(run for run in runs if run.name not in copies), tuple(strange))
+
+
+def _names(folder: Path, planned: Iterable[str]) -> list[str]:
+    """The folders of the runs: the planned ones, then the others."""
+    found = sorted(path.parent.name for path in folder.glob(f"*/{FILE}"))
+    return list(dict.fromkeys([*planned, *found]))
+
+
+def _run(folder: Path, name: str, planned: PlannedRun | None) -> StudyRun:
+    try:
+        record = read_record(folder / name)
+    except UserError as reason:
+        return StudyRun(folder / name, planned, None, str(reason).removeprefix(f"{folder / name}/"))
+    if record and planned and (record.run != name or record.config_hash != planned.config_hash):
+        return StudyRun(folder / name, planned, None, f"{FILE} is of another run: {record.run}")
+    return StudyRun(folder / name, planned, record)
+
+
+def _claimed_twice(plans: Iterable[Plan]) -> Iterator[str]:
+    """A line on each folder that plans know as different runs."""
+    told = dict.fromkeys((name, run.config_hash) for plan in plans for name, run in plan.runs.items())
+    for name, count in Counter(name for name, _ in told).items():
+        if count > 1:
+            yield f"{name}: plans know {count} runs by this name; the last one counts"
+
+
+def _of_another(run: StudyRun, before: Iterable[StudyRun]) -> str:
+    """What to say of a run that nobody planned where its record is of another, a copy say; empty for none."""
+    if run.planned or not run.record:
+        return ""
+    if run.record.run != run.name:
+        return f"is a copy of {run.record.run}, or another name for it"
+    same = (one.name for one in before if one.known and _identity(one.known) == _identity(run.record))
+    return next((f"is the same run as {name}" for name in same), "")
+
+
+def _identity(run: PlannedRun | Record) -> tuple[str, str, int, int]:
+    return run.config_hash, run.model, run.scale, run.seed
 
 
 def _no_study(folder: Path) -> str:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.core.lookups import hidden
 from srbench.experiments.trackers.subject import Subject
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def reason_of(error: Exception, logger_name: str) -> str:
     cause = error.__cause__ if isinstance(error, ValueError) and error.__cause__ else error
     if isinstance(cause, ModuleNotFoundError) and logger_name in OWN_EXTRAS and cause.name in (None, logger_name):
         return f"{logger_name} is not installed; get it with: pip install 'srbench[{logger_name}]'"
-    return f"{type(cause).__name__}: {_in_one_line(cause)}"
+    return hidden(f"{type(cause).__name__}: {_in_one_line(cause)}")
 
 
 def _tensorboard_arguments(subject: Subject) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """logger.json: what is known of the logger of a run, or of a study's report."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.core.files import write_file
 from srbench.experiments.store.codec import decode, to_json
+from srbench.experiments.store.json_files import read_json
 from srbench.experiments.trackers.curve_rows import ToldRow
 
 FILE = "logger.json"
@@ -25,7 +25,7 @@ class LoggerMemory:
 def read_memory(folder: Path) -> LoggerMemory | None:
     """None where there is none, or none that can be read."""
     try:
-        return decode(LoggerMemory, json.loads((folder / FILE).read_bytes()))
+        return decode(LoggerMemory, read_json(folder / FILE))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -40,13 +40,13 @@ USUAL = {"count": 1, "share": 0.5, "flag": True, "class": "CARN"}
 
 
 @given(
-    integers(),
-    floats(allow_nan=False, min_value=0),
+    integers(-(2**63) + 1, 2**63 - 1),
+    floats(allow_nan=False, min_value=0, max_value=1e100),
     booleans(),
     text(),
-    none() | integers(),
+    none() | integers(0, 2**63 - 1),
     lists(text()),
-    dictionaries(text(), dictionaries(text(), floats(min_value=0, allow_nan=False))),
+    dictionaries(text(), dictionaries(text(), floats(min_value=0, max_value=1e100, allow_nan=False))),
 )
 def test_what_is_written_is_read_back(count, share, flag, name, maybe, names, scores):
     outer = Outer(count, share, flag, name, maybe, 4, tuple(map(Inner, names)), scores)
@@ -94,3 +94,22 @@ def test_what_is_written_fits_the_schema_and_what_is_refused_does_not():
     jsonschema.validate(written, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**written, "count": "1"}, schema)
+
+
+@pytest.mark.parametrize("count", [10**400, -(2**63), 1e30])
+def test_a_whole_number_that_no_table_could_show_is_named(count):
+    with pytest.raises(FormatError, match="count: a whole number is needed"):
+        decode(Outer, {**USUAL, "count": count})
+
+
+@pytest.mark.parametrize("share", [10**400, nan, -inf, inf, 1e101])
+def test_a_number_that_is_none_is_named(share):
+    with pytest.raises(FormatError, match="share: a number is needed"):
+        decode(Outer, {**USUAL, "share": share})
+
+
+@pytest.mark.parametrize("changes", [{"class": "\ud800"}, {"scores": {"\ud800": {}}}, {"free": [{"a": "\ud800"}]}])
+def test_half_a_character_is_named_and_never_written(changes):
+    with pytest.raises(FormatError, match=r"text is needed, not half a character: '\\ud800'"):
+        decode(Outer, {**USUAL, **changes})
+    assert json.loads(to_json(Inner("naïve \udcff"))) == {"name": r"naïve \udcff", "kind": "a"}
