@@ -31,6 +31,7 @@ from srbench.experiments.store.scores import ImageRow, read_rows, sr_file
 from srbench.experiments.store.study import read_study
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.table import METRICS, NETWORKS
+from srbench.models.weights import digest, read_weights
 
 if TYPE_CHECKING:  # torch is imported when there is something to compute
     from srbench.metrics.scorer import Scorer
@@ -162,6 +163,8 @@ class _Job:
 
     def _check_config(self) -> None:
         for dataset, certificate in self.record.certificates.items():
+            if certificate.weights_sha256 not in (None, self.record.weights_sha256):
+                self.finding.differs.append(f"{dataset}: result.json has scores of other weights than the run's")
             label = certificate.protocol.label
             others = sorted({row.protocol for row in self.rows if row.dataset == dataset} - {label})
             if others:
@@ -184,6 +187,8 @@ class _Job:
         try:
             if path:
                 load_weights_of(self.run, self.folder, model, path)
+                if path.parent == self.folder and digest(read_weights(path)) != self.record.weights_sha256:
+                    self.finding.differs.append(f"weights: {path.name} holds others than result.json says")
         except UserError as reason:
             self.finding.differs.append(f"weights: {reason}")
 

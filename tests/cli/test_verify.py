@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from srbench.audits.verify import summary_of_findings, verify
 from srbench.cli.dispatch import perform
@@ -175,6 +177,20 @@ def test_a_config_that_was_altered_is_told_by_its_hash(study, run):
 def test_weights_of_another_network_differ(study, run):
     change(run / "config.yaml", "width: 8", "width: 4")
     assert "not weights of this CARN" in look(study).differs[-1]
+
+
+def test_weights_that_are_not_those_of_the_record_differ(study, run):
+    file = run / "weights.safetensors"
+    with safe_open(file, "pt") as opened:
+        about = opened.metadata()
+    save_file({name: 2 * weights for name, weights in load_file(file).items()}, file, about)
+    assert "weights: weights.safetensors holds others than result.json says" in look(study).differs
+
+
+def test_scores_of_other_weights_than_the_records_differ(study, run):
+    digest = json.loads((run / "result.json").read_text())["weights_sha256"]
+    change(run / "result.json", f'"weights_sha256": "{digest}"', '"weights_sha256": "other"')
+    assert any("scores of other weights than the run's" in line for line in look(study).differs)
 
 
 def test_weights_that_are_gone_are_named(study, run):
