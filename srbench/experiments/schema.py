@@ -45,10 +45,6 @@ def _names(value: list[str]) -> bool:
     return all(value)
 
 
-def _places(value: list[dict[str, Any]]) -> bool:
-    return all({"ablation", "variant", "baseline"} <= set(place) for place in value)
-
-
 FLAG = "true or false"
 FOLDER = "a folder is needed"
 AUTO = "auto, or a number from 1 on"
@@ -85,6 +81,15 @@ class EvalKeys:
 
 
 @dataclass
+class LabelKeys:
+    """A run's place in an ablation."""
+
+    ablation: str
+    variant: str
+    baseline: bool
+
+
+@dataclass
 class Keys:
     """The keys at the top of the config but for GROUPS."""
 
@@ -103,7 +108,7 @@ class Keys:
     reports_dir: str = _key(FOLDER)
     data_root: str = _key(FOLDER)
     weights_dir: str = _key("a folder is needed, or several with : between them")
-    labels: list[dict[str, Any]] = _key("is filled in by a grid; leave it out", _places)
+    labels: list[LabelKeys] = _key("is filled in by a grid; leave it out")
     ablation: Any = None
     sweep: Any = None
     force: bool = _key(FLAG)
@@ -204,10 +209,15 @@ def _kinds(annotation: Any) -> tuple[bool, set[type]]:
 
 def _as_it_is(value: Any, kinds: set[type], is_name: bool) -> bool:
     """Whether OmegaConf takes the value for itself: it reads 1.5 as the whole number 1, and 1 as true."""
-    if type(value) in kinds:
+    if type(value) in kinds or any(is_dataclass(kind) and _is_of(value, kind) for kind in kinds):
         return True
     number = type(value) in (int, float)
     return (type(value) is int and float in kinds) or (number and is_name)
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    asked = {entry.name: entry.type for entry in fields(kind)}
+    return isinstance(value, dict) and {name: type(entry) for name, entry in value.items()} == asked
 
 
 def _no_mapping(name: str, kind: Any, given: Mapping[str, Any]) -> str:

@@ -346,7 +346,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
     return RunSpec(
         name=words.model,
         overrides=words.overrides,
-        memberships=tuple(Membership(m["ablation"], m["variant"], m["baseline"]) for m in keys.labels),
+        memberships=tuple(Membership(label.ablation, label.variant, label.baseline) for label in keys.labels),
         model=component(config["model"], "model"),
         scale=keys.scale,
         seed=keys.seed,

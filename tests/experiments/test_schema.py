@@ -67,6 +67,7 @@ def test_null_is_taken_where_it_means_something(shipped, key):
         ("seed=-1", "seed=-1: a whole number from 0 on"),
         ("seed=9223372036854775808", "seed=9223372036854775808: a whole number"),
         ("labels=foo", "labels=foo: is filled in by a grid; leave it out"),
+        ("labels=[{ablation: 1, variant: '2', baseline: true}]", "labels=[{'ablation': 1, "),
         ("labels=[{ablation: se}]", "labels=[{'ablation': 'se'}]: is filled in by a grid"),
         ("checkpoint=[a]", "checkpoint=[a]: a file, a published name or null"),
         ("device=0", "device=0: auto, cpu, cuda or cuda:N"),
