@@ -1,5 +1,7 @@
-"""Two stages with other batches, patches, losses and learning rates, killed by SIGKILL at several places."""
+"""Two stages with other batches, patches, losses and learning rates, killed by SIGKILL: at five places, and whenever
+the disk is touched."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +10,8 @@ import pytest
 import torch
 
 from srbench.recipes.fit import fit
+from tests.faults.training_to_kill import PLACES, TOUCHES
 from tests.recipes.toys import a_session, small_carn, two_stages, weights
-from tests.recipes.training_to_kill import PLACES
 
 LEFT = {
     "first stage": {"last.ckpt"},
@@ -39,18 +41,22 @@ def calm(files, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def killed(files, tmp_path_factory):
-    """Holds a folder for each of PLACES."""
+    """Holds a folder for each of PLACES and TOUCHES."""
     folder = tmp_path_factory.mktemp("killed")
-    words = [sys.executable, "-m", "tests.recipes.training_to_kill", str(folder), str(files[0].parent)]
+    words = [sys.executable, "-m", "tests.faults.training_to_kill", str(folder), str(files[0].parent)]
     done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_killed_training_goes_on_to_the_same_end(files, calm, killed, place):
-    (expected_folder, expected), folder = calm, killed / place
-    assert left(folder) == LEFT[place]
+def test_a_training_that_is_killed_leaves_what_it_can_go_on_with(killed, place):
+    assert left(killed / place) == LEFT[place]
+
+
+@pytest.mark.parametrize("place", [*PLACES, *map(str, TOUCHES)])
+def test_a_killed_training_goes_on_to_the_same_end(files, calm, killed, place, tmp_path):
+    (expected_folder, expected), folder = calm, shutil.copytree(killed / place, tmp_path / place)
     result, _ = fit(small_carn(), two_stages(files), folder, a_session())
     assert torch.equal(weights(result), weights(expected))
     for name in ("losses.csv", "validation.csv"):
