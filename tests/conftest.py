@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
+from srbench.data.images import write_image
 from srbench.experiments.compose import compose_run
 from srbench.experiments.spec import RunSpec
+from tests.tiny_runs import SHORT, TINY
 
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -68,6 +70,18 @@ def assert_matches(output: Tensor, reference: Tensor) -> None:
 def plan() -> Callable[..., RunSpec]:
     """plan("model=carn", "scale=4"): the run that these words of a command line describe."""
     return lambda *words: compose_run([*words])
+
+
+@pytest.fixture
+def carn(plan, tmp_path, monkeypatch):
+    """carn("seed=1"): a tiny one, trained for two steps on three images and validated on one."""
+    monkeypatch.chdir(tmp_path)
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (4, 40, 48, 3), np.uint8)):
+        folder = tmp_path / ("hr/valid" if number == 3 else "hr")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(folder / f"{number}.png", pixels)
+    fixed = [*TINY, *SHORT, "data=folder", "data.root=hr", "eval.metrics=[psnr]", "eval.latency=false"]
+    return lambda *words: plan(*fixed, *words)
 
 
 @pytest.fixture(autouse=True)

@@ -28,10 +28,10 @@ def in_one_step(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         yield partial
-        _sync(partial, os.O_RDWR)
+        sync(partial)
         partial.replace(path)
         if os.name == "posix":
-            _sync(path.parent, os.O_RDONLY)
+            sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -50,8 +50,9 @@ def set_aside(path: Path) -> Path:
     return path.rename(free)
 
 
-def _sync(path: Path, flags: int) -> None:
-    opened = os.open(path, flags)
+def sync(path: Path) -> None:
+    """Returns when a file's content, or a folder's names, lie on the disk."""
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(opened)
     except OSError as error:

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from filelock import FileLock
 
 from srbench.core.errors import UserError
+from srbench.core.files import sync
 from srbench.core.parallel import each
 from srbench.core.progress import Listener
 
@@ -47,8 +49,10 @@ class Pile:
     @property
     def is_whole(self) -> bool:
         """Whether it is there as described."""
-        result: bool = _read_json(self.folder / "index.json") == self.index
-        return result
+        index, pixels = self.index, self.folder / "pixels.npy"
+        if _read_json(self.folder / "index.json") != index or not pixels.is_file():
+            return False
+        return pixels.stat().st_size == len(_header(index["values"])) + int(index["values"])
 
 
 def images(folder: Path) -> dict[str, np.ndarray]:
@@ -94,6 +98,7 @@ def _build(pile: Pile, make: Make, tasks: Sequence[Task], jobs: int, tell: Liste
         for (names, _), _ in zip(left, each(put, placed, jobs, tell, pile.folder.name), strict=True):
             file.write(f"{names[0]}\n")
             file.flush()
+    sync(pixels)
     (pile.folder / "index.json").unlink(missing_ok=True)  # it would describe other pixels for a moment
     pixels.replace(pile.folder / "pixels.npy")
     begun.replace(pile.folder / "index.json")
@@ -105,10 +110,16 @@ def _begin(pixels: Path, values: int) -> None:
     free = shutil.disk_usage(pixels.parent).free
     if values > free:
         raise UserError(f"{pixels.parent}: {values / 1e9:.1f} GB are needed there, {free / 1e9:.1f} GB are free")
-    header = {"descr": "|u1", "fortran_order": False, "shape": (values,)}
+    header = _header(values)
     with pixels.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        file.truncate(file.tell() + values)
+        file.write(header)
+        file.truncate(len(header) + values)
+
+
+def _header(values: int) -> bytes:
+    content = BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": "|u1", "fortran_order": False, "shape": (values,)})
+    return content.getvalue()
 
 
 def _put(pixels: Path, start: int, make: Make, task: tuple[list[list[int]], tuple[Any, ...]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load, load_file
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from srbench.core.errors import FailedRunError
@@ -20,23 +20,14 @@ from srbench.data.images import read_image, write_image
 from srbench.data.lr_source import LrSource
 from srbench.data.resize import imresize
 from srbench.experiments.inputs import left_of_run, wanted
-from srbench.experiments.recording import Slot
 from srbench.experiments.run import run
 from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record, write_record
 from srbench.experiments.store.scores import read_rows, sr_file
 from srbench.models.weights import digest
-
-HERE = Slot("cpu", 1)
-TINY = ["model=carn", "model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
-SHORT = ["budget.steps=2", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=0"]
-
+from tests.tiny_runs import HERE, TINY, carried_out, quiet
 
 FORK = multiprocessing.get_context("forkserver")
-
-
-def quiet(*_):
-    pass
 
 
 def works_on(folder, pipe):
@@ -44,10 +35,6 @@ def works_on(folder, pipe):
         pipe.send("works")
         with suppress(EOFError):
             pipe.recv()
-
-
-def carried_out(one):
-    return run(one, HERE, quiet)
 
 
 def left(one):
@@ -79,18 +66,6 @@ def bicubic(plan, tmp_path, monkeypatch):
     """bicubic("eval.datasets=[a]"): that run, in a study of this test's."""
     monkeypatch.chdir(tmp_path)
     fixed = ["model=bicubic", "budget=none", "eval.latency=false", "data_root=data", "study=study"]
-    return lambda *words: plan(*fixed, *words)
-
-
-@pytest.fixture
-def carn(plan, tmp_path, monkeypatch):
-    """carn("seed=1"): a tiny one, trained for two steps on three images and validated on one."""
-    monkeypatch.chdir(tmp_path)
-    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (4, 40, 48, 3), np.uint8)):
-        folder = tmp_path / ("hr/valid" if number == 3 else "hr")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_image(folder / f"{number}.png", pixels)
-    fixed = [*TINY, *SHORT, "data=folder", "data.root=hr", "eval.metrics=[psnr]", "eval.latency=false"]
     return lambda *words: plan(*fixed, *words)
 
 
@@ -135,79 +110,6 @@ def test_of_a_run_that_is_to_begin_anew_nothing_is_left(carn):
     assert left(carn()) == ("train", "score val (psnr)", "cost")
 
 
-# What is found broken
-
-
-DAMAGE = {
-    "empty": lambda content: b"",
-    "half": lambda content: content[: len(content) // 2],
-    "zeros at the end": lambda content: content[:-8] + bytes(8),
-    "foreign": lambda content: b"[" * 100_000,
-}
-
-
-FILES = ["weights.safetensors", "scores.csv", "losses.csv", "result.json", "config.yaml"]
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("name", FILES)
-def test_a_damaged_file_of_a_run_that_is_done_costs_a_step_and_no_more(carn, name, damage):
-    first = carried_out(carn())
-    file = carn().folder / name
-    whole = file.read_bytes()
-    file.write_bytes(DAMAGE[damage](whole))
-    second = carried_out(carn("eval.metrics=[psnr,ssim]"))
-    assert second.status == "done"
-    assert second.weights_sha256 == first.weights_sha256
-    assert second.scores["val"]["psnr"] == first.scores["val"]["psnr"]
-    if name == "weights.safetensors":
-        assert load_file(file).keys() == load(whole).keys()
-    elif name != "losses.csv":  # of a training that is done
-        assert file.read_bytes().startswith(whole[:20])
-
-
-@pytest.mark.parametrize("name", [*FILES, "run.log", "last.ckpt"])
-def test_a_folder_in_the_way_of_a_file_is_set_aside(carn, name, capsys):
-    folder = carn().folder
-    (folder / name).mkdir(parents=True)
-    (folder / name / "mine").touch()
-    assert carried_out(carn()).status == "done"
-    assert (folder / f"{name}.set-aside-1/mine").is_file()
-    assert f"{name}: is not what srbench writes there; now {name}.set-aside-1" in capsys.readouterr().err
-
-
-def test_a_file_in_the_way_of_the_images_is_set_aside(carn):
-    carn().folder.mkdir(parents=True)
-    (carn().folder / "images").write_text("mine")
-    assert carried_out(carn("eval.save_images=1")).status == "done"
-    assert (carn().folder / "images.set-aside-1").read_text() == "mine"
-
-
-def test_a_link_is_not_followed(carn, tmp_path):
-    carn().folder.mkdir(parents=True)
-    (tmp_path / "mine").write_text("mine")
-    for name in ("run.log", "losses.csv", "result.json"):
-        (carn().folder / name).symlink_to(tmp_path / "mine")
-    assert carried_out(carn()).status == "done"
-    assert (tmp_path / "mine").read_text() == "mine"
-
-
-def test_weights_that_are_not_the_records_are_trained_again(carn):
-    first = carried_out(carn())
-    other = carn("seed=1")
-    carried_out(other)
-    shutil.copy(other.folder / "weights.safetensors", carn().folder)
-    assert carried_out(carn("eval.metrics=[psnr,ssim]")).weights_sha256 == first.weights_sha256
-    assert "are not the weights of the record" in (carn().folder / "run.log").read_text()
-
-
-def test_what_a_killed_process_left_beside_its_files_is_removed(carn):
-    carn().folder.mkdir(parents=True)
-    (carn().folder / f".result.json.{'0' * 32}").touch()
-    carried_out(carn())
-    assert not list(carn().folder.glob(".*"))
-
-
 # What is done is not lost
 
 
@@ -237,6 +139,17 @@ def test_a_run_that_is_done_stays_done_while_more_is_asked_of_it(carn):
     with pytest.raises(KeyboardInterrupt):
         run(carn("eval.metrics=[psnr,ssim]"), HERE, Interrupted(""))
     assert read_record(carn().folder).status == "done"
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_sessions(carn):
+    one = carn("budget.steps=40", "budget.val_every=2")
+    with pytest.raises(KeyboardInterrupt):
+        run(one, HERE, Interrupted("loss"))
+    assert (one.folder / "last.ckpt").is_file()
+    record = carried_out(one)
+    first, second = record.train.stages[0].sessions
+    assert second.after_step > 0
+    assert record.seconds >= first.seconds + second.seconds > 0
 
 
 def test_weights_have_their_digest_without_any_score(carn):

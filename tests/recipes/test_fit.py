@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+import tempfile
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from srbench.core.files import in_one_step
+from srbench.models.carn import CARN
 from srbench.models.weights import read_weights
 from srbench.recipes.callbacks import NotFiniteError
 from srbench.recipes.fit import fit
@@ -309,6 +311,7 @@ def test_losses_of_equal_seeds_are_equal_whenever_checkpoints_were_written(tmp_p
     [
         (b"", "it cannot be read"),
         (b"PK\x03\x04 cut off", "it cannot be read"),
+        ("zeros within", "it cannot be read"),
         ("other seed", "it is of {"),
         ("other model", "it holds other weights"),
         ("no checkpoint", "it cannot be read"),
@@ -326,6 +329,9 @@ def test_a_checkpoint_that_is_broken_or_foreign_is_told_and_the_stage_begins_ane
     path = tmp_path / "run/last.ckpt"
     if isinstance(content, bytes):
         path.write_bytes(content)
+    elif content == "zeros within":
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] + bytes(512) + whole[len(whole) // 2 + 512 :])
     else:
         checkpoint = torch.load(path, weights_only=True)
         if content == "other seed":
@@ -369,6 +375,43 @@ def test_a_stage_whose_weights_are_lost_is_trained_again_and_those_after_it(file
     again, _ = fit(small_carn(), two_stages(files), tmp_path, a_session())
     assert torch.equal(weights(again), weights(calm))
     assert (tmp_path / "losses.csv").read_bytes() == rows
+
+
+@pytest.mark.parametrize("damage", ["zeros", "other model"])
+def test_a_stage_whose_weights_are_damaged_is_trained_again(files, tmp_path, caplog, damage):
+    calm, _ = fit(small_carn(), two_stages(files), tmp_path, a_session())
+    file = tmp_path / "stages/1-pixel.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-16] + bytes(16))
+    if damage == "other model":
+        (tmp_path / "other").mkdir()
+        fit(CARN(width=6, blocks=1, units=1, atrous=[1]), two_stages(files), tmp_path / "other", a_session())
+        (tmp_path / "other/stages/1-pixel.safetensors").replace(file)
+    with caplog.at_level(logging.WARNING, "srbench"):
+        again, _ = fit(small_carn(), two_stages(files), tmp_path, a_session())
+    assert caplog.messages[0].startswith(f"stage pixel is trained again: {file} ")
+    assert torch.equal(weights(again), weights(calm))
+
+
+def test_sessions_tell_when_a_stage_went_on_and_with_how_many_threads(files, tmp_path, caplog):
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files)], tmp_path, a_session(fail_at(2)))
+    torch.set_num_threads(2)
+    with caplog.at_level(logging.WARNING, "srbench"):
+        _, (outcome,) = fit(small_carn(), [a_stage(files)], tmp_path, a_session())
+    found = [(one.after_step, one.device, one.threads) for one in outcome.sessions]
+    assert found == [(0, "cpu", 1), (4, "cpu", 2)]
+    assert outcome.seconds == sum(one.seconds for one in outcome.sessions) > outcome.sessions[1].seconds > 0
+    assert "on cpu with 1 threads up to now, and goes on on cpu with 2" in caplog.text
+
+
+def test_nothing_is_written_outside_of_its_folder(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "full"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files)], tmp_path / "run", a_session(fail_at(2)))
+    assert (tmp_path / "run/last.ckpt").is_file()
 
 
 def test_stages_may_have_the_weights_of_another_length_beside_them(files, tmp_path):
