@@ -5,11 +5,13 @@ coins, brick, grass, gravel, the last three of them textures. datasets.md says w
 the same scene as motorcycle_left and stays out, as do drawings, micrographs, and what states no licence.
 """
 
-import hashlib
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from srbench.core.errors import UserError
+from srbench.core.files import sha256
+from srbench.data.digests import Stamp, file_stamp
 
 # SHA-256 by the file's place in its package; equal in scikit-image 0.24 to 0.26 and Matplotlib 3.9 to 3.11.
 TRAIN = {
@@ -45,13 +47,24 @@ class Photos:
 
 def _checked(name: str, digest: str) -> Path:
     package, _, place = name.partition("/")
-    spec = find_spec(package)
     known = {"skimage": "scikit-image"}.get(package, package)
-    if spec is None or not spec.submodule_search_locations:
+    folder = _package(package)
+    if folder is None:
         raise UserError(f"data=photos: needs {known}; install it with: pip install {known}")
-    path = Path(spec.submodule_search_locations[0]) / place
+    path = folder / place
     if not path.is_file():
         raise UserError(f"data=photos: {path} is missing; reinstall {known} by pip, or use data=folder data.root=DIR")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+    if _digest(path, file_stamp(path)) != digest:
         raise UserError(f"data=photos: {path} is not the photograph that srbench knows (its SHA-256 differs)")
     return path
+
+
+@cache
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+@cache  # every run of a grid asks
+def _digest(path: Path, stamp: Stamp) -> str:
+    return sha256(path)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -202,9 +201,7 @@ class RunSpec:
         varied = {key.lstrip("+~").replace("/", ".") for key in factors} | {"data.root"}
         if "recipe" in varied:  # which may choose the data and the lengths
             varied |= {"data", "budget"}
-        written = deepcopy({key: self.written.get(key) for key in CONTEXT})
-        for key in varied:
-            _remove(written, key.split("."))
+        written = _without({key: self.written.get(key) for key in CONTEXT}, varied)
         same_images = not any(key.partition(".")[0] in ("data", "recipe", "scale") for key in varied - {"data.root"})
         return json_digest([written, self.training_digests if same_images else None])
 
@@ -311,14 +308,14 @@ class RunSpec:
         return ("model=bicubic", "budget=none", *data, *(word for word, one in kept if one.key != "labels"))
 
 
-def _remove(node: dict[str, Any], path: list[str]) -> None:
-    """The key that `path` leads to, where there is one."""
-    *parents, last = path
-    inner: Any = node
-    for key in parents:
-        inner = inner.get(key) if isinstance(inner, dict) else None
-    if isinstance(inner, dict):
-        inner.pop(last, None)
+def _without(node: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """A copy without some keys, as written on the command line."""
+    below = {name: {key[len(name) + 1 :] for key in keys if key.startswith(f"{name}.")} for name in node}
+    return {
+        name: _without(value, below[name]) if below[name] and isinstance(value, dict) else value
+        for name, value in node.items()
+        if name not in keys
+    }
 
 
 @dataclass(frozen=True)

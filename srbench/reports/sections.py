@@ -114,7 +114,10 @@ def _tells(cost: CostColumn, rows: Sequence[TableRow]) -> bool:
             return any(figure.value is not None for figure in figures)
         case "conv_activations_720p" | "conv_activations_256":
             alike = cost.name.removeprefix("conv_")
-            return any(row.costs[cost.name].value not in (None, row.costs[alike].value) for row in rows)
+            pairs = [(row.costs[cost.name].value, row.costs[alike].value) for row in rows]
+            return any(
+                own is not None and (all_of is None or 1000 * abs(all_of - own) > all_of) for own, all_of in pairs
+            )
     return True
 
 
