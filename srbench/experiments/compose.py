@@ -21,11 +21,12 @@ from srbench.core.errors import UserError
 from srbench.core.lookups import as_stored, note_lookups
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
+from srbench.experiments.configured_run import Words, run_spec
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.recipe_keys import refuse_unread
 from srbench.experiments.schema import no_choice
 from srbench.experiments.search_path import look_into_conf
-from srbench.experiments.spec import RunSpec, Words, run_spec
+from srbench.experiments.spec import RunSpec
 from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub

@@ -9,8 +9,9 @@ from srbench.core.errors import UserError, first_line
 from srbench.core.yaml_files import read_yaml
 from srbench.data.pairs import ImagePair
 from srbench.experiments.component import Component
+from srbench.experiments.configured_run import Words, run_spec
 from srbench.experiments.inputs import datasets
-from srbench.experiments.spec import DataSpec, RunSpec, Words, run_spec
+from srbench.experiments.spec import DataSpec, RunSpec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, read_record
 from srbench.experiments.trust import trusted

@@ -13,8 +13,8 @@ from srbench.data.pairs import lr_source
 from srbench.data.resizers import RESIZERS, as_uint8
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
+from srbench.experiments.configured_run import Words, run_spec
 from srbench.experiments.inputs import datasets, validation_pairs
-from srbench.experiments.spec import Words, run_spec
 
 HR = np.random.default_rng(0).integers(0, 256, (24, 28, 3), np.uint8)
 
