@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from inspect import Parameter, signature
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 
 TARGET, PARTIAL = "_target_", "_partial_"
+SCALARS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class RefusedError(Exception):
 
 
 def _check_names(node: Any, key: str) -> None:
-    """Raises UserError, naming its place, for an argument that the class or function of a node does not take."""
+    """Raises UserError, naming its place, for an argument that the class or function of a node does not take, or not of
+    that type."""
     if isinstance(node, list):
         for number, entry in enumerate(node):
             _check_names(entry, f"{key}[{number}]")
@@ -82,11 +85,13 @@ def _check_names(node: Any, key: str) -> None:
     given = [name for name in node if name not in (TARGET, PARTIAL)]
     if TARGET in node:
         target = imported(node[TARGET])
-        known = _parameters(target)
+        known, types = _parameters(target), _types(target)
         for name in given:
+            place, what = f"{key.partition('=')[0]}.{name}", getattr(target, "__name__", node[TARGET])
+            if name in types and not _may_be(node[name], types[name]):
+                wanted = " or ".join(SCALARS[kind] for kind in types[name] if kind in SCALARS)
+                raise UserError(f"{place}={node[name]}: {what} takes {wanted}")
             if known is not None and name not in known:
-                place = f"{key.partition('=')[0]}.{name}"
-                what = getattr(target, "__name__", node[TARGET])
                 preset = f"; ~{place} leaves out what a preset says" if place.startswith("model.") else ""
                 raise UserError(f"{place}: {what} takes no {name}{did_you_mean(name, known)}{preset}")
     for name in given:
@@ -102,6 +107,28 @@ def _parameters(target: Callable[..., Any]) -> list[str] | None:
     if any(one.kind is Parameter.VAR_KEYWORD for one in found):
         return None
     return [one.name for one in found if one.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+
+
+@cache
+def _types(target: Callable[..., Any]) -> dict[str, tuple[type, ...]]:
+    """Of the arguments that are numbers, flags or words, and nothing else, by its annotations."""
+    try:
+        hints = get_type_hints(getattr(target, "__init__") if isinstance(target, type) else target)  # noqa: B009
+    except Exception:  # annotations of a user's that do not stand for anything
+        return {}
+    kinds = {
+        name: get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,) for name, hint in hints.items()
+    }
+    return {name: found for name, found in kinds.items() if all(kind in (*SCALARS, NoneType) for kind in found)}
+
+
+def _may_be(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether a value may be meant for one of these types: only what can be no such number or flag is not."""
+    if isinstance(value, str):
+        return str in kinds
+    if isinstance(value, float) and not value.is_integer():
+        return float in kinds or str in kinds
+    return True
 
 
 def _made(node: Any, *places: Any, **more: Any) -> Any:

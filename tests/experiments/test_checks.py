@@ -31,7 +31,7 @@ def checked(plan):
         ("recipe.schedule._target_=torch.nn.Identity", "recipe.stages.pixel.schedule: Identity is no schedule"),
         ("recipe.optimizer.lr=-1", "recipe.stages.pixel: its optimizer .*Invalid learning rate: -1"),
         ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
-        ("recipe.gradient_clip=strong", "recipe.stages.pixel: gradient_clip is strong; it must be a number above 0"),
+        ("recipe.gradient_clip=strong", "recipe.stages.pixel.gradient_clip=strong: Supervised takes a number"),
         ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
         ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
         ("recipe.stages.pixel._target_=torch.nn.Identity", "recipe.stages.pixel._target_: Identity is no Recipe"),

@@ -101,3 +101,17 @@ def test_the_identity_names_classes_without_their_modules():
     one = Component("a.b.Net", {"loss": node("torch.nn.L1Loss"), "widths": [1, node("x.y")]})
     assert one.identity == {"_target_": "Net", "loss": {"_target_": "L1Loss"}, "widths": [1, {"_target_": "y"}]}
     assert one.without("loss").identity == {"_target_": "Net", "widths": [1, {"_target_": "y"}]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"width": "x"}, "model.width=x: CARN takes a whole number"),
+        ({"width": 1.5}, "model.width=1.5: CARN takes a whole number"),
+        ({"share_units": "maybe"}, "model.share_units=maybe: CARN takes true or false"),
+    ],
+)
+def test_an_argument_of_another_type_is_told_with_its_place(arguments, told):
+    with pytest.raises(UserError) as raised:
+        Component("srbench.models.carn.CARN", {"scale": 2, **arguments}).build("model=carn")
+    assert str(raised.value) == told
