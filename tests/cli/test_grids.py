@@ -4,18 +4,16 @@ import json
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from safetensors.torch import load_file
 
 from srbench.core import hardware
 from tests.cli.conftest import TINY, Done, Shell, shell_in
+from tests.cli.held import checkpointed, held_in, process_of, wait_for, weights_of, with_held_network, words_of
 
 SMALL = ["model.width=4", "model.units=1"]
-LONG = ["budget.steps=400", "budget.val_every=20"]
 
 
 ABLATION = ["ablation=atrous", *SMALL]
@@ -144,43 +142,10 @@ def test_a_failing_run_is_told_and_the_grid_goes_on(srbench, launcher):
         assert "2 done, 1 failed" in status.stdout
 
 
-def wait_for(found, seconds=90):
-    """What `found()` returns once it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := found():
-            return result
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
-
-
-def process_of(log: Path) -> int | None:
-    """The process whose output goes to `log`."""
-    for link in Path("/proc").glob("[0-9]*/fd/1"):
-        try:
-            if link.resolve() == log:
-                return int(link.parts[2])
-        except OSError:
-            continue
-    return None
-
-
-def checkpointed(folder: Path) -> list[Path]:
-    return sorted(folder.glob("runs/carn/carn-*/last.ckpt"))
-
-
-def weights_of(folder: Path) -> dict:
-    return {path.parent.name: load_file(path) for path in folder.rglob("weights.safetensors")}
-
-
-def words_of(shell: Shell) -> list[str]:
-    return ["-m", *shell.data, *TINY, *LONG, "seed=0,1"]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> dict:
     """The weights of runs that nothing stopped."""
-    shell = shell_in(tmp_path_factory.mktemp("undisturbed"))
+    shell = with_held_network(shell_in(tmp_path_factory.mktemp("undisturbed")))
     assert shell(*words_of(shell)).returncode == 0
     return weights_of(shell.folder)
 
@@ -195,18 +160,21 @@ def assert_goes_on(shell: Shell, stopped: Path, undisturbed: dict) -> None:
 
 
 def test_a_run_that_was_killed_is_one_failed_run_and_goes_on(srbench, undisturbed):
+    hold = held_in(with_held_network(srbench))
     process = srbench.start(*words_of(srbench))
     killed = wait_for(lambda: checkpointed(srbench.folder))[0].parent
     os.kill(wait_for(lambda: process_of(killed / "run.log")), signal.SIGKILL)
+    hold.unlink()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     assert "killed by SIGKILL (out of memory?)" in err
-    statuses = [record["status"] for record in srbench.records("carn").values()]
+    statuses = [record["status"] for record in srbench.records("held").values()]
     assert sorted(statuses) == ["done", "done", "failed"]
     assert_goes_on(srbench, killed, undisturbed)
 
 
 def test_a_grid_that_was_interrupted_leaves_no_process_and_no_failure_and_goes_on(srbench, undisturbed):
+    hold = held_in(with_held_network(srbench))
     process = srbench.start(*words_of(srbench))
     stopped = wait_for(lambda: checkpointed(srbench.folder))[0].parent
     process.send_signal(signal.SIGINT)
@@ -215,12 +183,13 @@ def test_a_grid_that_was_interrupted_leaves_no_process_and_no_failure_and_goes_o
     assert "Traceback" not in err
     assert (stopped / "last.ckpt").is_file()
     assert not process_of(stopped / "run.log")
-    assert "failed" not in {record["status"] for record in srbench.records("carn").values()}
+    assert not [record["error"] for record in srbench.records("held").values() if record["error"]]
+    hold.unlink()
     assert_goes_on(srbench, stopped, undisturbed)
 
 
 def test_runs_stop_when_their_launcher_is_killed(srbench):
-    process = srbench.start(*words_of(srbench), "budget.steps=20000")
+    process = srbench.start(*words_of(with_held_network(srbench)), "budget.steps=20000")
     log = wait_for(lambda: checkpointed(srbench.folder))[0].parent / "run.log"
     process.kill()
     process.communicate(timeout=30)
