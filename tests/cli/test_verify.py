@@ -283,7 +283,7 @@ def test_a_run_that_cannot_be_built_is_not_verified_and_the_others_are(study, ru
     named(run, "model", {"_target_": "srbench.models.carn.CARN", "width": "wide"})
     found = {one.run.partition("-")[0]: one for one in verify(study, None, lambda *_: None)}
     assert found["bicubic"].verdict == "agrees"
-    assert any("model=carn: " in line for line in found["carn"].unknown)
+    assert any("model.width=wide: CARN takes a whole number" in line for line in found["carn"].unknown)
 
 
 @pytest.mark.parametrize("target", ["srbench.models.traits.Traits", "srbench.models.layers.sub_images.nothing"])

@@ -10,7 +10,8 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import forkserver
@@ -151,12 +152,23 @@ def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProc
     ours, theirs = context.Pipe()
     folder = ready_folder(run.folder)
     job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), run, slot))
-    job.process.start()
+    with _uninterrupted():  # else it may have started, and nobody knows of it
+        job.process.start()
     theirs.close()
     job.pipe, job.news, job.bar = ours, None, bars.add_task(folder.name, total=None)
     if not console.is_terminal:
         console.print(f"{folder.name}: starts")
     return job.process
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C comes afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
