@@ -39,7 +39,8 @@ class Shell:
     def start(self, *words: str, **options) -> subprocess.Popen:
         command = [sys.executable, "-m", "srbench", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **(pipes | options))
+        places = {"cwd": self.folder, "env": self.environment, "preexec_fn": _hear_interrupts}
+        return subprocess.Popen(command, **(places | pipes | options))
 
     def __call__(self, *words: str) -> Done:
         process = self.start(*words)
@@ -50,6 +51,11 @@ class Shell:
         """result.json of each run of a study, by folder."""
         files = (self.folder / "runs" / study).glob("*/result.json")
         return {file.parent.name: json.loads(file.read_text()) for file in files}
+
+
+def _hear_interrupts() -> None:
+    """Also where the tests themselves run in the background, in which a shell has them ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shell_in(folder: Path) -> Shell:
