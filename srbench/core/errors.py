@@ -12,3 +12,8 @@ class FailedRunError(Exception):
 def first_line(error: BaseException) -> str:
     """The first line of what an exception says; its type's name where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def first_line_with_type(error: BaseException) -> str:
+    """The same with the type before it: what a user's own code raises is looked up by that."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

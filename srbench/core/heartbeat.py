@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from srbench.core.regular_files import read_regular
+
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
@@ -163,7 +165,7 @@ def _read(path: Path) -> Claim | None:
     """None where it is gone by now."""
     try:
         beat = path.stat().st_mtime_ns
-        return Claim(path, Worker(**json.loads(path.read_bytes())), beat)
+        return Claim(path, Worker(**json.loads(read_regular(path))), beat)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, RecursionError):  # not written yet, or by something else

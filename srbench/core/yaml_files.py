@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
 from srbench.core.regular_files import read_regular
 
 MOST_VALUES = 100_000  # that aliases (*name) may stand for; the whole of conf/ has some thousands
@@ -22,7 +22,7 @@ def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> An
     except yaml.YAMLError as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
         raise UserError(f"{path}: cannot be read: {reason}") from error
 
 

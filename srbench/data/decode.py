@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
 from srbench.core.pixel_limit import check_pixels
 from srbench.data.turns import UPRIGHT, turned
 
@@ -92,8 +92,8 @@ def _named_if_unreadable(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: no such image") from None
     except Exception as error:  # decoders raise anything for files that are made to break them
         empty = path.is_file() and path.stat().st_size == 0
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: cannot be read as an image: {'the file is empty' if empty else lines[0]}") from error
+        reason = "the file is empty" if empty else first_line(error)
+        raise UserError(f"{path}: cannot be read as an image: {reason}") from error
 
 
 @contextmanager

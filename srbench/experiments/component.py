@@ -8,7 +8,7 @@ from inspect import Parameter, signature
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line, first_line_with_type
 from srbench.core.suggest import did_you_mean
 
 TARGET, PARTIAL = "_target_", "_partial_"
@@ -98,6 +98,7 @@ def _check_names(node: Any, key: str) -> None:
         _check_names(node[name], f"{key.partition('=')[0]}.{name}")
 
 
+@cache
 def _parameters(target: Callable[..., Any]) -> list[str] | None:
     """The names that a class or function takes; None: any, or it does not say."""
     try:
@@ -145,7 +146,7 @@ def _made(node: Any, *places: Any, **more: Any) -> Any:
     try:
         return target(*places, **arguments, **more)
     except (TypeError, ValueError, ImportError, AttributeError, UserError) as error:
-        raise RefusedError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise RefusedError(first_line(error)) from error
 
 
 def imported(path: Any) -> Callable[..., Any]:
@@ -163,8 +164,7 @@ def imported(path: Any) -> Callable[..., Any]:
                 raise RefusedError(f"{path}: {name} cannot be imported: {error}") from error
             continue
         except Exception as error:  # whatever a module of the user's does when it is imported
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            raise RefusedError(f"{path}: {name} cannot be imported: {reason}") from error
+            raise RefusedError(f"{path}: {name} cannot be imported: {first_line_with_type(error)}") from error
         for part in parts[end:]:
             if not hasattr(found, part):
                 raise RefusedError(f"{path}: {name} has no {part}")

@@ -16,7 +16,7 @@ import yaml
 from torch import nn
 
 from srbench.core import hardware
-from srbench.core.errors import FailedRunError, UserError
+from srbench.core.errors import FailedRunError, UserError, first_line_with_type
 from srbench.core.files import remove_partials, write_file
 from srbench.core.heartbeat import LostError, Worker, heartbeat
 from srbench.core.lookups import hidden, note_lookups
@@ -227,7 +227,7 @@ def _write_failure(folder: Path, record: Record, reason: str) -> None:
 
 def _in_one_line(error: BaseException) -> str:
     known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
-    return hidden(known or f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+    return hidden(known or first_line_with_type(error))
 
 
 @contextmanager

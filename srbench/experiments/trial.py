@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core import hardware
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line_with_type
 from srbench.core.progress import console
 from srbench.evaluation.inference import on_multiples
 from srbench.experiments.component import Component
@@ -101,8 +101,7 @@ class _Trial:
         try:
             sr = self._output(batch, height, width)
         except Exception as error:  # whatever a network of the user's does
-            lines = str(error).splitlines() or [""]
-            return f"fails on {lr}: {type(error).__name__}: {lines[0]}"
+            return f"fails on {lr}: {first_line_with_type(error)}"
         if not isinstance(sr, Tensor):
             return f"gives a {type(sr).__name__}, not a tensor; return SR alone"
         shape = tuple(sr.shape)

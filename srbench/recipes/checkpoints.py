@@ -13,12 +13,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from srbench.core.files import write_file
-from srbench.models.weights import digest
+from srbench.models.kept_weights import UnreadableError, read_kept, write_kept
 from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.stages import Stage
 
@@ -95,9 +93,8 @@ def stage_file(folder: Path, number: int, stage: Stage) -> Path:
 
 def keep_stage(path: Path, model: nn.Module, outcome: StageOutcome) -> None:
     """Writes the whole model's weights, and how the stage went with them, in one step."""
-    tensors = {name: value.contiguous() for name, value in model.cpu().state_dict().items()}
     path.parent.mkdir(exist_ok=True)
-    write_file(path, save(tensors, {"outcome": json.dumps(asdict(outcome)), "sha256": digest(tensors)}))
+    write_kept(path, model.cpu().state_dict(), {"outcome": json.dumps(asdict(outcome))})
 
 
 def finished_outcome(path: Path, stage: Stage, model: nn.Module) -> StageOutcome | None:
@@ -106,14 +103,12 @@ def finished_outcome(path: Path, stage: Stage, model: nn.Module) -> StageOutcome
     if not path.is_file():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about, tensors = read_kept(path)
         content = json.loads(about["outcome"])
         outcome = StageOutcome(**content | {"sessions": _sessions(content["sessions"])})
-        if about["sha256"] != digest(tensors):
-            raise ValueError("its weights are damaged")
-    except (SafetensorError, *_UNREADABLE) as error:
-        log.warning("stage %s is trained again: %s cannot be read (%s)", stage.name, path, type(error).__name__)
+    except _UNREADABLE as error:
+        reason = str(error) if isinstance(error, UnreadableError) else type(error).__name__
+        log.warning("stage %s is trained again: %s cannot be read (%s)", stage.name, path, reason)
         return None
     length = stage.length
     if (outcome.name, outcome.steps, outcome.batch_size, outcome.hr_patch) != (

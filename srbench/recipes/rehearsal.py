@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line_with_type
 from srbench.recipes.recipe import Recipe
 
 LARGEST = 64  # pixels a side that a loss is tried on
@@ -24,7 +24,7 @@ def rehearse(build: Callable[[], Any], key: str, hr_patch: int) -> None:
     try:
         made: Any = recipe.configure_optimizers()
     except Exception as error:
-        raise UserError(f"{key}: its optimizer or schedule cannot be made: {_told(error)}") from error
+        raise UserError(f"{key}: its optimizer or schedule cannot be made: {first_line_with_type(error)}") from error
     for one in made if isinstance(made, list | tuple) else [made]:
         _check_optimizer(one, key)
     _check_loss(getattr(recipe, "loss", None), key, min(hr_patch, LARGEST))
@@ -50,12 +50,9 @@ def _check_loss(loss: Any, key: str, side: int) -> None:
     try:
         value = loss(sr, hr)
     except Exception as error:
-        raise UserError(f"{key}.loss: {type(loss).__name__} fails on SR and HR: {_told(error)}") from error
+        told = first_line_with_type(error)
+        raise UserError(f"{key}.loss: {type(loss).__name__} fails on SR and HR: {told}") from error
     if not (isinstance(value, Tensor) and value.numel() == 1 and value.isfinite().all() and value.requires_grad):
         raise UserError(
             f"{key}.loss: {type(loss).__name__} gives no single finite number with a gradient for SR and HR"
         )
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

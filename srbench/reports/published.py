@@ -9,7 +9,7 @@ from pandas import DataFrame
 from srbench.data.catalog.catalog import missing_part
 from srbench.data.lr_source import RESIZER, DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
-from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.overrides import given
 from srbench.experiments.store.record import Record
 from srbench.reports.certified import resizers_of
 from srbench.reports.measured_reasons import measured_reason
@@ -70,8 +70,7 @@ def published_scores(
 def _weights(record: Record) -> str:
     if record.model == BICUBIC:
         return BICUBIC
-    given = {override.key: override.text for override in map(parse_override, record.overrides)}
-    return "" if record.train.steps else given.get("checkpoint", "")  # trained further, they are others
+    return "" if record.train.steps else given(record.overrides, "checkpoint")  # trained further, they are others
 
 
 def _beside(record: Record, entry: dict[str, Any], dataset: str, explained: DataFrame) -> PublishedScore:

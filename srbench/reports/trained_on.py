@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.overrides import given
 from srbench.experiments.store.record import Record, StageRecord
 
 
@@ -55,9 +55,7 @@ def trained_on(record: Record) -> TrainedOn | None:
 
 def started_from(record: Record) -> str:
     """The checkpoint that a training began with; "" for none."""
-    given = {override.key: override.text for override in map(parse_override, record.overrides)}
-    start = given.get("checkpoint", "")
-    return start if record.train.steps and start != "null" else ""
+    return given(record.overrides, "checkpoint") if record.train.steps else ""
 
 
 def trainings(records: Iterable[Record]) -> tuple[TrainedOn, ...]:

@@ -142,6 +142,11 @@ def test_a_claim_that_cannot_be_read_counts_as_one_of_another_machine(tmp_path, 
         assert claimed(tmp_path) == ["heartbeat-2"]
 
 
+def test_a_claim_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "heartbeat-1")
+    assert "unknown" in str(Watch(tmp_path).worker())
+
+
 def test_whoever_has_lost_the_folder_is_told(tmp_path):
     with heartbeat(tmp_path, ignore) as check:
         check()

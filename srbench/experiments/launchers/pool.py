@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,10 +27,11 @@ from srbench.core.errors import UserError
 from srbench.core.heartbeat import Watch
 from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
-from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.inputs import wanted_latency
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.left import is_timed
 from srbench.experiments.store.record import Record, read_record
 
 PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
@@ -73,10 +74,12 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     if not runs:
         return []
     warm_up()
-    jobs, slots = [Job(run) for run in runs], slots_for(runs[0])
-    _work_off(jobs, slots, "runs", _untimed)
-    late = [job for job in jobs if job.error is None and job.run.evaluation.latency and _is_untimed(job.run)]
-    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], "latencies", _whole)
+    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs[0])
+    _work_off(jobs, slots, "runs")
+    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
+    for job, run in zip(jobs, runs, strict=True):
+        job.run = run
+    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], "latencies")
     return [job.error for job in jobs]
 
 
@@ -107,12 +110,8 @@ def _untimed(run: RunSpec) -> RunSpec:
     return replace(run, evaluation=replace(run.evaluation, latency=False))
 
 
-def _whole(run: RunSpec) -> RunSpec:
-    return run
-
-
-def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[RunSpec], RunSpec]) -> None:
-    """Does every job in a process of its own, as many at a time as there are slots; `change`: what is done of a run."""
+def _work_off(jobs: list[Job], slots: list[Slot], what: str) -> None:
+    """Does every job in a process of its own, as many at a time as there are slots."""
     waiting, free = list(jobs), list(slots)
     running: dict[int, tuple[Job, Slot]] = {}
     with progress.bars() as bars:
@@ -122,7 +121,7 @@ def _work_off(jobs: list[Job], slots: list[Slot], what: str, change: Callable[[R
                 while free and (job := _next(waiting)):
                     waiting.remove(job)
                     slot = free.pop(0)
-                    process = _start(job, change(job.run), slot, bars)
+                    process = _start(job, slot, bars)
                     running[process.sentinel] = (job, slot)
                 for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and free else None):
                     job, slot = running.pop(sentinel)
@@ -147,11 +146,11 @@ def _next(waiting: list[Job]) -> Job | None:
     return None
 
 
-def _start(job: Job, run: RunSpec, slot: Slot, bars: Progress) -> ForkServerProcess:
+def _start(job: Job, slot: Slot, bars: Progress) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
-    folder = ready_folder(run.folder)
-    job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), run, slot))
+    folder = ready_folder(job.run.folder)
+    job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), job.run, slot))
     with _uninterrupted():  # else it may have started, and nobody knows of it
         job.process.start()
     theirs.close()
@@ -279,5 +278,6 @@ def _record(run: RunSpec) -> Record | None:
         return None
 
 
-def _is_untimed(run: RunSpec) -> bool:
-    return left_of_run(run, wanted(run)).latency
+def _waits_for_latency(run: RunSpec) -> bool:
+    record = _record(run)
+    return run.evaluation.latency and not (record and is_timed(record, wanted_latency(run)))

@@ -77,7 +77,7 @@ def left_of(record: Record | None, files: RunFiles, wanted: Wanted, can_be_had: 
         score={name: metrics for name, metrics in lacking.items() if metrics},
         images=tuple(name for name in lacking if not lacking[name] and _lacks_images(record, files, name, wanted)),
         cost=record.cost is None or had.cost != wanted.cost,
-        latency=wanted.latency is not None and not _is_timed(record, wanted.latency),
+        latency=wanted.latency is not None and not is_timed(record, wanted.latency),
         ended=record.status == "done",
     )
 
@@ -103,7 +103,8 @@ def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted)
     return files.images.get(dataset, 0) < (there if asked is None else min(there, asked))
 
 
-def _is_timed(record: Record, wanted: WantedLatency) -> bool:
+def is_timed(record: Record, wanted: WantedLatency) -> bool:
+    """Whether a run has the latency that is wanted of it."""
     same = record.fingerprints.latency == wanted.fingerprint
     return same and any(
         wanted.device in (None, "cpu" if one.device == "cpu" else "cuda") and wanted.threads in (None, one.threads)

@@ -1,5 +1,6 @@
 """The words of a command line, `key=value` in Hydra's grammar: the one place where they are taken apart."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FIX_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint")
@@ -26,6 +27,12 @@ class Override:
     def fixes_weights(self) -> bool:
         """Whether the key is one of those that fix a run's weights."""
         return self.root in FIX_THE_WEIGHTS
+
+
+def given(words: Iterable[str], key: str) -> str:
+    """What the words say of a key; "" where they do not, or say null."""
+    texts = [one.text for one in map(parse_override, words) if one.key == key]
+    return texts[-1] if texts and texts[-1] != "null" else ""
 
 
 def parse_override(word: str) -> Override:
