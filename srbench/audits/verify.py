@@ -20,6 +20,7 @@ from srbench.core.errors import UserError, first_line
 from srbench.core.harmless import visible
 from srbench.core.paths import weights_folders
 from srbench.core.progress import Listener
+from srbench.core.suggest import some_of
 from srbench.data.digests import image_digest
 from srbench.data.images import image_size, read_image
 from srbench.data.pairs import ImagePair, sizes_fit
@@ -141,7 +142,9 @@ class _Job:
                 if (dataset, image) in self.chosen:
                     yield f"{dataset} {image}"
             self.finding.unverified += sum(map(len, reasons.values()))
-            self.finding.unknown += [f"{dataset} {_listed(names)}: {reason}" for reason, names in reasons.items()]
+            self.finding.unknown += [
+                f"{dataset} {some_of(names, MOST_NAMED)}: {reason}" for reason, names in reasons.items()
+            ]
 
     def _kept(self) -> dict[str, dict[str, ImageRow]]:
         """By data set and image, the rows whose SR images should lie there, the first `save_images`, or do."""
@@ -249,11 +252,6 @@ def _wrong_means(rows: Sequence[ImageRow], record: Record) -> Iterator[str]:
         old, new = (means.get((dataset, metric), nan) for means in (recorded, found))
         if not _agree(metric, old, new):
             yield f"{dataset} mean {metric}: result.json has {old:.9g}, the mean of scores.csv is {new:.9g}"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _agree(metric: str, stored: float, found: float) -> bool:

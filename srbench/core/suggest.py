@@ -1,6 +1,6 @@
-"""What the user may have meant."""
+"""Names in a message: what the user may have meant, and some of many."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -14,3 +14,9 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
         return f" (there are {', '.join(known)})"
     others = [other for other in known if other != near[0]]
     return f", did you mean {near[0]}?" + (f" (also: {', '.join(others)})" if others else "")
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first of the names, and how many more there are: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from srbench.core.suggest import some_of
 from srbench.data.images import holds_images, subfolders
 from srbench.data.lr_source import RESIZER
 
@@ -22,8 +23,8 @@ def tell_unused_lr(hr_folder: Path, used: Iterable[Path], others: Iterable[Path]
     unused = [folder for folder in lr_folders(hr_folder) if folder not in {*used, *others}]
     if unused:
         instead = f"those in {next(iter(used))} are" if used else f"LR is made from HR ({RESIZER})"
-        more = f" and {len(unused) - MOST_NAMED} more" if len(unused) > MOST_NAMED else ""
-        tell_once(f"{', '.join(map(str, unused[:MOST_NAMED]))}{more}: LR images there are not used; {instead}")
+        named = some_of([*map(str, unused)], MOST_NAMED)
+        tell_once(f"{named}: LR images there are not used; {instead}")
 
 
 def lr_folders(hr_folder: Path) -> list[Path]:

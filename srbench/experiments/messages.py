@@ -35,14 +35,14 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(cause, ConfigKeyError | ConfigAttributeError):
             return _no_such_key(cause)
         if isinstance(cause, OverrideParseException):
-            return f"{cause.override}: not of the form key=value: {_in_one_line(cause)}"
+            return f"{cause.override}: not of the form key=value: {hydras_reason(cause)}"
         if isinstance(cause, ValueError) and str(cause).startswith(NO_CHOICE):
             return _no_choice(sys.argv[1:])
         if isinstance(cause, ValueError) and str(cause).startswith(TWO_FLAGS):
             return str(cause)
     if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
         return None
-    return " ".join(_in_one_line(cause) for cause in chain)
+    return " ".join(hydras_reason(cause) for cause in chain)
 
 
 def _makes_no_folder(error: OSError) -> bool:
@@ -70,7 +70,8 @@ def _no_such_key(error: OmegaConfBaseException) -> str:
     return f"{key}: no such key{f' in {parent}' if parent else ''}{did_you_mean(name, names)}"
 
 
-def _in_one_line(error: BaseException) -> str:
+def hydras_reason(error: BaseException) -> str:
+    """What an exception of Hydra's says, in one line."""
     return " ".join(str(error).partition("See https://")[0].split())
 
 

@@ -11,6 +11,7 @@ from hydra.errors import OverrideParseException
 
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
+from srbench.experiments.messages import hydras_reason
 from srbench.experiments.schema import NAMES
 from srbench.experiments.store.overrides import parse_override
 
@@ -98,7 +99,7 @@ def _is_key(key: str, parser: OverridesParser) -> bool:
 
 
 def _hint(word: str, key: str, text: str, error: Exception) -> str:
-    reason = " ".join(str(error).partition("See https://")[0].split())
+    reason = hydras_reason(error)
     if not text or text[0] in ("'", '"') or not re.fullmatch(r"[~+]*[\w.@/$-]+", key, re.ASCII):
         return f"{word}: not of the form key=value: {reason}"
     return f"{word}: Hydra cannot read it: {reason}; if it is a name or a path, quote it: {_quoted(key, text)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.core.errors import UserError
+from srbench.core.suggest import some_of
 from srbench.models.wrapped_weights import Found, chosen, mappings_in, unwrapped
 
 if TYPE_CHECKING:  # torch takes a second to import, and a plan needs only the files' names
@@ -154,5 +155,4 @@ def _shape(tensor: "Tensor") -> str:
 def _listed(kind: str, names: list[str], most: int = 5) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{len(names)} {kind} ({', '.join(names[:most])}{more})"
+    return f"{len(names)} {kind} ({some_of(names, most)})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from srbench.core.suggest import some_of
 from srbench.data.catalog.catalog import SetFolder, catalogue
 from srbench.data.check.detect import MEANING, Distance, Distances, Verdict, recognise
 from srbench.data.digests import named_digest
@@ -148,8 +149,7 @@ def _maker(found: Distances) -> str:
 
 
 def _named(names: Sequence[str], before: str = ": ") -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return before + ", ".join(names[:MOST_NAMED]) + more if names else ""
+    return before + some_of(names, MOST_NAMED) if names else ""
 
 
 def _gaps(names: Sequence[str]) -> list[str]:
