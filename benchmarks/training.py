@@ -58,8 +58,8 @@ def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple
     """Seconds of each step of srbench's loop, and the share of the time spent waiting for batches."""
     begins: list[float] = []
 
-    def recipe(model: nn.Module, steps: int) -> Clocked:
-        made = Clocked(model, steps, nn.L1Loss(), ADAM, constant)
+    def recipe(model: nn.Module, length: Length) -> Clocked:
+        made = Clocked(model, length, nn.L1Loss(), ADAM, constant)
         made.begins = begins
         return made
 

@@ -84,7 +84,17 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if not _is_as_shipped(run):
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
-        rehearse(partial(stage.recipe.build, key, model=model, steps=stage.length.steps), key, stage.length.hr_patch)
+        rehearse(
+            partial(stage.recipe.build, key, model=_part(model, stage, key), length=stage.length), key, stage.length
+        )
+
+
+def _part(model: nn.Module, stage: StageSpec, key: str) -> nn.Module:
+    try:
+        return model.get_submodule(stage.part or "")
+    except AttributeError:
+        names = [name for name, _ in model.named_children()]
+        raise UserError(f"{key}.part={stage.part}: no such submodule of the model; it has {', '.join(names)}") from None
 
 
 def _is_as_shipped(run: RunSpec) -> bool:

@@ -18,7 +18,7 @@ from srbench.metrics.protocol import Protocol
 from srbench.recipes.length import Length
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
-OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "data")
+OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,13 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         node = {one: _shared(value, recipe.get(one)) for one, value in node.items()}
     found = component(node, key)
     own = node.get("data")
-    epoch_steps, start = node.get("epoch_steps", 1000), node.get("start")
+    epoch_steps, start, part = node.get("epoch_steps", 1000), node.get("start"), node.get("part")
     if type(epoch_steps) is not int or epoch_steps < 1:
         raise UserError(f"{key}.epoch_steps={shown(epoch_steps)}: a whole number from 1 on")
     if not (start is None or (isinstance(start, str) and start)):
         raise UserError(f"{key}.start={shown(start)}: a file, a published name or null")
+    if not (part is None or (isinstance(part, str) and part)):
+        raise UserError(f"{key}.part={shown(part)}: the name of a submodule of the model, or null")
     return StageSpec(
         name=name,
         recipe=found.without(*OF_THE_STAGE),
@@ -138,6 +140,7 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         length=_length(key, node, keys),
         epoch_steps=epoch_steps,
         start=start,
+        part=part,
         data=_data(own, f"{key}.data", None) if own else data,
         full_steps=_full_steps(node.get("full")),
     )
@@ -149,9 +152,14 @@ def _full_steps(full: Any) -> int | None:
 
 
 def _shared(own: Any, of_all: Any) -> Any:
-    """What a stage says of its optimizer, say, with what it leaves out as the recipe's optimizer has it."""
-    partial = isinstance(own, dict) and isinstance(of_all, dict) and TARGET not in own
+    """What a stage says of its optimizer, say, with what it leaves out as the recipe's optimizer has it. Losses by name
+    are a whole."""
+    partial = isinstance(own, dict) and isinstance(of_all, dict) and TARGET not in own and not _are_components(own)
     return {**of_all, **own} if partial else own
+
+
+def _are_components(node: Mapping[str, Any]) -> bool:
+    return bool(node) and all(isinstance(value, dict) and TARGET in value for value in node.values())
 
 
 def _length(key: str, node: Mapping[str, Any], keys: Keys) -> Length:

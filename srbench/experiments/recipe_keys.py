@@ -37,8 +37,6 @@ def _keys(node: Any) -> list[Any]:
 @cache
 def _of_shipped() -> set[str]:
     """Those of srbench's own recipes: one that builds on them need not read all."""
-    files = (conf_folder() / "recipe").glob("*.yaml")
-    return {key for file in files for key in yaml.safe_load(file.read_text(encoding="utf-8"))} | {
-        "optimizer",
-        "schedule",
-    }
+    folder = conf_folder() / "recipe"
+    groups = {path.name for path in folder.iterdir() if path.is_dir()}
+    return groups | {key for file in folder.glob("*.yaml") for key in yaml.safe_load(file.read_text(encoding="utf-8"))}

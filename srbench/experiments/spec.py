@@ -19,6 +19,7 @@ from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.record import Membership, TrainingData, identity_of
 from srbench.metrics.protocol import Protocol
 from srbench.models import hub
+from srbench.models.backbones import backbone_identity
 from srbench.recipes.length import Length
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
@@ -70,8 +71,8 @@ class DataSpec:
 @dataclass(frozen=True)
 class StageSpec:
     """A training with one objective. `recipe`: a LightningModule of a model; `batches`: a sampler; `epoch_steps`: what
-    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left; `full_steps`:
-    the recipe's own length, None where it states none."""
+    losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left; `part`: the
+    submodule that is trained, None for all; `full_steps`: the recipe's own length, None where it states none."""
 
     name: str
     recipe: Component
@@ -79,6 +80,7 @@ class StageSpec:
     length: Length
     epoch_steps: int
     start: str | None
+    part: str | None
     data: DataSpec
     full_steps: int | None
 
@@ -214,20 +216,24 @@ class RunSpec:
             "length": [length.steps, length.batch_size, length.hr_patch],
             "start": self._weights(stage.start),
             "data": stage.data.identity,
+            **({"part": stage.part} if stage.part else {}),
         }
 
     def _with_weights(self, node: Any) -> Any:
-        """With the digest of each file of weights, a `checkpoint` or `…_checkpoint`, in its place."""
+        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and
+        without where they lie."""
         if isinstance(node, list):
             return [self._with_weights(entry) for entry in node]
         if not isinstance(node, dict):
             return node
-        return {
-            key: self._weights(value)
-            if isinstance(value, str) and (key == "checkpoint" or key.endswith("_checkpoint"))
-            else self._with_weights(value)
-            for key, value in node.items()
-        }
+        return {key: self._with_weight(key, value) for key, value in node.items() if key != "weights_dir"}
+
+    def _with_weight(self, key: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return self._with_weights(value)
+        if key == "backbone":
+            return backbone_identity(value, self.places.weights_folders, key)
+        return self._weights(value) if key == "checkpoint" or key.endswith("_checkpoint") else value
 
     def _weights(self, name: str | None) -> str | None:
         return hub.identity(name, self.places.weights_dir, self.scale) if name else None

@@ -104,7 +104,8 @@ def _stage(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Stag
     key = f"recipe.stages.{spec.name}"
     return Stage(
         name=spec.name,
-        recipe=lambda model, steps: spec.recipe.build(key, model=model, steps=steps),
+        recipe=lambda model, length: spec.recipe.build(key, model=model, length=length),
+        part=spec.part,
         batches=partial(_batches, run, spec, number, model),
         length=spec.length,
         epoch_steps=spec.epoch_steps,

@@ -40,8 +40,8 @@ class NotFiniteError(FailedRunError):
 class LossHistory(L.Callback):
     """Writes losses.csv: a row each `every` steps and one at the last, each the mean since the row before.
 
-    The steps since the last row lie in the checkpoint, so that rows end at the same steps however often a training was
-    interrupted. `latest`: the loss of the last step that was looked at.
+    A row also holds the norms of the gradients. The steps since the last row lie in the checkpoint, so that rows end at
+    the same steps however often a training was interrupted. `latest`: the loss of the last step that was looked at.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class LossHistory(L.Callback):
     ) -> None:
         self.recipe, self.stage, self.path, self.columns, self.written = recipe, stage, path, columns, written
         self.every = math.ceil(stage.length.steps / MOST_ROWS)
-        self.names = ("loss", *recipe.parts)
+        self.losses = ("loss", *recipe.parts)
+        self.names = (*self.losses, *recipe.norm_columns)
         self.pending = list[Mapping[str, Tensor]]()  # on the device: to look at a loss is to wait for it
         self.open = list[list[float]]()
         self.latest, self.looked = math.nan, time.perf_counter()
@@ -58,7 +59,7 @@ class LossHistory(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        self.pending.append(outputs)
+        self.pending.append(outputs | dict(zip(self.recipe.norm_columns, self.recipe.norms(), strict=False)))
         if time.perf_counter() - self.looked > TOLD_SECONDS or self.recipe.step == self.stage.length.steps:
             self.write()
 
@@ -77,14 +78,16 @@ class LossHistory(L.Callback):
         values = torch.stack(flat).double().reshape(-1, len(self.names)).tolist() if flat else []
         first = self.recipe.step - len(values) + 1
         self.pending.clear()
-        bad = next((i for i, losses in enumerate(values) if not all(map(math.isfinite, losses))), len(values))
+        told = len(self.losses)  # a gradient without end may be fp16's, whose update is then left out
+        bad = next((i for i, row in enumerate(values) if not all(map(math.isfinite, row[:told]))), len(values))
         lines = [line for i in range(bad) for line in self._closed(first + i, values[i])]
         if lines:
             history.append(self.path, lines)
             self.written()
         self.looked = time.perf_counter()
         if bad < len(values):
-            name, value = next((n, v) for n, v in zip(self.names, values[bad], strict=True) if not math.isfinite(v))
+            losses = zip(self.losses, values[bad], strict=False)
+            name, value = next((n, v) for n, v in losses if not math.isfinite(v))
             part = "" if name == "loss" else f" ({name})"
             key = f"recipe.stages.{self.stage.name}"
             raise NotFiniteError(
@@ -98,14 +101,17 @@ class LossHistory(L.Callback):
         self.latest = losses[0]
         if step % self.every and step < self.stage.length.steps:
             return
-        means = {
-            name: f"{sum(column) / len(column):.8g}"
-            for name, column in zip(self.names, zip(*self.open, strict=True), strict=True)
-        }
+        means = {name: _mean(column) for name, column in zip(self.names, zip(*self.open, strict=True), strict=True)}
         self.open = []
         epoch = (step - 1) // self.stage.epoch_steps
         row = {"stage": self.stage.name, "step": str(step), "epoch": str(epoch)} | means
         yield [row.get(name, "") for name in self.columns]
+
+
+def _mean(values: Sequence[float]) -> str:
+    """Of those that are finite, as a cell; empty where none is."""
+    finite = [value for value in values if math.isfinite(value)]
+    return f"{sum(finite) / len(finite):.8g}" if finite else ""
 
 
 class Validation(L.Callback):

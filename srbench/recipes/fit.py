@@ -152,7 +152,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
 def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     # What it draws, a critic's first weights, is the same in a training that goes on with this stage.
     seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
-    recipe = turn.stage.recipe(model, turn.stage.length.steps)
+    recipe = turn.stage.recipe(model, turn.stage.length)
     recipe.seed, recipe.stage = turn.session.seed, turn.index
     return recipe.train().to(memory_format=torch.channels_last)
 
@@ -161,7 +161,9 @@ def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlySto
     stage, session, start = turn.stage, turn.session, sessions.begun.step
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
-    columns = history.begin(losses, history.LOSS_COLUMNS, recipe.parts, finished, stage.name, start)
+    columns = history.begin(
+        losses, history.LOSS_COLUMNS, (*recipe.parts, *recipe.norm_columns), finished, stage.name, start
+    )
     history.begin(validation, history.VALIDATION_COLUMNS, (), finished, stage.name, start)
     rows = LossHistory(recipe, stage, losses, columns, session.written)
     validates = Validation(rows, validation, session.validate)

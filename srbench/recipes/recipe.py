@@ -4,6 +4,7 @@ Nothing in a step waits for the device: no value is read, and no branch depends 
 """
 
 from collections.abc import Callable, Iterable
+from math import nan
 from typing import Any, Self
 
 import lightning as L
@@ -17,6 +18,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.data.supply import Batch
 from srbench.recipes.average import Average
+from srbench.recipes.length import Length
+
+GRADIENT_NORM = "gradient_norm"
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer, int], LRScheduler]
@@ -29,24 +33,25 @@ class Recipe(L.LightningModule):
       the `parts`, detached scalars in float32;
     - `configure_optimizers()`, which returns a `with_schedule` of each optimizer.
 
-    `parts`: names of the loss's parts, columns of losses.csv. `frozen`: modules that stay in eval mode. `average`: of
-    the weights of one optimizer's model. `step`: batches done, the one that is being trained included. `seed` and
-    `stage` (from 0) fix, with the step, what the step draws from torch. `gradient_norms`: of each optimizer's last
-    update, before clipping. `accumulate`: batches whose mean gradient makes an update; the last update of a stage may
-    have fewer.
+    `length`: of the stage. `parts`: names of the loss's parts, columns of losses.csv. `frozen`: modules that stay in
+    eval mode. `average`: of the weights of one optimizer's model. `step`: batches done, the one that is being trained
+    included. `seed` and `stage` (from 0) fix, with the step, what the step draws from torch. `gradient_norms`: of each
+    optimizer's last update, before clipping. `critics`: names of the optimizers behind the first, which trains the
+    result. `accumulate`: batches whose mean gradient makes an update; the last update of a stage may have fewer.
 
     Trainer.global_step counts the steps of all optimizers together; use `step`.
     """
 
     parts: tuple[str, ...] = ()
     frozen: tuple[nn.Module, ...] = ()
+    critics: tuple[str, ...] = ()
 
-    def __init__(self, steps: int, accumulate: int = 1) -> None:
+    def __init__(self, length: Length, accumulate: int = 1) -> None:
         super().__init__()
         if type(accumulate) is not int or accumulate < 1:
             raise ValueError(f"accumulate is {accumulate}; it must be a whole number from 1 on.")
         self.automatic_optimization = False
-        self.steps, self.accumulate = steps, accumulate
+        self.length, self.steps, self.accumulate = length, length.steps, accumulate
         self.seed, self.stage, self.step = 0, 0, 0
         self.average: Average | None = None
         self.gradient_norms: dict[Optimizer, Tensor] = {}
@@ -58,6 +63,16 @@ class Recipe(L.LightningModule):
     def result(self) -> nn.Module:
         """The model that was given, or a copy with other weights: what is validated, evaluated and saved."""
         raise NotImplementedError
+
+    @property
+    def norm_columns(self) -> tuple[str, ...]:
+        """Those of losses.csv that hold the norms of the gradients."""
+        return (GRADIENT_NORM, *(f"{GRADIENT_NORM}_{critic}" for critic in self.critics))
+
+    def norms(self) -> list[Tensor]:
+        """What stands in `norm_columns`: NaN before an optimizer's first update."""
+        found = [self.gradient_norms.get(optimizer) for optimizer in self.trainer.optimizers]
+        return [torch.full((), nan, device=self.device) if norm is None else norm for norm in found]
 
     @property
     def updates(self) -> int:

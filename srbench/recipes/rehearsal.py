@@ -10,12 +10,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.core.errors import UserError, first_line_with_type
+from srbench.recipes.length import Length
+from srbench.recipes.losses import WeightedSum
 from srbench.recipes.recipe import Recipe
 
 LARGEST = 64  # pixels a side that a loss is tried on
 
 
-def rehearse(build: Callable[[], Any], key: str, hr_patch: int) -> None:
+def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
     """Raises UserError, naming `key`, for a recipe that cannot be built, whose optimizers or schedules are none, or
     whose loss gives no number. `build`: makes it, of a model on the meta device."""
     recipe = build()
@@ -27,7 +29,10 @@ def rehearse(build: Callable[[], Any], key: str, hr_patch: int) -> None:
         raise UserError(f"{key}: its optimizer or schedule cannot be made: {first_line_with_type(error)}") from error
     for one in made if isinstance(made, list | tuple) else [made]:
         _check_optimizer(one, key)
-    _check_loss(getattr(recipe, "loss", None), key, min(hr_patch, LARGEST))
+    loss = getattr(recipe, "loss", None)
+    if isinstance(loss, WeightedSum):
+        for name, one in loss.losses.items():
+            _check_loss(one, f"{key}.loss" + (f".{name}" if loss.parts else ""), min(length.hr_patch, LARGEST))
 
 
 def _check_optimizer(made: OptimizerLRSchedulerConfig, key: str) -> None:
@@ -42,17 +47,13 @@ def _check_optimizer(made: OptimizerLRSchedulerConfig, key: str) -> None:
         )
 
 
-def _check_loss(loss: Any, key: str, side: int) -> None:
-    if not isinstance(loss, nn.Module):
-        return
+def _check_loss(loss: nn.Module, key: str, side: int) -> None:
     images = torch.rand(2, 2, 3, side, side, generator=torch.Generator().manual_seed(0))
     sr, hr = images[0].requires_grad_(), images[1]
     try:
         value = loss(sr, hr)
     except Exception as error:
         told = first_line_with_type(error)
-        raise UserError(f"{key}.loss: {type(loss).__name__} fails on SR and HR: {told}") from error
+        raise UserError(f"{key}: {type(loss).__name__} fails on SR and HR: {told}") from error
     if not (isinstance(value, Tensor) and value.numel() == 1 and value.isfinite().all() and value.requires_grad):
-        raise UserError(
-            f"{key}.loss: {type(loss).__name__} gives no single finite number with a gradient for SR and HR"
-        )
+        raise UserError(f"{key}: {type(loss).__name__} gives no single finite number with a gradient for SR and HR")

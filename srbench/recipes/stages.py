@@ -22,13 +22,13 @@ class BatchSource(Protocol):
 class Stage:
     """One training with one objective.
 
-    `recipe`: makes it of the model and the number of steps. `batches`: makes their source, when the stage begins.
+    `recipe`: makes it of the model and the length. `batches`: makes their source, when the stage begins.
     `epoch_steps`: what losses.csv calls an epoch. `start`: loads other weights into the whole model before the stage;
     None goes on from the stage before. `part`: the submodule that is trained, validated and averaged; None for all.
     """
 
     name: str
-    recipe: Callable[[nn.Module, int], Recipe]
+    recipe: Callable[[nn.Module, Length], Recipe]
     batches: Callable[[], BatchSource]
     length: Length
     epoch_steps: int

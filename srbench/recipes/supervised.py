@@ -1,18 +1,23 @@
 """Supervised training: LR in, SR out, a loss against HR."""
 
+from collections.abc import Mapping
+
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from srbench.data.supply import Batch
 from srbench.models.traits import use_scale
 from srbench.recipes.average import Average
+from srbench.recipes.length import Length
+from srbench.recipes.losses import as_sum
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule, Recipe
 
 
 class Supervised(Recipe):
     """Trains `model` on batches of patches.
 
-    `loss`: (sr, hr), both (N, 3, H, W) in float32, to a scalar. `optimizer`: parameters → optimizer. `schedule`:
+    `loss`: (sr, hr), both (N, 3, H, W) in float32, to a scalar; or several by name, of which the weighted sum is
+    trained. `optimizer`: parameters → optimizer. `schedule`:
     (optimizer, updates) → schedule of the learning rate. `gradient_clip`: the largest norm of the gradient. `ema`:
     decay of an exponential moving average of the weights, which is then the result; None for none.
     """
@@ -20,17 +25,16 @@ class Supervised(Recipe):
     def __init__(
         self,
         model: nn.Module,
-        steps: int,
-        loss: nn.Module,
+        length: Length,
+        loss: nn.Module | Mapping[str, nn.Module],
         optimizer: MakeOptimizer,
         schedule: MakeSchedule,
         gradient_clip: float | None = None,
         ema: float | None = None,
         accumulate: int = 1,
     ) -> None:
-        super().__init__(steps, accumulate)
+        super().__init__(length, accumulate)
         for name, made, how in (
-            ("loss", loss, "recipe.loss._target_=torch.nn.L1Loss"),
             ("optimizer", optimizer, "recipe/optimizer=adam"),
             ("schedule", schedule, "recipe/schedule=cosine"),
         ):
@@ -38,7 +42,8 @@ class Supervised(Recipe):
                 raise ValueError(f"{name} is {made}, where one is needed that can be called, as in {how}.")
         if gradient_clip is not None and not (isinstance(gradient_clip, int | float) and gradient_clip > 0):
             raise ValueError(f"gradient_clip is {gradient_clip}; it must be a number above 0, or null.")
-        self.model, self.loss = model, loss
+        self.model, self.loss = model, as_sum(loss)
+        self.parts, self.frozen = self.loss.parts, (self.loss,)
         self.make_optimizer, self.make_schedule, self.gradient_clip = optimizer, schedule, gradient_clip
         self.average = None if ema is None else Average(model, ema)
 
@@ -52,10 +57,10 @@ class Supervised(Recipe):
         use_scale(self.model, batch.scale)
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
-        loss = self.loss(sr.float(), hr)
+        loss, parts = self.loss(sr.float(), hr)
         (optimizer,) = self.all_optimizers
         self.update(optimizer, loss, self.gradient_clip)
-        return {"loss": loss.detach()}
+        return {"loss": loss.detach(), **parts}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the trainable parameters' optimizer, and its schedule."""

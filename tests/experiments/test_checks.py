@@ -21,7 +21,7 @@ def checked(plan):
     [
         ("recipe.schedule=null", "recipe.stages.pixel: schedule is None, .* as in recipe/schedule=cosine"),
         ("recipe.optimizer=adamw", "recipe.stages.pixel: optimizer is adamw, .* as in recipe/optimizer=adam"),
-        ("recipe.loss=mse", "recipe.stages.pixel: loss is mse, .* as in recipe.loss._target_=torch.nn.L1Loss"),
+        ("recipe.loss=mse", "recipe.stages.pixel: loss is mse, .* as in recipe/loss=l1"),
         ("+recipe.optimizer.momentum=0.9", "recipe.stages.pixel.optimizer.momentum: Adam takes no momentum"),
         ("recipe.loss._target_=torch.nn.ReLU", "recipe.stages.pixel.loss: ReLU fails on SR and HR: TypeError"),
         ("+recipe.loss.reduction=none", "recipe.stages.pixel.loss: L1Loss gives no single finite number"),

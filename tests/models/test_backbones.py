@@ -36,10 +36,10 @@ def fetch(tmp_path, monkeypatch):
     backbones.cache_clear()
 
 
-def test_the_catalogue_has_the_networks_that_lpips_loads():
+def test_the_catalogue_has_the_networks_that_lpips_and_perceptual_losses_load():
     for network in backbones().values():
         assert network.address.endswith(f"-{network.sha256[:8]}.pth")
-    assert {network.file for network in backbones().values()} == set(OF_LPIPS.values())
+    assert {network.file for network in backbones().values()} == {*OF_LPIPS.values(), "vgg19_features.safetensors"}
 
 
 def test_the_digest_of_alexnet_is_that_of_its_convolutional_part(shared):

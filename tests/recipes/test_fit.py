@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from functools import partial
+from math import nan
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_the_loss_falls_and_every_step_is_written(files, tmp_path):
     recipe = supervised(optimizer=partial(torch.optim.Adam, lr=0.02))
     _, (outcome,) = fit(small_carn(), [a_stage(files, 60, 0, recipe)], tmp_path, a_session())
     lines = (tmp_path / "losses.csv").read_text().splitlines()
-    assert lines[0] == "stage,step,epoch,loss"
+    assert lines[0] == "stage,step,epoch,loss,gradient_norm"
     assert [line.split(",")[:3] for line in lines[1:]] == [["pixel", str(k), str((k - 1) // 5)] for k in range(1, 61)]
     losses = [float(line.split(",")[3]) for line in lines[1:]]
     assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
@@ -173,8 +174,8 @@ def test_validation_leaves_every_module_in_its_mode_and_the_model_at_its_scale(f
             modes.append([module.training for module in self.model.modules()] + [self.model.scale])
             return super().training_step(batch, index)
 
-    def recipe(model, steps):
-        made = Watched(model, steps, **supervised(gradient_clip=None).keywords)
+    def recipe(model, length):
+        made = Watched(model, length, **supervised(gradient_clip=None).keywords)
         made.frozen = (model[2],)
         return made
 
@@ -190,9 +191,9 @@ def test_validation_leaves_every_module_in_its_mode_and_the_model_at_its_scale(f
 
 
 def test_a_recipe_that_freezes_leaves_nothing_frozen_for_the_next_stage(files, tmp_path):
-    def freezes(model, steps):
+    def freezes(model, length):
         model.b1.requires_grad_(False)
-        return supervised()(model, steps)
+        return supervised()(model, length)
 
     model = small_carn()
     before = weights(model.b1).clone()
@@ -221,9 +222,9 @@ def test_a_stage_begins_with_the_weights_that_its_start_loads(files, tmp_path):
     def start(model):
         nn.utils.vector_to_parameters(other.clone(), model.parameters())
 
-    def recipe(model, steps):
+    def recipe(model, length):
         begun.append(weights(model).clone())
-        return supervised()(model, steps)
+        return supervised()(model, length)
 
     fit(small_carn(), [a_stage(files), a_stage(files, recipe=recipe, name="b", start=start)], tmp_path, a_session())
     assert torch.equal(begun[0], other)
@@ -258,7 +259,7 @@ def test_progress_is_told_to_the_end_over_all_stages(files, tmp_path):
     assert [done for _, done, _ in told][-1] == 22
     assert 12 in [done for _, done, _ in told]
     assert all(total == 22 for _, _, total in told)
-    last = (tmp_path / "losses.csv").read_text().splitlines()[-1].rpartition(",")[2]
+    last = (tmp_path / "losses.csv").read_text().splitlines()[-1].split(",")[3]
     assert told[-1][0] == f"loss {float(last):.4f}  30.00 dB"
 
 
@@ -267,11 +268,13 @@ def test_a_row_tells_the_parts_of_the_loss_and_is_empty_where_a_stage_has_none(f
     stages = [a_stage(files, 2, 0), gan, a_stage(files, 1, 0, name="last")]
     fit(small_carn(), stages, tmp_path, a_session(precision="32-true"))
     header, *rows = [line.split(",") for line in (tmp_path / "losses.csv").read_text().splitlines()]
-    assert header == ["stage", "step", "epoch", "loss", "pixel", "adversarial", "critic"]
+    norms = ["gradient_norm", "gradient_norm_critic"]
+    assert header == ["stage", "step", "epoch", "loss", norms[0], "pixel", "adversarial", "critic", norms[1]]
     assert [row[:2] for row in rows] == [["pixel", "1"], ["pixel", "2"], *(["gan", k] for k in "123"), ["last", "1"]]
-    assert [row[4:] for row in (rows[0], rows[-1])] == [["", "", ""]] * 2
+    assert [row[5:] for row in (rows[0], rows[-1])] == [["", "", "", ""]] * 2
     for row in rows[2:5]:
-        loss, pixel, adversarial, critic = map(float, row[3:])
+        loss, norm, pixel, adversarial, critic, norm_of_critic = map(float, row[3:])
+        assert min(norm, norm_of_critic) > 0
         assert loss == pytest.approx(pixel + 0.1 * adversarial)
         assert critic > 0
 
@@ -298,7 +301,9 @@ def test_losses_of_equal_seeds_are_equal_whenever_checkpoints_were_written(tmp_p
     fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 0)], tmp_path / "a", a_session())
     with pytest.raises(MemoryError):
         fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session(fail_at(2)))
-    assert torch.load(tmp_path / "b/last.ckpt", weights_only=True)["losses"] == [[3_001.0]]
+    assert torch.load(tmp_path / "b/last.ckpt", weights_only=True)["losses"] == [
+        [3_001.0, pytest.approx(nan, nan_ok=True)]
+    ]
     fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session())
     steps, losses = np.loadtxt(tmp_path / "a/losses.csv", delimiter=",", skiprows=1, usecols=(1, 3)).T
     np.testing.assert_array_equal(steps, [*range(2, 10_001, 2), 10_001])  # each the mean of two steps, but for the last

@@ -56,8 +56,8 @@ def test_autocast_is_for_the_forward_pass_alone(files, tmp_path):
 
 
 def test_an_average_of_weights_that_nobody_trains_is_refused(files, tmp_path):
-    def recipe(model, steps):
-        made = Supervised(model, steps, **supervised().keywords)
+    def recipe(model, length):
+        made = Supervised(model, length, **supervised().keywords)
         made.average = Average(small_carn(), 0.9)
         return made
 

@@ -83,12 +83,12 @@ def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
 
 def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
     model = nn.Conv2d(3, 3, 1)
-    recipe = stage.recipe.build("recipe", model=model, steps=stage.length.steps)
+    recipe = stage.recipe.build("recipe", model=model, length=stage.length)
     optimizer = recipe.make_optimizer(list(model.parameters()))
     return {
         "recipe": type(recipe).__name__,
         "data": stage.data.component.class_name,
-        "loss": type(recipe.loss).__name__,
+        "loss": type(recipe.loss.losses["whole"]).__name__,
         **of_optimizer(optimizer),
         **of_schedule(recipe.make_schedule(optimizer, recipe.updates)),
         "gradient_clip": recipe.gradient_clip,

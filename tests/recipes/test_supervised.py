@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from srbench.data.supply import Batch
 from srbench.models.carn import CARN
 from srbench.recipes.fit import fit
+from srbench.recipes.length import Length
 from srbench.recipes.schedules import constant
 from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
@@ -60,7 +61,7 @@ def test_a_clipped_step_is_as_long_as_the_clip(files, tmp_path):
 def step_in_fp16(files, scale):
     """How far an update goes that is clipped to 0.02, with a scaler that multiplies the loss by `scale`."""
     stage, model = a_stage(files, 1), small_carn()
-    recipe = supervised(**PLAIN, gradient_clip=0.02)(model, 1)
+    recipe = supervised(**PLAIN, gradient_clip=0.02)(model, Length(1, 2, 16, 0))
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -81,7 +82,7 @@ def test_fp16s_gradients_are_clipped_after_they_are_unscaled_and_skipped_where_t
 
 
 def test_what_is_frozen_stays_in_eval_mode(files):
-    recipe = supervised()(small_carn(), 1)
+    recipe = supervised()(small_carn(), Length(1, 2, 16, 0))
     recipe.frozen = (recipe.model.b1,)
     recipe.train()
     assert not any(module.training for module in recipe.model.b1.modules())

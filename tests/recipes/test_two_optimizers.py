@@ -9,6 +9,7 @@ from torch import nn
 
 from srbench.data.patches import Patches
 from srbench.recipes.fit import fit
+from srbench.recipes.length import Length
 from srbench.recipes.recipe import seed_torch
 from tests.recipes.toys import Adversarial, a_session, a_stage, patches, small_carn, weights
 
@@ -22,8 +23,8 @@ class Kept:
     def __init__(self, recipe=Adversarial) -> None:
         self.recipe = recipe
 
-    def __call__(self, model, steps):
-        self.made = self.recipe(model, steps)
+    def __call__(self, model, length):
+        self.made = self.recipe(model, length)
         return self.made
 
 
@@ -39,7 +40,7 @@ def by_hand(source: Patches, accumulate: int = 1):
     """What the recipe does, in PyTorch alone: model, critic, the average and the rows of losses.csv."""
     model = small_carn()
     seed_torch(CPU, 0, 0, 0)
-    recipe = Adversarial(model, STEPS)
+    recipe = Adversarial(model, Length(STEPS, 2, 16, 0))
     model.to(memory_format=torch.channels_last)
     critic = recipe.critic.to(memory_format=torch.channels_last)
     generates = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -112,7 +113,9 @@ def test_the_gradient_norm_is_kept_of_each_optimizer_before_clipping(files, tmp_
     generator, critic = recipe.gradient_norms.values()
     model = small_carn()
     seed_torch(CPU, 0, 0, 0)
-    alike = Adversarial(model, 1).to(memory_format=torch.channels_last)  # in whose order numbers are drawn
+    alike = Adversarial(model, Length(1, 2, 16, 0)).to(
+        memory_format=torch.channels_last
+    )  # in whose order numbers are drawn
     seed_torch(CPU, 0, 0, 1)
     losses = alike.losses_of_generator(patches(files, a_stage(files).length).batch(0))
     (losses["pixel"] + 0.1 * losses["adversarial"]).backward()

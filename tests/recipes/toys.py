@@ -80,9 +80,10 @@ class Adversarial(Recipe):
     """A generator with an average, a schedule and clipping, and a critic that draws: RReLU and dropout."""
 
     parts = ("pixel", "adversarial", "critic")
+    critics = ("critic",)
 
-    def __init__(self, model: nn.Module, steps: int, accumulate: int = 1) -> None:
-        super().__init__(steps, accumulate)
+    def __init__(self, model: nn.Module, length: Length, accumulate: int = 1) -> None:
+        super().__init__(length, accumulate)
         self.model = model
         self.critic = nn.Sequential(nn.Conv2d(3, 4, 3), nn.RReLU(), nn.Dropout(0.3), nn.Conv2d(4, 1, 3))
         self.average = Average(model, 0.8)
