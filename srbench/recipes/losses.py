@@ -165,7 +165,9 @@ class WeightedSum(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and each of the `parts` without its weight, detached."""
-        values = {name: loss(sr, hr) for name, loss in self.losses.items()}
+        # Autocast is for the network: a Sobel filter in bf16 would round each edge to eight bits.
+        with torch.autocast(sr.device.type, enabled=False):
+            values = {name: loss(sr.float(), hr) for name, loss in self.losses.items()}
         weighted = [values[name] if weight == 1 else values[name] * weight for name, weight in self.weights.items()]
         return reduce(torch.add, weighted), {name: values[name].detach() for name in self.parts}
 

@@ -57,7 +57,7 @@ class Supervised(Recipe):
         use_scale(self.model, batch.scale)
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
-        loss, parts = self.loss(sr.float(), hr)
+        loss, parts = self.loss(sr, hr)
         (optimizer,) = self.all_optimizers
         self.update(optimizer, loss, self.gradient_clip)
         return {"loss": loss.detach(), **parts}

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from srbench.recipes.fit import fit
-from srbench.recipes.losses import FFT, L1, L2, WeightedSum, as_sum
+from srbench.recipes.losses import FFT, L1, L2, Edge, WeightedSum, as_sum
 from tests.recipes.toys import a_session, a_stage, small_carn, supervised
 
 
@@ -22,6 +22,13 @@ def test_a_sum_weighs_its_terms_and_tells_each_without_its_weight():
     assert parts == {"l1": L1()(sr, hr), "fft": FFT()(sr, hr), "own": L2()(sr, hr)}
     assert loss.item() == pytest.approx((parts["l1"] + 0.05 * parts["fft"] + parts["own"]).item())
     assert not any(part.requires_grad for part in parts.values())
+
+
+def test_losses_are_in_full_precision_where_the_network_is_not():
+    sr, hr = images()
+    exact, _ = WeightedSum({"edge": Edge(), "fft": FFT()})(sr, hr)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert WeightedSum({"edge": Edge(), "fft": FFT()})(sr, hr)[0] == exact
 
 
 def test_one_loss_is_the_whole_and_has_no_parts():

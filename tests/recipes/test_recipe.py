@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.autograd import Function
 
+from srbench.models.carn import CARN
 from srbench.recipes.average import Average
 from srbench.recipes.fit import fit
 from srbench.recipes.recipe import seed_torch
@@ -43,16 +44,22 @@ class Watched(Function):
         return gradient
 
 
+class WatchedCARN(CARN):
+    def forward(self, lr):
+        return Watched.apply(super().forward(lr))
+
+
 class WatchedLoss(nn.L1Loss):
     def forward(self, sr, hr):
         return super().forward(Watched.apply(sr), hr)
 
 
-def test_autocast_is_for_the_forward_pass_alone(files, tmp_path):
+def test_autocast_is_for_the_networks_forward_pass_alone(files, tmp_path):
     Watched.seen.clear()
-    stage = a_stage(files, 2, 0, supervised(loss=WatchedLoss()))
-    fit(small_carn(), [stage], tmp_path, a_session(precision="bf16-mixed"))
-    assert Watched.seen == [("forward", True), ("backward", False)] * 2
+    model = WatchedCARN(width=4, blocks=1, units=1, atrous=[1])
+    fit(model, [a_stage(files, 2, 0, supervised(loss=WatchedLoss()))], tmp_path, a_session(precision="bf16-mixed"))
+    step = [("forward", True), ("forward", False), ("backward", False), ("backward", False)]
+    assert Watched.seen == step * 2
 
 
 def test_an_average_of_weights_that_nobody_trains_is_refused(files, tmp_path):
