@@ -55,6 +55,7 @@ def test_the_plan_of_an_ablation_has_its_runs_and_the_ablation_in_full(ablated):
 def test_an_ablation_leaves_tables_and_curves(ablated):
     report = ablated[0].folder / "reports/carn_atrous"
     assert {path.name for path in report.iterdir()} == {
+        "report.json",
         "table.csv",
         "table.md",
         "table.tex",
