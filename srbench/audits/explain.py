@@ -28,6 +28,7 @@ from srbench.experiments.reopen import pairs_of
 from srbench.experiments.store.study import Study, read_study
 from srbench.reports.certified import certificate_digest
 from srbench.reports.explained import LEGEND, as_markdown, cells
+from srbench.reports.report_place import report_place
 
 MOST_RUNS = 4
 NEAR = 0.02  # dB
@@ -185,9 +186,9 @@ def _answer(table: DataFrame, near: DataFrame, mine: float) -> list[str]:
 
 def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     """The folder of the study's report, now with explain.csv and explain.md; a report that is there already is written
-    again, to show them."""
+    again, to show them. UserError as for `report_place`."""
     study = explained.study
-    folder = reports_dir / study.name
+    folder = report_place(study.folder, reports_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "explain.csv", cells_of(explained.table).to_csv(index=False, float_format="%.6f").encode())
     text = as_markdown(study.name, explained.table, explained.notes, _made_by())

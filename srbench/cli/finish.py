@@ -23,5 +23,5 @@ def finish(tried: "Tried") -> None:
     undone = [name for name, asked in tried.wanted.items() if left(tried.study_dir / name, asked, lambda metric: False)]
     if undone:
         raise FailedRunError(
-            f"{len(undone)} of {len(tried.wanted)} runs did not end well; the same command tries them again"
+            f"{len(undone)} of {len(tried.wanted)} runs did not end well; {tried.repeat} tries them again"
         )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from srbench.core.errors import UserError
 from srbench.experiments.spelling import spelled
+from srbench.experiments.store.overrides import parse_override
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,26 @@ def command_line(words: Sequence[str]) -> CommandLine:
     line = CommandLine(flags, asked.overrides, asked)
     if asked.shell_completion:
         return line
-    return CommandLine(flags, spelled(asked.overrides, line.is_grid), asked)
+    words = spelled(asked.overrides, line.is_grid)
+    return CommandLine(flags, _of_each_run(words) if line.is_grid else words, asked)
+
+
+def _of_each_run(words: list[str]) -> list[str]:
+    """The words of a grid such that Hydra looks for the keys of a group in each of its swept options, and not in the
+    default one: as a sweep over one value."""
+    swept = {parse_override(word).key for word in words if _is_swept(word)}
+    values = [parse_override(word) for word in words]
+    return [
+        word.replace(f"={one.value}", f"=choice({one.value})", 1)
+        if one.root in swept and one.key != one.root and one.value and not _is_swept(word)
+        else word
+        for word, one in zip(words, values, strict=True)
+    ]
+
+
+def _is_swept(word: str) -> bool:
+    (parsed,) = OverridesParser.create().parse_overrides([word])
+    return bool(parsed.is_sweep_override())
 
 
 def _refuse(message: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from hydra.core.config_loader import ConfigLoader
@@ -14,15 +15,14 @@ from srbench.experiments.grid import Tried, carry_out, expand, plan_of
 from srbench.experiments.launchers.local import launch_by, launch_here
 from srbench.experiments.request import read_request
 from srbench.experiments.spec import RunSpec
+from srbench.reports.report_place import report_place
 
 
 def run_alone(config: DictConfig) -> None:
     """One run and the bicubic one beside it, in this process. Raises what goes wrong with it."""
     run = job_spec(config, HydraConfig.get())
-    tried = carry_out(
-        [run], plan_of(None, [run], _command()), launch_here, lambda one: scales_that_compose(one.overrides)
-    )
-    _finish(tried)
+    plan, scales = plan_of(None, [run], _command()), lambda one: scales_that_compose(one.overrides)
+    _finish(carry_out([run], plan, launch_here, scales, partial(_start, run)))
 
 
 def run_job(config: DictConfig) -> None:
@@ -36,9 +36,14 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
     request = read_request(arguments, loader)
     runs = expand(request, compose)
     launch = partial(_launch, launcher)
-    started = getattr(launcher, "warm_up", lambda: None)
-    tried = carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, started)
-    _finish(tried)
+    started = partial(_start, runs[0], getattr(launcher, "warm_up", lambda: None))
+    _finish(carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, started))
+
+
+def _start(run: RunSpec, warm_up: Callable[[], None] = lambda: None) -> None:
+    """What is done once it is known that runs are to start. UserError where their report would replace another's."""
+    report_place(run.places.study_dir, run.places.reports_dir)
+    warm_up()
 
 
 def _finish(tried: Tried | None) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.paths import cache_folder
-from srbench.data.images import DECODING, read_image
+from srbench.data.images import DECODING, is_text, read_image
 
 TICK = 100_000_000  # ns: a file that was written so shortly before it was read may be written again within one time
 
@@ -31,8 +33,12 @@ def pixel_digest(files: Sequence[Path]) -> str:
 
 
 def named_digest(images: Iterable[tuple[str, Path]]) -> str:
-    """The `pixel_digest` that the files would have under these names."""
-    return _digest(tuple((name, file, file_stamp(file)) for name, file in sorted(images)))
+    """The `pixel_digest` that the files would have under these names. UserError for a name that is no text."""
+    named = sorted(images)
+    for name, file in named:
+        if not is_text(name):
+            raise UserError(f"{file}: its name is no text in {sys.getfilesystemencoding()}; rename it")
+    return _digest(tuple((name, file, file_stamp(file)) for name, file in named))
 
 
 Stamp = tuple[int, int, int, int]

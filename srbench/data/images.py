@@ -66,6 +66,11 @@ def by_name(files: Sequence[Path]) -> dict[str, Path]:
     return {"_".join(file.relative_to(root).with_suffix("").parts): file for file in files}
 
 
+def is_text(name: str) -> bool:
+    """Whether a file's name is text, and not bytes of another encoding than the system's, which no table can hold."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
 def read_image(path: Path) -> np.ndarray:
     """uint8 (H, W, 3), upright: grey becomes RGB, alpha is dropped, 16 bits become 8 by round(v / 257), and colour
     profiles are not applied (`unread` tells of them).

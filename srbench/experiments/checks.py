@@ -36,10 +36,10 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if run.checkpoint:
         _check_checkpoint(run, model)
-    has_weights = any(p.requires_grad for p in model.parameters())
-    if run.stages and not has_weights:
+    parameters = list(model.parameters())
+    if run.stages and not any(parameter.requires_grad for parameter in parameters):
         raise UserError(f"model={run.name}: has no weights to train; use budget=none")
-    if not run.stages and has_weights and not run.checkpoint:
+    if not run.stages and parameters and not run.checkpoint:
         raise UserError(f"budget=none: model={run.name} needs weights to evaluate; give checkpoint=FILE")
     for stage in run.stages:
         _check_stage(run, stage, model)

@@ -73,11 +73,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Tried:
-    """A study whose runs have been tried. `wanted`: what was asked of each, by folder."""
+    """A study whose runs have been tried. `wanted`: what was asked of each, by folder; `repeat`: what goes on with
+    those that are left."""
 
     study_dir: Path
     reports_dir: Path
     wanted: dict[str, Wanted]
+    repeat: str
 
 
 def expand(request: Request, compose: Composer) -> list[RunSpec]:
@@ -112,9 +114,11 @@ def carry_out(
     """Checks the runs and the bicubic ones beside them, writes the plan, and launches what is left to do; None for a
     dry run, which only prints them. `started`: called once the command is known to be no dry run.
 
-    Raises UserError before the first run starts for what can be known to be wrong.
+    Raises UserError before the first run starts for what can be known to be wrong, and KeyboardInterrupt with what goes
+    on from there.
     """
     first = runs[0]
+    repeat = "the same command without force=true" if first.force else "the same command"
     if not first.dry_run:
         started()
     asked = _checked(_with_reference(runs), scales)
@@ -133,8 +137,11 @@ def carry_out(
     if len(asked) > 2:
         console.print(f"{study_dir}: {len(asked)} runs, {len(asked) - len(todo)} done already, {len(todo)} to do")
     if todo:
-        launch(todo)
-    return Tried(study_dir, first.places.reports_dir, {one.run.folder.name: one.wanted for one in asked})
+        try:
+            launch(todo)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(repeat) from None
+    return Tried(study_dir, first.places.reports_dir, {one.run.folder.name: one.wanted for one in asked}, repeat)
 
 
 def _forgotten(run: RunSpec) -> RunSpec:

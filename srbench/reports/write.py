@@ -1,6 +1,5 @@
 """A study's report on disk: the files of `<reports_dir>/<study>/`."""
 
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from srbench.core.files import write_file
-from srbench.experiments.store.codec import decode, to_json
-from srbench.experiments.store.json_files import read_json
+from srbench.experiments.store.codec import to_json
 from srbench.experiments.store.study import Study, read_study
 from srbench.reports.comma_separated import published_csv, table_csv
 from srbench.reports.curves import draw_curves
@@ -17,15 +15,7 @@ from srbench.reports.explained import section_of_explained
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
 from srbench.reports.report import Report, build_report
-
-ASKED = "report.json"
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """How a report was asked for: the `ntire` of `build_report`."""
-
-    ntire: str | None = None
+from srbench.reports.report_place import FILE, ReportOrigin, read_origin, report_place, seen_from
 
 
 def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -> Path:
@@ -38,31 +28,24 @@ def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -
 
 def report_for(study: Study, reports_dir: Path, ntire: str | None = None) -> Report:
     """The report that is to be written to `reports_dir`, with what `explain` has left there. UserError as for
-    `build_report`."""
-    return build_report(study, ntire, reports_dir / study.name / "explain.csv")
+    `build_report` and `report_place`."""
+    return build_report(study, ntire, report_place(study.folder, reports_dir) / "explain.csv")
 
 
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same `ntire`. UserError as for `write_report`."""
     study = read_study(study_dir)
-    write_files(report_for(study, reports_dir, _asked(reports_dir / study.name).ntire), reports_dir)
-
-
-def _asked(folder: Path) -> ReportOptions:
-    try:
-        return decode(ReportOptions, read_json(folder / ASKED))
-    except (OSError, ValueError, RecursionError):
-        return ReportOptions()
+    asked = read_origin(report_place(study.folder, reports_dir))
+    write_files(report_for(study, reports_dir, asked.ntire), reports_dir)
 
 
 def write_files(report: Report, reports_dir: Path) -> Path:
     """The folder of the report, with table.csv, .md and .tex, where there are published scores published.csv, where
-    losses were logged curves.png and .svg, and where there is more to say of how it was asked for report.json. What
-    `explain` has left there is shown in table.md.
+    losses were logged curves.png and .svg, and report.json. What `explain` has left there is shown in table.md.
 
-    Equal reports give equal bytes.
+    Equal reports give equal bytes. UserError as for `report_place`.
     """
-    folder = reports_dir / report.study
+    folder = report_place(report.folder, reports_dir)
     files = _files(report, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -78,7 +61,7 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     texts = {"table.csv": table_csv(report), "table.md": markdown, "table.tex": to_latex(report)}
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
-    files[ASKED] = to_json(ReportOptions(report.ntire)) if report.ntire else None
+    files[FILE] = to_json(ReportOrigin(seen_from(folder, report.folder), report.ntire))
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
         curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
     return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}

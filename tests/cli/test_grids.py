@@ -55,6 +55,7 @@ def test_the_plan_of_an_ablation_has_its_runs_and_the_ablation_in_full(ablated):
 def test_an_ablation_leaves_tables_and_curves(ablated):
     report = ablated[0].folder / "reports/carn_atrous"
     assert {path.name for path in report.iterdir()} == {
+        "report.json",
         "table.csv",
         "table.md",
         "table.tex",
@@ -175,11 +176,12 @@ def test_a_run_that_was_killed_is_one_failed_run_and_goes_on(srbench, undisturbe
 
 def test_a_grid_that_was_interrupted_leaves_no_process_and_no_failure_and_goes_on(srbench, undisturbed):
     hold = held_in(with_held_network(srbench))
-    process = srbench.start(*words_of(srbench))
+    process = srbench.start(*words_of(srbench), "force=true")
     stopped = wait_for(lambda: checkpointed(srbench.folder))[0].parent
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
+    assert err.endswith("srbench: interrupted; the same command without force=true goes on from here\n")
     assert "Traceback" not in err
     assert (stopped / "last.ckpt").is_file()
     assert not process_of(stopped / "run.log")

@@ -61,6 +61,8 @@ def test_an_interrupted_run_goes_on(srbench, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), err
+    if number == signal.SIGINT:
+        assert err.endswith("srbench: interrupted; the same command goes on from here\n")
     assert srbench(*words).returncode == 0
     (folder,) = (srbench.folder / "runs/single").glob("carn-*")
     steps = [line.split(",")[1] for line in (folder / "losses.csv").read_text().splitlines()[1:]]

@@ -55,6 +55,11 @@ def test_a_grid_over_ones_own_class_needs_no_preset(planned, words):
     assert planned(*words) == ["Net-default-x2-s0", "Net-default-x2-s1"]
 
 
+def test_the_keys_of_a_swept_preset_are_its_own_and_not_the_defaults(planned):
+    found = planned("-m", "model=mossnet,mossnet_m", "model.widths=[4,4,4]")
+    assert found == ["mossnet-default-x2-s0", "mossnet_m-default-x2-s0"]
+
+
 def test_a_grid_takes_several_classes_of_ones_own(planned):
     assert planned("-m", "model._target_=mynet.Net,mynet.Other") == ["Net-default-x2-s0", "Other-default-x2-s0"]
 

@@ -1,5 +1,6 @@
 """`data check` on miniatures, made of photographs, with one thing wrong with each."""
 
+import os
 import shutil
 
 import cv2
@@ -94,6 +95,13 @@ def test_an_image_that_is_there_twice_is_named(own, checked, photographs):
         f"wrong: {own}/HR: images that share a name: b.bmp and b.png; move one of each two away",
         f"wrong: {own}/LR_bicubic/X3: images that share a name: cx3.png and cx3.webp; move one of each two away",
     ]
+    assert status == 1
+
+
+def test_a_name_in_another_encoding_is_named(own, checked):
+    (own / "HR/c.png").rename(own / "HR" / os.fsdecode(b"caf\xe9.png"))
+    status, lines = checked("own")
+    assert rf"wrong: {own}/HR: names that are no text in utf-8: caf\udce9; rename them" in wrong(lines)
     assert status == 1
 
 

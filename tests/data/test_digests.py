@@ -33,6 +33,13 @@ def test_a_pixel_digest_survives_another_format_and_nothing_else(tmp_path):
     )
 
 
+def test_a_name_in_another_encoding_is_told(tmp_path):
+    file = tmp_path / os.fsdecode(b"caf\xe9.png")  # as archives from other systems leave it
+    write_image(file, np.zeros((4, 6, 3), np.uint8))
+    with pytest.raises(UserError, match=r"its name is no text in utf-8; rename it$"):
+        pixel_digest([file])
+
+
 def test_equal_size_and_time_do_not_pass_for_the_same_file(tmp_path):
     one, other = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), np.uint8)
     file = tmp_path / "a.bmp"

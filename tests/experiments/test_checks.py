@@ -83,3 +83,9 @@ def test_two_scales_that_contradict_each_other_are_refused(checked):
 )
 def test_what_is_a_recipe_is_let_through(checked, words):
     checked(*words)
+
+
+def test_a_frozen_network_needs_weights_to_be_evaluated_as_any_other(plan):
+    spec = plan("model=fsrcnn", "eval.metrics=[psnr]", "budget=none")
+    with pytest.raises(UserError, match=r"^budget=none: model=fsrcnn needs weights to evaluate; give checkpoint=FILE"):
+        check_run(spec, build_on_meta(spec).requires_grad_(False))

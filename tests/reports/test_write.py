@@ -1,5 +1,6 @@
 """The files of a report."""
 
+import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -13,7 +14,7 @@ from srbench.reports.report import build_report
 from srbench.reports.write import rewrite_report, write_files, write_report
 from tests.reports.conftest import BASE, OTHER, Outcome, scored
 
-FILES = ["curves.png", "curves.svg", "table.csv", "table.md", "table.tex"]
+FILES = ["curves.png", "curves.svg", "report.json", "table.csv", "table.md", "table.tex"]
 
 
 def eight_runs(build) -> None:
@@ -65,7 +66,7 @@ def test_a_study_without_training_has_no_curves_not_even_old_ones(build, tmp_pat
     assert (folder / "curves.svg").exists()
     (build.folder / name / "losses.csv").unlink()
     write_report(build.folder, tmp_path)
-    assert sorted(path.name for path in folder.iterdir()) == ["table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.json", "table.csv", "table.md", "table.tex"]
 
 
 def test_no_study_is_the_users_mistake_and_leaves_no_folder(tmp_path):
@@ -88,7 +89,7 @@ def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
     folder = write_report(build.folder, tmp_path, "carn")
     asked = (folder / "table.csv").read_bytes()
-    for name in FILES:
+    for name in {*FILES} - {"report.json"}:
         (folder / name).unlink(missing_ok=True)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" in asked
@@ -102,7 +103,7 @@ def test_a_report_that_is_asked_for_anew_forgets_how_it_was_asked_for(build, tmp
     folder = write_report(build.folder, tmp_path)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.json", "table.csv", "table.md", "table.tex"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"ntire": 1}', b"[" * 10**5])
@@ -112,3 +113,15 @@ def test_what_says_nothing_of_how_a_report_was_asked_for_stops_none(build, tmp_p
     (folder / "report.json").write_bytes(content)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()
+
+
+def test_a_report_is_not_replaced_by_that_of_another_study_of_the_same_name(build, tmp_path):
+    build.run("carn", left=scored(37.0))
+    folder = write_report(build.folder, tmp_path / "reports")
+    before, copy = (folder / "table.csv").read_bytes(), tmp_path / "other" / build.folder.name
+    shutil.copytree(build.folder, copy)
+    with pytest.raises(UserError, match=r"reports/mine: holds the report of .*mine, another study of that name than"):
+        write_report(copy, tmp_path / "reports")
+    assert (folder / "table.csv").read_bytes() == before
+    shutil.rmtree(build.folder)  # the copy is where the study has been moved to
+    assert write_report(copy, tmp_path / "reports") == folder

@@ -1,6 +1,7 @@
 """What `data check` says of what it has seen."""
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from srbench.core.suggest import some_of
 from srbench.data.catalog.catalog import SetFolder, catalogue
 from srbench.data.check.detect import MEANING, Distance, Distances, Verdict, recognise
 from srbench.data.digests import named_digest
-from srbench.data.images import image_files
+from srbench.data.images import image_files, is_text
 from srbench.data.layouts import ImageSet
 from srbench.data.pairs import sizes_fit
 from srbench.data.unused_lr import lr_folders
@@ -94,7 +95,7 @@ def wrong_with(images: ImageSet, seen: Looks, verdict: Verdict | None) -> Iterat
 
 
 def misnamed(images: ImageSet) -> Iterator[str]:
-    """Names that evaluation refuses: of two files that differ in their suffix alone."""
+    """Names that evaluation refuses: of two files that differ in their suffix alone, and such as are no text."""
     for folder in {file.parent: None for file in (*images.hr.values(), *images.lr.values())}:
         files = defaultdict[str, list[str]](list)
         for file in image_files(folder):
@@ -102,6 +103,9 @@ def misnamed(images: ImageSet) -> Iterator[str]:
         twice = [" and ".join(names) for names in files.values() if len(names) > 1]
         if twice:
             yield f"{folder}: images that share a name{_named(twice)}; move one of each two away"
+        garbled = [name for name in files if not is_text(name)]
+        if garbled:
+            yield f"{folder}: names that are no text in {sys.getfilesystemencoding()}{_named(garbled)}; rename them"
 
 
 def lr_in_no_layout(sets: Sequence[ImageSet]) -> Iterator[str]:

@@ -104,9 +104,10 @@ def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted)
 
 
 def is_timed(record: Record, wanted: WantedLatency) -> bool:
-    """Whether a run has the latency that is wanted of it."""
-    same = record.fingerprints.latency == wanted.fingerprint
-    return same and any(
+    """Whether a run has the latency that is wanted of it, or is known to have none."""
+    if record.fingerprints.latency != wanted.fingerprint:
+        return False
+    return any(one.what == "latency" for one in record.missing) or any(
         wanted.device in (None, "cpu" if one.device == "cpu" else "cuda") and wanted.threads in (None, one.threads)
         for one in record.latency
     )

@@ -89,6 +89,12 @@ def test_what_is_asked_otherwise_is_one_step(changes, steps):
     assert what_is_left(wanted=asked(**changes)).steps == steps
 
 
+def test_a_network_that_cannot_be_timed_is_not_timed_again_unless_it_is_another():
+    found = replace(DONE, latency=(), missing=(Missing("latency", "network", "does not run on 256×256 pixels"),))
+    assert not what_is_left(found)
+    assert what_is_left(found, asked(latency=WantedLatency("another network", None, None))).steps == ("latency",)
+
+
 def test_the_latency_of_any_gpu_is_that_of_a_gpu():
     found = replace(DONE, latency=(latency(device="NVIDIA H100"),))
     assert not what_is_left(found, asked(latency=WantedLatency("clock", "cuda", None)))
