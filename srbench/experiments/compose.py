@@ -36,7 +36,7 @@ from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
 
-MOST_PARTS = 50_000  # layers and weights of a network; the largest preset has 12,000
+MOST_PARTS = 30_000  # layers and weights of a network; the largest preset has 12,000
 SCALES = (1, 2, 3, 4, 8)  # that are tried where a model lacks the one asked for
 
 
@@ -164,7 +164,10 @@ def _bounded(key: str) -> Iterator[None]:
         if made > MOST_PARTS:
             raise UserError(f"{key}: has more than {MOST_PARTS:,} layers and weights; make it smaller")
 
-    layers, weights = register_module_module_registration_hook(count), register_module_parameter_registration_hook(count)
+    layers, weights = (
+        register_module_module_registration_hook(count),
+        register_module_parameter_registration_hook(count),
+    )
     try:
         yield
     finally:

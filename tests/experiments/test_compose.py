@@ -57,7 +57,7 @@ def test_refuses_what_hydra_refuses(loader, master):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["model.units=1000000000"], "has more than 50,000 layers and weights"),
+        (["model=mdrn", "model.blocks=1000000000"], "has more than 30,000 layers and weights"),
         (["model.width=1000000000"], "Storage size calculation overflowed"),
         (["model=mdrn", "model.width=1000000000"], "Storage size calculation overflowed"),
     ],
