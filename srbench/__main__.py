@@ -1,18 +1,13 @@
 """The front door: the verbs, and for everything else the Hydra app. Light, so that --help is quick."""
 
-import logging
+# Above `find_own_modules` is imported what Python has imported already: a file of the current folder could stand in for
+# anything else.
+
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, NoReturn
 
 from srbench.core.current_folder import find_own_modules
-from srbench.core.errors import FailedRunError
-from srbench.core.harmless import visible
-from srbench.core.lookups import hidden
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 DONE, FAILED, MISTAKEN, INTERRUPTED = 0, 1, 2, 130
 
@@ -21,8 +16,9 @@ def main() -> int:
     """Does what the command line asks for and returns the exit status: 0 done, 1 a run failed or something is wrong
     with what was looked at, 2 the user's mistake, 130 interrupted. Hydra exits by itself where it shows its help."""
     find_own_modules(sys.argv[1:])
-    import signal  # not before: a file of the current folder could stand in for it
+    import signal
 
+    from srbench.core.errors import FailedRunError
     from srbench.core.streams import replace_unknown_characters
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -62,15 +58,20 @@ def _all_is_well(words: list[str]) -> bool:
 
 def _quiet_decoders() -> None:
     """Pillow and tifffile say on stderr what is odd in an image's tags; what matters srbench says."""
+    import logging
+
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
-def _interrupt(number: int, frame: "FrameType | None") -> NoReturn:
+def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def _told(status: int, line: str) -> int:
+    from srbench.core.harmless import visible
+    from srbench.core.lookups import hidden
+
     print(visible(f"srbench: {hidden(line)}"), file=sys.stderr)
     return status
 

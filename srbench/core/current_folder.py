@@ -8,20 +8,21 @@ Nothing is imported here but what Python has imported already: a file of the cur
 import os
 import sys
 
-STUDY_VERBS = ("report", "status", "verify", "explain", "site")  # they read what others may have made
+OTHERS_VERBS = ("report", "status", "verify", "explain", "score", "resize", "data")  # they read what others made
 
 
 def find_own_modules(words: list[str]) -> None:
     """Has a command find modules in the current folder first, by whichever of `python -m srbench` and `srbench` it is
-    called. A verb that reads studies finds none there: a folder with a study in it may hold a pandas.py. With
-    `allow=`, which names classes of somebody's, it does, but after all that is installed.
+    called. A verb that reads studies or images, and builds no network of one's own, finds none there: a folder with a
+    study in it may hold a pandas.py. With `allow=`, which names classes of somebody's, it does, but after all that is
+    installed.
 
     `python -P` leaves the current folder out of everything. Where srbench itself lies in the current folder, it stays.
     """
     folder = os.getcwd()
     if sys.flags.safe_path or __file__.startswith(f"{folder}{os.sep}srbench{os.sep}"):
         return
-    if words[:1] and words[0] in STUDY_VERBS:
+    if words[:1] and words[0] in OTHERS_VERBS:
         if sys.path[:1] in ([""], [folder]):
             del sys.path[0]
         if any(word.startswith("allow=") for word in words):

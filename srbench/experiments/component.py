@@ -14,6 +14,9 @@ from srbench.core.suggest import did_you_mean
 TARGET, PARTIAL = "_target_", "_partial_"
 SCALARS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
+# By which a constructor says that its arguments do not fit; a RuntimeError is torch's, of sizes say.
+REFUSALS = (TypeError, ValueError, ArithmeticError, MemoryError, RuntimeError, ImportError, AttributeError, UserError)
+
 
 @dataclass(frozen=True)
 class Component:
@@ -42,7 +45,7 @@ class Component:
         stands for a function that waits for the rest of its arguments.
 
         Raises UserError, naming `key`, for a target that cannot be imported and for arguments that its constructor
-        refuses, with TypeError or ValueError.
+        refuses, with one of REFUSALS.
         """
         try:
             _check_names({TARGET: self.target, **self.arguments}, key)
@@ -145,7 +148,7 @@ def _made(node: Any, *places: Any, **more: Any) -> Any:
         return partial(target, *places, **arguments, **more)
     try:
         return target(*places, **arguments, **more)
-    except (TypeError, ValueError, ImportError, AttributeError, UserError) as error:
+    except REFUSALS as error:
         raise RefusedError(first_line(error)) from error
 
 

@@ -1,7 +1,8 @@
 """Runs from the words of a command line: composed by Hydra once per choice of groups, then each run's values."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from srbench.core.errors import UserError
 from srbench.core.lookups import as_stored, note_lookups
@@ -31,6 +36,7 @@ from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
 
+MOST_PARTS = 30_000  # layers and weights of a network; the largest preset has 12,000
 SCALES = (1, 2, 3, 4, 8)  # that are tried where a model lacks the one asked for
 
 
@@ -140,10 +146,33 @@ def build_on_meta(run: RunSpec) -> nn.Module:
 
 def build_model(run: RunSpec) -> nn.Module:
     """The run's model as its constructor leaves it. Raises UserError, naming the model, for arguments it refuses."""
-    model = run.model.build(f"model={run.name}")
+    with _bounded(f"model={run.name}"):
+        model = run.model.build(f"model={run.name}")
     if not isinstance(model, nn.Module):
         raise UserError(f"model={run.name}: {run.model.target} is no torch.nn.Module")
     return model
+
+
+@contextmanager
+def _bounded(key: str) -> Iterator[None]:
+    """Raises UserError, naming `key`, for a network that is made of more than MOST_PARTS, which might take for ever."""
+    made = 0
+
+    def count(module: nn.Module, name: str, part: Any) -> None:
+        nonlocal made
+        made += 1
+        if made > MOST_PARTS:
+            raise UserError(f"{key}: has more than {MOST_PARTS:,} layers and weights; make it smaller")
+
+    layers, weights = (
+        register_module_module_registration_hook(count),
+        register_module_parameter_registration_hook(count),
+    )
+    try:
+        yield
+    finally:
+        layers.remove()
+        weights.remove()
 
 
 def ready_model(run: RunSpec, tell: Listener) -> nn.Module:

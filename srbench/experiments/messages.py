@@ -1,6 +1,7 @@
 """Which exceptions are the user's to fix, told in one line: which key or file, what is wrong, what there is."""
 
 import errno
+import os
 import sys
 from traceback import walk_tb
 
@@ -14,13 +15,14 @@ from srbench.core.suggest import did_you_mean
 from srbench.experiments.schema import no_choice
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG)
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)  # what no folder could hold, and links in a circle
 NO_CHOICE = "Config group override must be a string or a list"  # Hydra's of `data=null`, without the key
 TWO_FLAGS = "Only one of --run, --multirun"  # Hydra's of flags that do not go together
 
 
 def one_line(error: BaseException) -> str | None:
     """One line for a mistake of the user's: a UserError, a command line or config that Hydra cannot compose, a disk
-    that is full or read-only. None for anything else."""
+    that is full or read-only, a path that can lead nowhere. None for anything else."""
     chain = _chain(error)
     for cause in chain:
         if isinstance(cause, UserError):
@@ -28,6 +30,8 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(cause, OSError) and (cause.errno in DISK or _makes_no_folder(cause)):
             place = f"cannot write {cause.filename or 'to the disk'}: {cause.strerror}"
             return f"{place}; make room or set runs_dir=DIR (of reports: reports_dir=DIR)"
+        if isinstance(cause, OSError) and cause.errno in NO_PATH and cause.filename:
+            return f"{os.fsdecode(cause.filename)}: {cause.strerror}; name another place"
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
             return _no_such_option(cause.missing_cfg_file, list(cause.options or []))
         if isinstance(cause, MissingMandatoryValue):

@@ -103,7 +103,7 @@ class Keys:
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     max_megapixels: float = _key("a number above 0", lambda value: value > 0, default=MEGAPIXELS)
-    study: str = _key("a name is needed, without /", is_plain_name)
+    study: str = _key("a name is needed, of 255 letters at most and without /", is_plain_name)
     runs_dir: str = _key(FOLDER)
     reports_dir: str = _key(FOLDER)
     data_root: str = _key(FOLDER)

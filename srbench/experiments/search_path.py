@@ -1,8 +1,10 @@
-"""A user's own models and ablations: the groups of ./conf stand before the project's."""
+"""Where configs are looked for: the groups of ./conf, a user's own models and ablations, stand before the project's. No
+file that Hydra reads, wherever it lies, may stand for more than it shows."""
 
 from pathlib import Path
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
@@ -15,7 +17,16 @@ from srbench.core.yaml_files import check_aliases
 PRIMARY = "config.yaml"
 
 
-class UserGroups(FileConfigSource):
+class CheckedFiles(FileConfigSource):
+    """Those of the project, of `--config-dir` and of `hydra.searchpath`."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Hydra's hook. UserError for a file whose aliases stand for too much."""
+        check_aliases(Path(self.path) / self._normalize_file_name(config_path))  # before OmegaConf follows them
+        return super().load_config(config_path)
+
+
+class UserGroups(CheckedFiles):
     """The groups of ./conf. Its config.yaml is that of another program of Hydra's, and is none here."""
 
     @staticmethod
@@ -28,10 +39,9 @@ class UserGroups(FileConfigSource):
         return self._normalize_file_name(config_path) != PRIMARY and super().is_config(config_path)
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Hydra's hook. UserError for a file whose aliases stand for too much."""
+        """Hydra's hook. UserError as CheckedFiles."""
         if not self.is_config(config_path):
             raise ConfigLoadError(f"Config not found : {config_path}")
-        check_aliases(Path(self.path) / self._normalize_file_name(config_path))  # before OmegaConf follows them
         return super().load_config(config_path)
 
 
@@ -53,6 +63,8 @@ class UserConf(SearchPathPlugin):
 
 
 def look_into_conf() -> None:
-    """Tells Hydra of ./conf."""
-    Plugins.instance().register(UserGroups)
-    Plugins.instance().register(UserConf)
+    """Tells Hydra of ./conf, and has it read files as CheckedFiles does."""
+    plugins = Plugins.instance()
+    SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles  # `register` keeps what is there
+    plugins.register(UserGroups)
+    plugins.register(UserConf)

@@ -24,6 +24,8 @@ from srbench.recipes.length import Length
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
 
+MOST_BYTES = 100  # of a name in that of a folder
+
 CONTEXT = ("model", "scale", "recipe", "data", "budget", "precision", "checkpoint")
 
 
@@ -319,4 +321,5 @@ def _without(node: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "_", name)
+    """Of the name, what may stand in a folder's, which holds two of them and 255 bytes."""
+    return re.sub(r"[^\w.+-]+", "_", name).encode()[:MOST_BYTES].decode(errors="ignore")

@@ -10,6 +10,7 @@ weights of their own (see `shared_upsampler`). Initialisation: PyTorch's default
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from typing import Literal
 
 import torch
@@ -144,8 +145,8 @@ class CARN(Cascade):
         scales: Sequence[int] | None = None,
         legacy_wiring: bool = False,
     ) -> None:
-        rates = [atrous] * blocks if isinstance(atrous, int) else list(atrous)
-        if len(rates) != blocks:
+        rates = (atrous,) if isinstance(atrous, int) else tuple(atrous)
+        if len(rates) != blocks and not isinstance(atrous, int):
             raise ValueError(f"atrous has {len(rates)} rates for {blocks} blocks: give one rate, or one per block.")
         if min(width, blocks, units, se_hidden, *rates) < 1:
             raise ValueError("width, blocks, units, se_hidden and the rates of atrous must be 1 or more.")
@@ -199,7 +200,12 @@ class CARN(Cascade):
             layers = [(conv(width, s * s * width, 3, upsampler_groups), act(), nn.PixelShuffle(s)) for s in stages]
             return Stack([layer for stage in layers for layer in stage], len(STAGES[scale]) // len(stages))
 
-        super().__init__([block(rate) for rate in rates], gates("global", blocks), fusions(blocks), legacy_wiring)
+        super().__init__(
+            [block(rate) for rate in islice(cycle(rates), blocks)],
+            gates("global", blocks),
+            fusions(blocks),
+            legacy_wiring,
+        )
         self.scale = scale
         self.traits = Traits(scales=tuple(scales or ()), whole_image_statistics=se in ("scse", "channel"))
         self.feature_residual = feature_residual

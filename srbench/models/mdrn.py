@@ -145,9 +145,10 @@ class MDRN(nn.Module):
         self.scale = scale
         self.register_buffer("mean", torch.tensor(DIV2K_MEAN)[:, None, None], persistent=False)
         self.fea_conv = nn.Conv2d(3, width, 3, padding=1)
-        self.blocks = [f"B{number}" for number in range(1, blocks + 1)]
-        for name in self.blocks:
-            self.add_module(name, EADB(width, eps))
+        self.blocks: list[str] = []
+        for number in range(1, blocks + 1):
+            self.blocks.append(f"B{number}")
+            self.add_module(self.blocks[-1], EADB(width, eps))
         self.c1 = nn.Conv2d(blocks * width, width, 1)
         self.c2 = BSConv(width, width)
         upsample = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))

@@ -1,6 +1,8 @@
 """The front door: which exit status a command ends with, and what it leaves of the process that it ran in."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,17 @@ def test_a_reader_that_has_left_is_told_nothing(srbench):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(60) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("status", "runs/x"), ("report", "runs/x"), ("score", "a", "b", "scale=2"), ("data", "check", "x")]
+)
+def test_no_file_beside_what_others_made_stands_in_for_a_module(srbench, words):
+    (srbench.folder / "loaded.py").write_text("import sys; print(*sys.modules)")
+    python = subprocess.run([sys.executable, "-m", "loaded"], cwd=srbench.folder, capture_output=True, text=True)
+    (srbench.folder / "loaded.py").unlink()
+    for name in {*sys.stdlib_module_names, "numpy", "pandas", "PIL", "torch", "yaml"} - {*python.stdout.split()}:
+        (srbench.folder / f"{name}.py").write_text(f"raise SystemExit('{name}.py of the current folder has run')")
+    done = srbench(*words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("srbench: ")

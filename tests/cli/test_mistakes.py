@@ -114,6 +114,23 @@ def test_only_a_folder_that_cannot_be_made_is_of_the_disk(tmp_path):
     assert one_line(error.value) is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (f"runs_dir={'x' * 300}", "model=carn"),
+        (f"data_root={'x' * 300}", "eval.datasets=[set5]"),
+        (f"checkpoint={'x' * 300}",),
+        ("-m", f"sweep={'x' * 300}"),
+        ("report", "x" * 300),
+        ("status", "x" * 5000),
+        ("resize", f"{'x' * 300}.png", "out.png", "scale=2"),
+        ("data", "check", "x" * 300),
+    ],
+)
+def test_a_path_that_can_lead_nowhere_is_named(mistake, words):
+    assert mistake(*words).endswith("File name too long; name another place")
+
+
 @pytest.fixture
 def training(mistake) -> list[str]:
     """The words for a short training on four images in hr/, in the folder of `mistake`."""
@@ -175,6 +192,8 @@ def test_a_mistake_found_by_the_second_run_keeps_the_first(srbench):
         ("conf/model/bomb.yaml", ("model=bomb",)),
         ("sweeps/bomb.yaml", ("-m", "sweep=bomb")),
         ("conf/model/bomb.yaml", ("upscale", "in.png", "out.png", "model=bomb")),
+        ("own/model/bomb.yaml", ("--config-dir", "own", "model=bomb")),
+        ("own/ablation/bomb.yaml", ("hydra.searchpath=[own]", "-m", "ablation=bomb")),
     ],
 )
 def test_a_yaml_bomb_is_refused(mistake, tmp_path, file, words):

@@ -26,8 +26,8 @@ def test_a_run_finds_ones_own_modules_by_either_name_of_the_command(path, words)
     assert path("/bin", *words) == ["HERE", "/bin", "/installed"]  # srbench
 
 
-@pytest.mark.parametrize("verb", ["report", "status", "verify", "explain"])
-def test_a_verb_that_reads_studies_finds_no_modules_beside_them(path, verb):
+@pytest.mark.parametrize("verb", ["report", "status", "verify", "explain", "score", "resize", "data"])
+def test_a_verb_that_reads_what_others_made_finds_no_modules_beside_it(path, verb):
     assert path("HERE", verb, "runs/x") == ["/installed"]
     assert path("/bin", verb, "runs/x") == ["/bin", "/installed"]
 

@@ -3,7 +3,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 
 from srbench.core.errors import UserError
-from srbench.experiments.compose import Composer, whole_spec
+from srbench.experiments.compose import Composer, build_on_meta, whole_spec
 
 
 @pytest.fixture
@@ -52,3 +52,16 @@ def test_refuses_what_hydra_refuses(loader, master):
         with pytest.raises(HydraException):
             compose(overrides)
     assert compose(["model.width=8"]).model.arguments["width"] == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["model=mdrn", "model.blocks=1000000000"], "has more than 30,000 layers and weights"),
+        (["model.width=1000000000"], "Storage size calculation overflowed"),
+        (["model=mdrn", "model.width=1000000000"], "Storage size calculation overflowed"),
+    ],
+)
+def test_a_network_of_any_size_is_built_or_refused(loader, master, words, told):
+    with pytest.raises(UserError, match=rf"^model=\w+: .*{told}"):
+        build_on_meta(Composer(loader, master)(words))

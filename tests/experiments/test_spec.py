@@ -135,6 +135,15 @@ def test_a_runs_folder_is_found_again_under_another_variants_name(plan, tmp_path
     assert plan(f"runs_dir={tmp_path}", "labels=[{ablation:b,variant:none,baseline:true}]").folder == first.folder
 
 
+@pytest.mark.parametrize("letter", ["x", "ü", "超"])
+def test_a_name_of_any_length_has_a_folder(plan, tmp_path, letter):
+    words = [f"runs_dir={tmp_path}", f"model._target_='my_package.M{letter * 300}'"]
+    first = plan(*words, f"labels=[{{ablation:a,variant:'{letter * 300}',baseline:true}}]")
+    first.folder.mkdir(parents=True)
+    assert first.folder.name.endswith(f"-x2-s0-{first.config_hash[:8]}")
+    assert plan(*words).folder == first.folder
+
+
 def test_a_model_of_ones_own_is_named_after_its_class(plan):
     assert plan("model._target_=my_package.MyNet").name == "MyNet"
 

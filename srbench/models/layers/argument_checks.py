@@ -1,5 +1,7 @@
 """Constructor arguments that a network refuses, in a sentence that names the argument and the choices."""
 
+MOST_CHANNELS = 10_000  # up to which divisors are looked for
+
 
 def check_choice(name: str, value: object, *choices: object) -> None:
     """Raises ValueError, naming the argument and the choices, for a value that is none of them."""
@@ -9,7 +11,7 @@ def check_choice(name: str, value: object, *choices: object) -> None:
 
 def check_groups(width: int, **groups: int) -> None:
     """Raises ValueError, naming the argument and the divisors, for groups that do not divide the channels."""
-    divisors = [n for n in range(1, width + 1) if width % n == 0]
     for name, value in groups.items():
-        if value not in divisors:
+        if not 0 < value <= width or width % value:
+            divisors = [n for n in range(1, min(width, MOST_CHANNELS) + 1) if width % n == 0]
             raise ValueError(f"{name} is {value}, which does not divide width {width}: choose from {divisors}.")
