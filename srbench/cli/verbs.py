@@ -78,7 +78,7 @@ class ReportVerb(
 class StatusVerb(
     Verb,
     name="status",
-    does="Says of each planned run of a study whether it is done, failed (and why) or missing.",
+    does="Says of each planned run of a study whether it is done, running, failed (and why) or missing.",
     example="status runs/carn_atrous",
 ):
     study: Path = place("runs/STUDY", PATH, "the study's folder")
