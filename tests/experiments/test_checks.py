@@ -28,13 +28,23 @@ def checked(plan):
         ("recipe.loss._target_=torch.optim.Adam", "recipe.stages.pixel: Adam.__init__.* missing .*'params'"),
         ("recipe.loss._target_=torch.nn.L1Los", "recipe.stages.pixel: torch.nn.L1Los: torch.nn has no L1Los"),
         ("recipe.optimizer._target_=torch.nn.L1Loss", "recipe.stages.pixel.optimizer.lr: L1Loss takes no lr"),
-        ("recipe.schedule._target_=torch.nn.Identity", "recipe.stages.pixel.schedule: Identity is no schedule"),
+        (
+            "recipe.schedule._target_=torch.nn.Identity",
+            "recipe.stages.pixel.schedule.eta_min: Identity takes no eta_min",
+        ),
+        (
+            "recipe.schedule._target_=torch.nn.Identity ~recipe.schedule.eta_min",
+            "recipe.stages.pixel.schedule: Identity is",
+        ),
         ("recipe.optimizer.lr=-1", "recipe.stages.pixel: its optimizer .*Invalid learning rate: -1"),
         ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
         ("recipe.gradient_clip=strong", "recipe.stages.pixel.gradient_clip=strong: Supervised takes a number"),
         ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
         ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
-        ("recipe.stages.pixel._target_=torch.nn.Identity", "recipe.stages.pixel._target_: Identity is no Recipe"),
+        (
+            "recipe.stages.pixel._target_=types.SimpleNamespace",
+            "recipe.stages.pixel._target_: SimpleNamespace is no Recipe",
+        ),
         ("+recipe.stages.pixel.los=1", "recipe.stages.pixel.los: Supervised takes no los, did you mean loss"),
         ("+recipe.stages.pixel.batches.turn=4", "recipe.stages.pixel.batches.turn: .* did you mean turns"),
         ("+data.rot=x", "data.rot: Photos takes no rot"),
@@ -42,7 +52,7 @@ def checked(plan):
 )
 def test_words_that_are_no_recipe_are_refused_before_a_run(checked, word, line):
     with pytest.raises(UserError, match=f"^{line}"):
-        checked(word)
+        checked(*word.split())
 
 
 @pytest.mark.parametrize(
@@ -83,3 +93,14 @@ def test_two_scales_that_contradict_each_other_are_refused(checked):
 )
 def test_what_is_a_recipe_is_let_through(checked, words):
     checked(*words)
+
+
+def test_an_argument_of_which_nobody_can_know_whether_it_is_read_is_told(plan, tmp_path, monkeypatch, capsys):
+    (tmp_path / "any_arguments.py").write_text(
+        "from srbench.models.fsrcnn import FSRCNN\n\n\nclass Net(FSRCNN):\n"
+        "    def __init__(self, **options):\n        super().__init__(options['scale'])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = plan("model._target_=any_arguments.Net", "+model.typo=3", "eval.metrics=[psnr]")
+    check_run(spec, build_on_meta(spec))
+    assert capsys.readouterr().err == "model.typo: Net takes any argument; whether it reads this one is not known\n"
