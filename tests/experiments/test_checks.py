@@ -1,10 +1,13 @@
 """What can be known of a run's words is told before it starts."""
 
 import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from srbench.core.errors import UserError
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
+from srbench.experiments.recipe_keys import refuse_unread_files
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_words_that_are_no_recipe_are_refused_before_a_run(checked, word, line):
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads, did you mean batches"),
+        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads .there are ema, epoch_steps, "),
         ("+recipe.stages.pixel.quick.stepss=4", "recipe.stages.pixel.quick.stepss: no such key, did you mean steps"),
         ("+logger.project=x", "logger.project: no such key"),
         ("+protocol.bordr=3", "protocol.bordr: Protocol takes no bordr, did you mean border"),
@@ -81,6 +84,38 @@ def test_a_shared_key_that_no_stage_reads_is_refused_where_it_was_typed(plan):
     with pytest.raises(UserError, match=r"^recipe\.multi_scale: no such key that a stage reads"):
         plan("recipe=waifu2x_study", "recipe.multi_scale=true")
     plan("recipe=waifu2x_study", "recipe.patches.count=9")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["recipe.stages.pixel.full.steps=9"], "recipe.stages.pixel.full.steps: is not read with budget=quick; choose"),
+        (["budget=full", "recipe.stages.pixel.quick.steps=9"], ".*: is not read with budget=full; choose budget=quick"),
+        (["recipe.stages.pixel.quick.steps=9", "budget.steps=3"], ".*: is not read, as budget.steps=3 comes first"),
+        (
+            ["++recipe.stages.pixel.loss={_target_: torch.nn.MSELoss}", "recipe.loss._target_=torch.nn.L1Loss"],
+            "recipe.loss._target_: no such key that a stage reads",
+        ),
+    ],
+)
+def test_a_key_whose_value_changes_no_stage_is_refused(plan, words, line):
+    with pytest.raises(UserError, match=f"^{line}"):
+        plan(*words)
+    for word in words:
+        plan(*["budget=full"] * ("full.steps" in word), word)
+
+
+def test_a_row_that_is_only_evaluated_takes_what_the_others_read(plan):
+    assert not plan("model=bicubic", "budget=none", "recipe.stages.pixel.full.steps=9").stages
+
+
+def test_a_recipe_of_ones_own_sets_nothing_that_it_does_not_read(loader):
+    recipe = OmegaConf.to_container(loader.load_configuration("config", ["recipe=waifu2x_study"], RunMode.RUN).recipe)
+    refuse_unread_files(recipe)  # which leaves multi_scale as supervised.yaml has it
+    with pytest.raises(UserError, match=r"^recipe\.multi_scale: no such key that a stage reads"):
+        refuse_unread_files(recipe | {"multi_scale": True})
+    with pytest.raises(UserError, match=r"^recipe\.patch: no such key that a stage reads, did you mean patches"):
+        refuse_unread_files(recipe | {"patch": 3})
 
 
 def test_two_scales_that_contradict_each_other_are_refused(checked):
