@@ -31,6 +31,7 @@ from srbench.reports.explained import LEGEND, as_markdown, cells
 from srbench.reports.report_place import report_place
 
 MOST_RUNS = 4
+ALL = "all"
 NEAR = 0.02  # dB
 NO_NETWORK = "what its network would have to compute is missing"
 
@@ -58,16 +59,17 @@ def explain(
     data_root: Path | None = None,
     allow: Sequence[str] = (),
 ) -> Explanation:
-    """The scores of `run`'s images (empty: of the first MOST_RUNS that keep some) in `dataset` (empty: in all);
-    `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
+    """The scores of `run`'s images (empty: of the first MOST_RUNS that keep some, ALL: of each that does) in `dataset`
+    (empty: in all); `data_root`: where the data lie now, None: where the runs found them. `allow`: as for `trusted`.
 
     Raises UserError where there are none.
     """
     study = read_study(study_dir)
     keeping = [run.name for run in study.runs if run.status == "done" and (run.folder / "images").is_dir()]
-    if run and run not in keeping:
+    if run not in ("", ALL, *keeping):
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")
-    kept, unread, more = _kept(study_dir, [run] if run else keeping, data_root, allow)
+    most = len(keeping) if run == ALL else MOST_RUNS
+    kept, unread, more = _kept(study_dir, keeping if run in ("", ALL) else [run], most, data_root, allow)
     sets = [one for one in kept if dataset.lower() in ("", one.dataset)]
     if not kept and unread:
         raise UserError(f"explain: {unread[0]}")
@@ -77,7 +79,7 @@ def explain(
     rows, numbers = list[dict[str, Any]](), count(1)
     notes = [f"left out: {reason}" for reason in unread]
     if more:
-        notes.append(f"{more} more {'runs keep' if more > 1 else 'run keeps'} images; choose one by run=NAME")
+        notes.append(f"{more} more {'runs keep' if more > 1 else 'run keeps'} images; run=all takes all, run=NAME one")
     total = sum(len(one.rows) for one in sets)
     for one in sets:
         scores, remarks = _measured(one, lambda stage: tell(stage, next(numbers), total))
@@ -89,12 +91,12 @@ def explain(
 
 
 def _kept(
-    study_dir: Path, names: list[str], data_root: Path | None, allow: Sequence[str]
+    study_dir: Path, names: list[str], most: int, data_root: Path | None, allow: Sequence[str]
 ) -> tuple[list[StoredSet], list[str], int]:
-    """The image sets of the first MOST_RUNS that can be read, why others cannot, and how many are left over."""
+    """The image sets of the first `most` that can be read, why others cannot, and how many are left over."""
     kept, unread, read = list[StoredSet](), list[str](), 0
     for tried, name in enumerate(names):
-        if read == MOST_RUNS:
+        if read == most:
             return kept, unread, len(names) - tried
         try:
             kept += stored_sets(study_dir / name, data_root, allow)

@@ -6,6 +6,7 @@ from pathlib import Path
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
 from srbench.core.harmless import visible
+from srbench.core.heartbeat import is_worked_on
 from srbench.core.paths import check_place
 from srbench.experiments.store.left import left
 from srbench.experiments.store.study import StudyRun, read_study
@@ -21,14 +22,17 @@ def report_study(asked: ReportVerb) -> bool:
 
 
 def show_status(asked: StatusVerb) -> bool:
-    """Prints one line a run, and how many there are of each status. What a done run still lacks is named."""
+    """Prints one line a run, and how many there are of each status: `running` for those that a process works on right
+    now. What a done run still lacks is named."""
     study = read_study(asked.study)
-    for run in study.runs:
-        print(visible(f"{run.status:8} {run.name}  {run.error or _lacking(run)}".rstrip()))
+    states = ["running" if is_worked_on(run.folder) else run.status for run in study.runs]
+    for run, state in zip(study.runs, states, strict=True):
+        why = run.error if state != "running" else ""  # which may be of the time before
+        print(visible(f"{state:8} {run.name}  {why or _lacking(run)}".rstrip()))
     for line in study.strange:
         print(visible(f"note: {line}"))
-    counts = Counter(run.status for run in study.runs)
-    print(", ".join(f"{counts[state]} {state}" for state in ("done", "failed", "missing") if counts[state]))
+    counts = Counter(states)
+    print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "failed", "missing") if counts[state]))
     return True
 
 

@@ -78,7 +78,7 @@ class ReportVerb(
 class StatusVerb(
     Verb,
     name="status",
-    does="Says of each planned run of a study whether it is done, failed (and why) or missing.",
+    does="Says of each planned run of a study whether it is done, running, failed (and why) or missing.",
     example="status runs/carn_atrous",
 ):
     study: Path = place("runs/STUDY", PATH, "the study's folder")
@@ -113,7 +113,7 @@ class ExplainVerb(
     example="explain runs/carn_atrous mine=33.9",
 ):
     study: Path = place("runs/STUDY", PATH, "the study's folder")
-    run: str | None = option(NAME, "the run to explain, by its folder", default=None, told="the first that keep images")
+    run: str | None = option(NAME, "the run, by its folder, or all", default=None, told="the first that keep images")
     dataset: str | None = option(NAME, "the data set", default=None, told="all")
     mine: float | None = option(DECIBELS, "a PSNR in dB; conventions that come near are named", default=None)
     reports_dir: Path = option(DIR, "the folder below which explain.md and explain.csv go", default=Path("reports"))

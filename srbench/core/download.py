@@ -5,7 +5,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -22,10 +21,9 @@ from urllib.request import (
     UnknownHandler,
 )
 
-from filelock import FileLock, Timeout
-
 from srbench.core.errors import UserError
 from srbench.core.files import sha256
+from srbench.core.lock_files import locked
 from srbench.core.progress import Listener
 
 TIMEOUT = 30.0  # seconds, to connect and for each read
@@ -115,14 +113,12 @@ def download(
         if _is_there(path, digest):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(lock, part, path.name, tell):
+        with locked(lock, lambda: tell(f"{path.name}: another process downloads it", part.size, part.version()[1])):
             if not _is_there(path, digest):
                 _fetch(address, path, part, tell, patience or timeout, () if patience else pauses, at_most)
                 _settle(address, path, part, digest)
     except OSError as error:
         raise UserError(f"{path}: cannot be put there ({error})") from error
-    with suppress(OSError):  # on Windows while another process waits for it: that one removes it
-        lock.unlink()
 
 
 def _is_there(path: Path, digest: str | None) -> bool:
@@ -133,21 +129,6 @@ def _is_there(path: Path, digest: str | None) -> bool:
             f"{path}: not the expected file: its SHA-256 is {found}, not {digest}; move it away and repeat the command"
         )
     return True
-
-
-@contextmanager
-def _locked(lock: Path, part: _Part, name: str, tell: Listener) -> Iterator[None]:
-    """Only one process at a time; the system releases the lock when its holder dies."""
-    held = FileLock(lock)
-    while not held.is_locked:
-        try:
-            held.acquire(timeout=0.2)
-        except Timeout:
-            tell(f"{name}: another process downloads it", part.size, part.version()[1])
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def _fetch(

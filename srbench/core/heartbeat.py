@@ -38,6 +38,16 @@ class Worker:
         return f"process {self.pid} on {self.host}"
 
 
+def is_worked_on(folder: Path) -> bool:
+    """Whether a process works there, as far as one look can tell: of one on another machine the clocks decide, and its
+    heartbeat."""
+    claims = _claims(folder)
+    if not claims:
+        return False
+    ended = _has_ended(claims[-1].worker)
+    return time.time() - claims[-1].beat / 1e9 < STALE_SECONDS if ended is None else not ended
+
+
 class LostError(Exception):
     """Another process has taken the folder: this one did not show for too long that it lives."""
 

@@ -226,8 +226,13 @@ def _deep_tiff(path: Path, page: Any) -> np.ndarray:
     try:
         pixels: np.ndarray = page.asarray()
     except ValueError as error:
-        if "imagecodecs" not in str(error) or page.planarconfig == PLANES or page.photometric == MIN_IS_WHITE:
+        if "imagecodecs" not in str(error):
             raise
+        if page.planarconfig == PLANES or page.photometric == MIN_IS_WHITE:
+            how = "in planes" if page.planarconfig == PLANES else "from white to black"
+            raise ValueError(
+                f"16 bits a channel {how}, compressed by {page.compression.name}, are not supported; save it as a PNG"
+            ) from error
         return _of_opencv(np.frombuffer(_as_stored(path, page), np.uint8), page.imagelength * page.imagewidth)
     if page.planarconfig == PLANES and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from srbench.core.errors import UserError
 from srbench.core.files import sync
+from srbench.core.lock_files import locked
 from srbench.core.parallel import each
 from srbench.core.progress import Listener
 
@@ -74,8 +74,7 @@ def build(pile: Pile, make: Make, tasks: Sequence[Task], jobs: int, tell: Listen
         return
     try:
         pile.folder.mkdir(parents=True, exist_ok=True)
-        tell(f"{pile.folder.name}: waits for another process", 0, 1)
-        with FileLock(pile.folder / "lock"):
+        with locked(pile.folder / "lock", lambda: tell(f"{pile.folder.name}: waits for another process", 0, 1)):
             if not pile.is_whole:
                 _build(pile, make, tasks, jobs, tell)
     except OSError as error:

@@ -1,6 +1,6 @@
 """What can be known of a run before it starts: whether it can be done at all."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from torch import nn
@@ -44,6 +44,22 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     for stage in run.stages:
         _check_stage(run, stage, model)
     try_network(run)
+    _tell_of_doubtful(run)
+
+
+def _tell_of_doubtful(run: RunSpec) -> None:
+    """Says of which arguments nobody can know whether they are read."""
+    parts = {"model": run.model, "data": run.data.component}
+    parts |= {f"recipe.stages.{stage.name}": stage.recipe for stage in run.stages}
+    parts |= {f"recipe.stages.{stage.name}.batches": stage.batches for stage in run.stages}
+    for key, part in parts.items():
+        if places := [place for place in part.doubtful(key) if place != "model.scale"]:  # which the trial has proven
+            _tell(f"{', '.join(places)}: {part.class_name} takes any argument; whether it reads this one is not known")
+
+
+@cache  # every run of a grid asks
+def _tell(line: str) -> None:
+    progress.console.print(line, markup=False)
 
 
 def _traits(run: RunSpec, model: nn.Module) -> Traits:

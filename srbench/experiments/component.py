@@ -1,11 +1,13 @@
 """What a node of the config describes: a class with its arguments, or a function, made when it is needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from dis import get_instructions
 from functools import cache, partial
 from importlib import import_module
 from inspect import Parameter, signature
-from types import NoneType, UnionType
+from types import FunctionType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from srbench.core.errors import UserError, first_line, first_line_with_type
@@ -63,6 +65,12 @@ class Component:
         except RefusedError as error:
             raise UserError(f"{key}: {error}") from error
 
+    def doubtful(self, key: str) -> list[str]:
+        """The places of the arguments that disappear in a class or function that takes any (`**kwargs`), so that only
+        its code knows whether it reads them. UserError as `check`."""
+        self.check(key)
+        return list(_doubtful({TARGET: self.target, **self.arguments}, key))
+
 
 def component(node: Any, key: str) -> Component:
     """The component that a node of a resolved config describes. Raises UserError, naming `key`, for what is none."""
@@ -101,16 +109,57 @@ def _check_names(node: Any, key: str) -> None:
         _check_names(node[name], f"{key.partition('=')[0]}.{name}")
 
 
+def _doubtful(node: Any, key: str) -> Iterator[str]:
+    if isinstance(node, list):
+        for number, entry in enumerate(node):
+            yield from _doubtful(entry, f"{key}[{number}]")
+    if not isinstance(node, dict):
+        return
+    target = imported(node[TARGET]) if TARGET in node else None
+    for name in (name for name in node if name not in (TARGET, PARTIAL)):
+        if target and _parameters(target) is None and name not in _named_parameters(target):
+            yield f"{key}.{name}"
+        yield from _doubtful(node[name], f"{key}.{name}")
+
+
 @cache
 def _parameters(target: Callable[..., Any]) -> list[str] | None:
-    """The names that a class or function takes; None: any, or it does not say."""
+    """The names that a class or function takes; None: any, or it does not say. One that takes any and reads none, as
+    its code shows, takes those that it names."""
     try:
         found = signature(target).parameters.values()
     except (TypeError, ValueError):
         return None
-    if any(one.kind is Parameter.VAR_KEYWORD for one in found):
+    if any(one.kind is Parameter.VAR_KEYWORD and _reads(target, one.name) for one in found):
         return None
-    return [one.name for one in found if one.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    return _names(found)
+
+
+def _reads(target: Callable[..., Any], name: str) -> bool:
+    """Whether a class's constructor, or a function, may read its argument `name`."""
+    own: Any = vars(type)["__call__"], vars(object)["__new__"]
+    plain = isinstance(target, type) and (type(target).__call__, target.__new__) == own
+    function: Any = getattr(target, "__init__") if plain else target  # noqa: B009
+    if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
+        return True
+    code = function.__code__
+    if name in code.co_cellvars or {"locals", "vars", "eval", "exec"} & set(code.co_names):
+        return True
+    loads = (one.argval for one in get_instructions(code) if "LOAD_FAST" in one.opname)
+    return any(name == loaded or (isinstance(loaded, tuple) and name in loaded) for loaded in loads)
+
+
+def _named_parameters(target: Callable[..., Any]) -> set[str]:
+    """Those of a class and of all that it inherits from, to which it may hand them on."""
+    found = set[str]()
+    for one in target.__mro__ if isinstance(target, type) else [target]:
+        with suppress(TypeError, ValueError):
+            found |= set(_names(signature(one).parameters.values()))
+    return found
+
+
+def _names(parameters: Iterable[Parameter]) -> list[str]:
+    return [one.name for one in parameters if one.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
 
 
 @cache

@@ -1,9 +1,11 @@
 """Runs from the words of a command line: composed by Hydra once per choice of groups, then each run's values."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 from torch.nn.modules.module import (
     register_module_module_registration_hook,
@@ -26,12 +29,13 @@ from srbench.core.errors import UserError
 from srbench.core.lookups import as_stored, note_lookups
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
+from srbench.experiments.component import TARGET
 from srbench.experiments.configured_run import Words, run_spec
 from srbench.experiments.hydra_versions import VERSION_BASE
-from srbench.experiments.recipe_keys import refuse_unread
+from srbench.experiments.recipe_keys import refuse_unread_files, refuse_unread_words
 from srbench.experiments.schema import no_choice
 from srbench.experiments.search_path import look_into_conf
-from srbench.experiments.spec import RunSpec
+from srbench.experiments.spec import BICUBIC, RunSpec, StageSpec
 from srbench.experiments.spelling import OWN_CLASS, spelled, with_own_class
 from srbench.experiments.store.overrides import parse_override
 from srbench.models import hub
@@ -90,11 +94,33 @@ def spec_of(config: DictConfig, words: tuple[str, ...], choices: Any) -> RunSpec
     target = str((whole.get("model") or {}).get("_target_", ""))
     name = target.rpartition(".")[2] if own_class else str(choices.get("model"))
     try:
-        refuse_unread(written.get("recipe"), words)
+        refuse_unread_files(written.get("recipe"))
         spec = run_spec(whole, written, Words(name, words, choices.get("data"), choices.get("recipe")))
+        if spec.stages:
+            refuse_unread_words(written, words, partial(_changes_stages, spec))
     except UserError as error:
         raise UserError(f"{error}{_of_the_users(choices)}") from error
     return replace(spec, config=as_stored(written, spec.config))
+
+
+def _changes_stages(spec: RunSpec, written: Any) -> bool:
+    """Whether a config, not resolved, has other stages than the run, or is none."""
+    alike = {**written, "model": {TARGET: BICUBIC}, "seed": 0, "labels": []}  # in a grid's runs, of which one is tried
+    return _stages_of(json.dumps(alike), spec.data.name) != _in_effect(spec)
+
+
+@lru_cache(maxsize=256)
+def _stages_of(written: str, data: str) -> list[StageSpec] | None:
+    try:
+        whole: Any = OmegaConf.to_container(OmegaConf.create(json.loads(written)), resolve=True)
+        return _in_effect(run_spec(whole, {}, Words("", (), data)))
+    except (UserError, OmegaConfBaseException):
+        return None
+
+
+def _in_effect(spec: RunSpec) -> list[StageSpec]:
+    """The stages without what is only told of them."""
+    return [replace(stage, full_steps=None) for stage in spec.stages]
 
 
 def _of_the_users(choices: Any) -> str:

@@ -21,7 +21,7 @@ PUBLISHED = (
 )
 FACTS = (
     ("Source", "srbench/experiments/published.yaml; difference: measured minus published"),
-    ("Reasons", "as the verb explain has measured them on the images that a run keeps; without it there are none"),
+    ("Reasons", "on sets of which a run keeps every image, once they are measured: explain runs/STUDY run=all"),
 )
 
 

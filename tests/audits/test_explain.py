@@ -303,10 +303,13 @@ def test_the_first_runs_of_many_are_explained(study):
         keep_run(study, name, {"a": flat(100)}, *words(study.parents[1]))
     explained = explain(study, "", "", silent)
     assert list(dict.fromkeys(explained.table.run)) == ["off", "b", "c", "d"]
-    assert explained.notes[0] == "1 more run keeps images; choose one by run=NAME"
+    assert explained.notes[0] == "1 more run keeps images; run=all takes all, run=NAME one"
     text = as_text(explained, None).splitlines()
     (line,) = [line for line in text if line.startswith("the run's protocol ")]
     assert line.split()[3:] == ["18.751", f"{explained.table.ssim[0]:.4f}", *["∞", "1.0000"] * 3]
+    everything = explain(study, "all", "", silent)
+    assert list(dict.fromkeys(everything.table.run)) == ["off", "b", "c", "d", "e"]
+    assert not any("more run" in note for note in everything.notes)
 
 
 def test_a_readers_number_is_found_or_its_nearest_named(study):

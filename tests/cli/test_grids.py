@@ -234,6 +234,10 @@ def test_published_weights_reach_their_published_scores(srbench, shared):
     assert safmn.verdict == "within 0.01 dB"
     assert table.loc["GFMN"].measured_psnr.item() == pytest.approx(32.118, abs=0.005)
     assert set(table.loc["Bicubic"].verdict) == {"within 0.05 dB"}
+    (bicubic,) = (name for name in srbench.records("published") if name.startswith("bicubic-default-x2"))
+    assert srbench("explain", "runs/published", f"run={bicubic}").returncode == 0
+    table = pd.read_csv(srbench.folder / "reports/published/published.csv").set_index(["network", "scale"])
+    assert "bicubic of luma alone (SRCNN's code): 33.66 and SSIM 0.9299, as published" in table.loc["Bicubic", 2].reason
 
 
 def test_a_users_own_models_and_ablations_need_no_change_of_the_package(srbench):

@@ -245,7 +245,7 @@ def test_a_wrong_checksum_is_told_and_nothing_of_it_stays(server, tmp_path):
         f"{address}: not the expected file: its SHA-256 is {got}, not {DIGEST}; repeat the command, and if the "
         f"file there has changed, fetch another copy yourself and put it at {tmp_path / 'a'}"
     )
-    assert set(names(tmp_path)) <= {"a.lock"}
+    assert names(tmp_path) == []
     page.body = BODY
     get(address, tmp_path / "a")
     assert names(tmp_path) == ["a"]
@@ -325,7 +325,7 @@ def test_a_redirect_to_anything_else_is_not_followed(server, tmp_path, target, r
         get(address, tmp_path / "a", attempts=1)
     assert str(caught.value).endswith(f"; fetch {address} yourself and put it at {tmp_path / 'a'}")
     assert "\n" not in str(caught.value)
-    assert set(names(tmp_path)) <= {"a.lock"}
+    assert names(tmp_path) == []
 
 
 def test_a_server_that_falls_silent_is_given_up(server, tmp_path):
@@ -369,6 +369,21 @@ def test_of_two_processes_one_downloads_and_the_other_waits(server, tmp_path):
     assert names(tmp_path) == ["a"]
 
 
+def test_where_the_download_fails_who_waited_goes_on_and_no_lock_stays(server, tmp_path):
+    hold = threading.Event()
+    page = Page(OTHER, hold=hold)
+    address, path = server.add("/a", page), tmp_path / "a"
+    with start(address, path) as first:
+        assert first.stdout.readline() == f"a 0 {len(OTHER)}\n"
+        with start(address, path) as second:
+            assert second.stdout.readline().startswith("a: another process downloads it ")
+            hold.set()
+            assert first.wait() == 1
+            assert second.wait() == 1
+    assert [answer.sent for answer in server.log] == [len(OTHER)] * 2
+    assert names(tmp_path) == []
+
+
 def test_a_killed_process_leaves_its_part_and_no_lock(server, tmp_path):
     hold = threading.Event()
     address, path, half = server.add("/a", Page(BODY, hold=hold)), tmp_path / "a", len(BODY) // 2
@@ -403,7 +418,7 @@ def test_a_server_that_has_more_than_the_file_can_have_is_left(server, tmp_path,
     with pytest.raises(UserError, match=r"more for it than the 1,000 bytes that it can have; fetch .* yourself"):
         get(server.add("/a", page), tmp_path / "a.bin", at_most=1000)
     assert len(server.log) == 1  # it is not asked again
-    assert not [name for name in names(tmp_path) if not name.endswith(".lock")]
+    assert names(tmp_path) == []
 
 
 def test_a_server_that_sends_without_end_is_left_at_the_size_that_is_known(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from srbench.core import heartbeat as hearts
-from srbench.core.heartbeat import LostError, Watch, Worker, heartbeat
+from srbench.core.heartbeat import LostError, Watch, Worker, heartbeat, is_worked_on
 
 FORK = multiprocessing.get_context("forkserver")
 
@@ -72,6 +72,16 @@ def test_whoever_works_is_known(tmp_path, holder):
     assert Watch(tmp_path).worker().pid == holder.pid
 
 
+def test_one_look_tells_who_works_from_who_was_killed(tmp_path, holder):
+    assert is_worked_on(tmp_path)
+    os.utime(tmp_path / "heartbeat-1", (1, 1))  # stopped for long: it works as long as it is there
+    assert is_worked_on(tmp_path)
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    assert not is_worked_on(tmp_path)
+    assert not is_worked_on(tmp_path / "nowhere")
+
+
 def test_one_that_was_killed_is_followed_at_once(tmp_path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     holder.join()
@@ -123,6 +133,12 @@ def test_one_of_another_machine_works_as_long_as_it_beats(tmp_path, elsewhere):
     for time in range(1, 4):
         os.utime(elsewhere, (time, time))
         assert str(watch.worker()) == "process 1 on node7"
+
+
+def test_one_look_takes_one_of_another_machine_by_its_last_beat(tmp_path, elsewhere):
+    assert is_worked_on(tmp_path)
+    os.utime(elsewhere, (1, 1))
+    assert not is_worked_on(tmp_path)
 
 
 def test_one_of_another_machine_that_beats_no_more_is_followed(tmp_path, elsewhere, monkeypatch):

@@ -100,9 +100,9 @@ class World:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def files(self) -> set[str]:
-        """Below data_root, without locks."""
+        """Below data_root."""
         paths = (path.relative_to(self.data) for path in self.data.rglob("*") if path.is_file())
-        return {str(path) for path in paths if path.suffix != ".lock"}
+        return {str(path) for path in paths}
 
 
 HR = {f"DIV2K/DIV2K_train_HR/000{i}.png" for i in (1, 2, 3)} | {"DIV2K/DIV2K_valid_HR/0801.png"}

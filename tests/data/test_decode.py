@@ -129,6 +129,21 @@ def test_cmyk_of_16_bits_is_refused_in_a_line(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(
+    ("pixels", "stored", "how"),
+    [
+        (np.moveaxis(deep("rgb"), -1, 0).copy(), {"photometric": "rgb", "planarconfig": "separate"}, "in planes"),
+        (deep("grey"), {"photometric": "miniswhite"}, "from white to black"),
+    ],
+)
+def test_what_no_library_here_decompresses_is_refused_with_what_to_do(tmp_path, pixels, stored, how):
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression="zlib", **stored)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(int(tifffile.COMPRESSION.LZW))
+    with pytest.raises(UserError, match=f"16 bits a channel {how}, compressed by LZW, are not .*; save it as a PNG"):
+        read_image(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif", "jpg"])
 def test_an_image_is_set_upright(tmp_path, suffix, orientation):

@@ -1,10 +1,13 @@
 """What can be known of a run's words is told before it starts."""
 
 import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from srbench.core.errors import UserError
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
+from srbench.experiments.recipe_keys import refuse_unread_files
 
 
 @pytest.fixture
@@ -28,13 +31,23 @@ def checked(plan):
         ("recipe.loss._target_=torch.optim.Adam", "recipe.stages.pixel: Adam.__init__.* missing .*'params'"),
         ("recipe.loss._target_=torch.nn.L1Los", "recipe.stages.pixel: torch.nn.L1Los: torch.nn has no L1Los"),
         ("recipe.optimizer._target_=torch.nn.L1Loss", "recipe.stages.pixel.optimizer.lr: L1Loss takes no lr"),
-        ("recipe.schedule._target_=torch.nn.Identity", "recipe.stages.pixel.schedule: Identity is no schedule"),
+        (
+            "recipe.schedule._target_=torch.nn.Identity",
+            "recipe.stages.pixel.schedule.eta_min: Identity takes no eta_min",
+        ),
+        (
+            "recipe.schedule._target_=torch.nn.Identity ~recipe.schedule.eta_min",
+            "recipe.stages.pixel.schedule: Identity is",
+        ),
         ("recipe.optimizer.lr=-1", "recipe.stages.pixel: its optimizer .*Invalid learning rate: -1"),
         ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
         ("recipe.gradient_clip=strong", "recipe.stages.pixel.gradient_clip=strong: Supervised takes a number"),
         ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
         ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
-        ("recipe.stages.pixel._target_=torch.nn.Identity", "recipe.stages.pixel._target_: Identity is no Recipe"),
+        (
+            "recipe.stages.pixel._target_=types.SimpleNamespace",
+            "recipe.stages.pixel._target_: SimpleNamespace is no Recipe",
+        ),
         ("+recipe.stages.pixel.los=1", "recipe.stages.pixel.los: Supervised takes no los, did you mean loss"),
         ("+recipe.stages.pixel.batches.turn=4", "recipe.stages.pixel.batches.turn: .* did you mean turns"),
         ("+data.rot=x", "data.rot: Photos takes no rot"),
@@ -42,13 +55,13 @@ def checked(plan):
 )
 def test_words_that_are_no_recipe_are_refused_before_a_run(checked, word, line):
     with pytest.raises(UserError, match=f"^{line}"):
-        checked(word)
+        checked(*word.split())
 
 
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads, did you mean batches"),
+        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads .there are ema, epoch_steps, "),
         ("+recipe.stages.pixel.quick.stepss=4", "recipe.stages.pixel.quick.stepss: no such key, did you mean steps"),
         ("+logger.project=x", "logger.project: no such key"),
         ("+protocol.bordr=3", "protocol.bordr: Protocol takes no bordr, did you mean border"),
@@ -73,6 +86,29 @@ def test_a_shared_key_that_no_stage_reads_is_refused_where_it_was_typed(plan):
     plan("recipe=waifu2x_study", "recipe.patches.count=9")
 
 
+def test_a_key_whose_value_changes_no_stage_is_refused(plan):
+    with pytest.raises(UserError, match=r"^recipe\.loss\._target_: no such key that a stage reads"):
+        plan("++recipe.stages.pixel.loss={_target_: torch.nn.MSELoss}", "recipe.loss._target_=torch.nn.L1Loss")
+
+
+def test_a_length_may_be_told_for_another_budget(plan):
+    words = ["recipe.stages.pixel.quick.steps=7", "recipe.stages.pixel.full.steps=9"]
+    assert [plan(*words, f"budget={name}").stages[0].length.steps for name in ("quick", "full")] == [7, 9]
+
+
+def test_a_row_that_is_only_evaluated_takes_what_the_others_read(plan):
+    assert not plan("model=bicubic", "budget=none", "recipe.stages.pixel.full.steps=9").stages
+
+
+def test_a_recipe_of_ones_own_sets_nothing_that_it_does_not_read(loader):
+    recipe = OmegaConf.to_container(loader.load_configuration("config", ["recipe=waifu2x_study"], RunMode.RUN).recipe)
+    refuse_unread_files(recipe)  # which leaves multi_scale as supervised.yaml has it
+    with pytest.raises(UserError, match=r"^recipe\.multi_scale: no such key that a stage reads"):
+        refuse_unread_files(recipe | {"multi_scale": True})
+    with pytest.raises(UserError, match=r"^recipe\.patch: no such key that a stage reads, did you mean patches"):
+        refuse_unread_files(recipe | {"patch": 3})
+
+
 def test_two_scales_that_contradict_each_other_are_refused(checked):
     with pytest.raises(UserError, match=r"^model\.scale=4: scale=2 is the run's; set scale=4"):
         checked("model.scale=4")
@@ -89,3 +125,14 @@ def test_a_frozen_network_needs_weights_to_be_evaluated_as_any_other(plan):
     spec = plan("model=fsrcnn", "eval.metrics=[psnr]", "budget=none")
     with pytest.raises(UserError, match=r"^budget=none: model=fsrcnn needs weights to evaluate; give checkpoint=FILE"):
         check_run(spec, build_on_meta(spec).requires_grad_(False))
+
+
+def test_an_argument_of_which_nobody_can_know_whether_it_is_read_is_told(plan, tmp_path, monkeypatch, capsys):
+    (tmp_path / "any_arguments.py").write_text(
+        "from srbench.models.fsrcnn import FSRCNN\n\n\nclass Net(FSRCNN):\n"
+        "    def __init__(self, **options):\n        super().__init__(options['scale'])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = plan("model._target_=any_arguments.Net", "+model.typo=3", "eval.metrics=[psnr]")
+    check_run(spec, build_on_meta(spec))
+    assert capsys.readouterr().err == "model.typo: Net takes any argument; whether it reads this one is not known\n"

@@ -115,3 +115,51 @@ def test_an_argument_of_another_type_is_told_with_its_place(arguments, told):
     with pytest.raises(UserError) as raised:
         Component("srbench.models.carn.CARN", {"scale": 2, **arguments}).build("model=carn")
     assert str(raised.value) == told
+
+
+SWALLOWS = """
+class Drops:
+    def __init__(self, scale=2, **kwargs):
+        self.scale = scale
+
+class Hands(Drops):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+class Closes:
+    def __init__(self, **kwargs):
+        self.get = lambda: kwargs
+
+class Looks:
+    def __init__(self, **kwargs):
+        self.all = locals()
+
+class Made:
+    def __new__(cls, **kwargs):
+        return kwargs
+    def __init__(self, **kwargs):
+        pass
+
+def drops(a=1, **rest):
+    return a
+"""
+
+
+@pytest.mark.parametrize("target", ["Drops", "drops"])
+def test_an_argument_that_disappears_unread_is_refused(package, target):
+    package("swallows", SWALLOWS)
+    with pytest.raises(UserError, match=rf"^model\.typo: {target} takes no typo"):
+        Component(f"swallows.{target}", {"typo": 3}).check("model")
+
+
+@pytest.mark.parametrize("target", ["Hands", "Closes", "Looks", "Made"])
+def test_an_argument_that_may_be_read_is_doubtful(package, target):
+    package("swallows", SWALLOWS)
+    nested = Component("builtins.dict", {"of": [node(f"swallows.{target}", typo=3)]})
+    assert nested.doubtful("data") == ["data.of", "data.of[0].typo"]
+    assert Component(f"swallows.{target}", {}).doubtful("data") == []
+
+
+def test_an_argument_that_a_parent_names_is_not_doubtful(package):
+    package("swallows", SWALLOWS)
+    assert Component("swallows.Hands", {"scale": 3}).doubtful("model") == []

@@ -18,7 +18,7 @@ def master(loader):
         ["model=mossnet", "seed=3"],
         ["model=carn", "model.atrous=[1,2,1]", "labels=[{ablation:a,variant:'1 2',baseline:true}]", "study=s"],
         ["recipe=carn_paper", "recipe/schedule=cosine", "recipe.schedule.eta_min=1e-6", "budget=full", "scale=4"],
-        ["recipe=waifu2x_study", "recipe.stages.pixel.full.steps=7", "recipe.patches.count=9"],
+        ["recipe=waifu2x_study", "budget=full", "recipe.stages.pixel.full.steps=7", "recipe.patches.count=9"],
         ["+model.extra=1", "++model.width=32", "~model.units", "eval={datasets:[set5]}"],
         ["model=custom", "model._target_=my_package.MyNet", "data=folder", "data.root=/x", "eval.metrics=[psnr]"],
     ],

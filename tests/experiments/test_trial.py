@@ -32,6 +32,21 @@ class DeclaredWindow(Window):
 class OddWindow(Window):
     side = 7
 
+class Floor(Net):
+    floor = 75
+    def forward(self, x):
+        assert min(x.shape[2:]) >= self.floor, "too small"
+        return super().forward(x)
+
+class FloorOfPatches(Floor):
+    floor = 42
+
+class FloorOfWindows(FloorOfPatches, DeclaredWindow):
+    pass
+
+class DeclaredFloor(Floor):
+    traits = {"smallest_input": 75}
+
 class Pooled(Net):
     def forward(self, x):
         return super().forward(F.interpolate(F.avg_pool2d(x, 2), scale_factor=2))
@@ -85,6 +100,7 @@ class Items(Net):
     def forward(self, x):
         return super().forward(x) * (1.0 if x.mean().item() < 2 else 0.0)
 """
+SMALLEST = 'traits = {{"smallest_input": {}}}, and srbench pads'
 
 
 @pytest.fixture
@@ -100,6 +116,11 @@ def tried(plan, tmp_path, monkeypatch):
     [
         (["Window"], 'multiples of 8 does work: say so in the class, traits = {"multiple": 8}'),
         (["OddWindow"], 'traits = {"multiple": 7}'),
+        (["Floor"], "small; LR of 75 pixels a side and more does work: say so in the class, " + SMALLEST.format(75)),
+        (["FloorOfPatches"], "in training: fails on LR of 32×32: AssertionError: too small; LR of 42 pixels a side"),
+        (["FloorOfPatches"], SMALLEST.format(42) + "; set budget.hr_patch=84"),
+        (["FloorOfWindows"], SMALLEST.format(48) + "; set budget.hr_patch=96"),
+        (["DeclaredFloor"], "does not take LR patches of 32×32; set budget.hr_patch=150"),
         (["Pooled"], 'traits = {"multiple": 2}'),
         (["Pair"], "model=Pair: gives a tuple, not a tensor; return SR alone"),
         (["PairInTraining"], "in training: gives a tuple, not a tensor"),

@@ -3,16 +3,15 @@
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
-
-from filelock import FileLock, Timeout
 
 from srbench.core import progress
 from srbench.core.archives import unpack
 from srbench.core.download import download
 from srbench.core.errors import UserError
+from srbench.core.lock_files import locked
 from srbench.core.progress import Listener
 from srbench.data.catalog.catalog import Archive, DataSet, SetFolder, catalogue, count_images
 
@@ -153,17 +152,17 @@ def _md5(path: Path) -> str:
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Holds the lock of what is made from `path`; the lock goes when its holder dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+    told = list[bool]()
+
+    def waits() -> None:
+        if not told:
+            told.append(True)
             print(f"{path.name}: another process gets it; waiting", flush=True)
-            lock.acquire()
-    except OSError as error:
-        raise UserError(f"{path.parent}: cannot be written to ({error})") from error
-    try:
+
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(path.with_name(f".{path.name}.lock"), waits))
+        except OSError as error:
+            raise UserError(f"{path.parent}: cannot be written to ({error})") from error
         yield
-    finally:
-        lock.release()

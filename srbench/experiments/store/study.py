@@ -71,7 +71,7 @@ class StudyRun:
 @dataclass(frozen=True)
 class Study:
     """`runs`: those of the plans, in their order, then those that lie there unplanned. `strange`: a line on each plan
-    that cannot be read, and each record of a run that lies elsewhere, which do not count."""
+    that cannot be read, and each record of a run that lies elsewhere, which do not count; and where it is a copy."""
 
     folder: Path
     plans: tuple[Plan, ...]
@@ -126,6 +126,7 @@ def read_study(folder: Path) -> Study:
     copies = {run.name: told for place, run in enumerate(runs) if (told := _of_another(run, runs[:place]))}
     strange += [f"{name}: {told}; it is not counted" for name, told in copies.items()]
     strange += _claimed_twice(plans)
+    strange += _of_other_studies(folder, plans)
     return Study(folder, tuple(plans), tuple(run for run in runs if run.name not in copies), tuple(strange))
 
 
@@ -151,6 +152,13 @@ def _claimed_twice(plans: Iterable[Plan]) -> Iterator[str]:
     for name, count in Counter(name for name, _ in told).items():
         if count > 1:
             yield f"{name}: plans know {count} runs by this name; the last one counts"
+
+
+def _of_other_studies(folder: Path, plans: Iterable[Plan]) -> Iterator[str]:
+    """A line where the folder has another name than the study of a plan."""
+    for study in dict.fromkeys(plan.study for plan in plans):
+        if study != folder.resolve().name:
+            yield f"{folder.name} is a copy of the study {study}, or another name for it"
 
 
 def _of_another(run: StudyRun, before: Iterable[StudyRun]) -> str:

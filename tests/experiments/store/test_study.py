@@ -110,13 +110,19 @@ def test_a_plan_that_names_a_folder_elsewhere_is_none(tmp_path, folder):
     assert "no name of a folder" in study.strange[0]
 
 
+OTHER_STUDY = "{} is a copy of the study mine, or another name for it"
+
+
 def test_a_copy_of_a_runs_folder_is_named_and_not_counted(tmp_path):
     write_plan(tmp_path, plan(run=planned(config_hash="run")))
     lie(tmp_path, run=record())
     shutil.copytree(tmp_path / "run", tmp_path / "run.bak")
     study = read_study(tmp_path)
     assert [run.name for run in study.runs] == ["run"]
-    assert study.strange == ("run.bak: is a copy of run, or another name for it; it is not counted",)
+    assert study.strange == (
+        "run.bak: is a copy of run, or another name for it; it is not counted",
+        OTHER_STUDY.format(tmp_path.name),
+    )
 
 
 @pytest.mark.parametrize("changes", [{"run": "other"}, {"config_hash": "run"}])
@@ -136,14 +142,17 @@ def test_a_second_record_of_a_run_is_named_and_not_counted(tmp_path):
     write_record(tmp_path / "again", record(run="again"))
     study = read_study(tmp_path)
     assert [run.name for run in study.runs] == ["run"]
-    assert study.strange == ("again: is the same run as run; it is not counted",)
+    assert study.strange == ("again: is the same run as run; it is not counted", OTHER_STUDY.format(tmp_path.name))
 
 
 def test_two_plans_that_know_a_folder_as_two_runs_are_told(tmp_path):
     write_plan(tmp_path, plan(run=planned()))
     write_plan(tmp_path, plan(command="second", run=planned(config_hash="0a1b2c3dff")))
     study = read_study(tmp_path)
-    assert study.strange == ("run: plans know 2 runs by this name; the last one counts",)
+    assert study.strange == (
+        "run: plans know 2 runs by this name; the last one counts",
+        OTHER_STUDY.format(tmp_path.name),
+    )
     assert study.runs[0].planned.config_hash == "0a1b2c3dff"
 
 
