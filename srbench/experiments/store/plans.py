@@ -14,8 +14,10 @@ from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
 from srbench.core.regular_files import is_plain_name
 from srbench.data.lr_source import Steps
+from srbench.experiments.store.claims import Claim
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.json_files import in_short, newer, read_json
+from srbench.experiments.store.published import PublishedRuns
 from srbench.experiments.store.record import SCHEMA, Membership
 from srbench.experiments.store.shapes import check_shapes
 
@@ -73,21 +75,23 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """One command. `ablations`: the YAML files, whole, by name; `published`: what others have published, by checkpoint;
-    `runs`: by folder."""
+    """One command. `ablations`: the YAML files, whole, by name; `claims`: those about its runs, of an older srbench
+    anything, a text say. `published`: what others have published, by checkpoint, and `published_runs`: of the runs of a
+    sweep, by its name. `runs`: by folder."""
 
     schema: int
     study: str
     command: str
     time: str
     ablations: dict[str, Any]
-    claims: tuple[Any, ...]
+    claims: tuple[Claim | Any, ...]
     published: dict[str, Any]
     runs: dict[str, PlannedRun]
+    published_runs: dict[str, PublishedRuns] = field(default_factory=dict)
 
 
 def new_plan(
-    study: str, command: str, ablations: dict[str, Any], claims: Iterable[Any], published: dict[str, Any]
+    study: str, command: str, ablations: dict[str, Any], claims: Iterable[Claim | Any], published: dict[str, Any]
 ) -> Plan:
     """A plan of now, without runs. UserError for ablations or published scores that no report could use."""
     try:
