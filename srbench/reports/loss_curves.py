@@ -80,9 +80,8 @@ def loss_panels(
 
 def _parts(losses: DataFrame) -> list[str]:
     """Of a loss: what is logged beside it but the norms of gradients."""
-    return [
-        name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS) and not name.startswith(GRADIENT_NORM)
-    ]
+    names = (name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS))
+    return [name for name in names if not name.startswith(GRADIENT_NORM)]
 
 
 def _curves(

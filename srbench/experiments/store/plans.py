@@ -17,6 +17,7 @@ from srbench.data.lr_source import Steps
 from srbench.experiments.store.claims import Claim
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.json_files import in_short, newer, read_json
+from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.published import PublishedRuns
 from srbench.experiments.store.record import SCHEMA, Membership
 from srbench.experiments.store.shapes import check_shapes
@@ -140,10 +141,10 @@ def read_plan(path: Path) -> Plan:
 
 
 def factors_of(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
-    """The config keys that an ablation, as its file has it, varies for models of that class."""
+    """The config keys, without Hydra's + and ~, that an ablation, as its file has it, varies for models of that class."""
     applies = ablation.get("applies_to", {})
     variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
-    return frozenset(key for settings in variants.values() for key in settings or {})
+    return frozenset(parse_override(key).key for settings in variants.values() for key in settings or {})
 
 
 def united(plans: Iterable[Plan], there: Collection[str]) -> dict[str, PlannedRun]:
