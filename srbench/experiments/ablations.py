@@ -17,6 +17,7 @@ from srbench.experiments.store.record import Membership
 from srbench.experiments.study_files import read_study_file
 
 SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
+RENAMED = {"waifu2x_study": "carn_study"}  # sweeps
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class SavedSweep:
 def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     """The sweep `name`.yaml of the first of `folders` that has it. UserError, naming what there is, if none has."""
     found = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file()), None)
+    if found is None and name in RENAMED:
+        raise UserError(f"sweep={name}: is called {RENAMED[name]} now")
     if found is None:
         names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
         raise UserError(f"sweep={name}: no such sweep{did_you_mean(name, names)}")

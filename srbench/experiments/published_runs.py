@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from srbench.core.errors import UserError, first_line
+from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.store.codec import FormatError, decode
+from srbench.experiments.store.json_files import in_short
 from srbench.experiments.store.published import PublishedCurves, PublishedRun, PublishedRuns
 
 KEYS = ("source", "runs", "curves")
@@ -56,4 +57,4 @@ def _curves(where: str, path: Path) -> PublishedCurves:
         losses = {name: tuple(float(row[name]) for row in rows if row[name]) for name in names}
         return PublishedCurves(tuple(int(row["step"]) for row in rows), losses)
     except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
-        raise UserError(f"{where}: {path}: cannot be read as losses by step: {first_line(error)}") from error
+        raise UserError(f"{where}: {path}: cannot be read as losses by step: {in_short(error)}") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from srbench.experiments.store.claims import Comparison
+from srbench.experiments.store.claims import Comparison, Direction
 from srbench.reports.cells import Cell, figure_text
 from srbench.reports.claims import JudgedClaim, JudgedComparison
 from srbench.reports.columns import Column
@@ -15,6 +15,7 @@ COLUMNS = (
     Column("decided_by", "Decided by", words=True),
     Column("measured", "Measured", words=True),
 )
+RELATIONS: dict[Direction, str] = {"lower": "<", "higher": ">", "equal": "≈"}
 REMARKS = (
     f"In brackets: the {100 - 100 * LEVEL:g} % confidence interval of the difference, first minus second: of scores "
     "paired per image, and per seed where there are several; of losses over the seeds. Costs are exact.",
@@ -37,22 +38,21 @@ def _rows(claim: JudgedClaim) -> Iterator[Cells]:
         yield (told, Cell(""), Cell("stated without a comparison"), Cell(""))
     for place, one in enumerate(claim.comparisons):
         about = (Cell(""), Cell("")) if place else (told, Cell(claim.verdict or ""))
-        own = f" ({one.verdict})" if len(claim.comparisons) > 1 else ""
+        own = f" ({one.verdict})" if one.verdict != claim.verdict else ""
         yield (*about, Cell(_claimed(one) + own), Cell(_measured(one)))
 
 
 def _claimed(one: JudgedComparison) -> str:
-    """ "se is lower than none in final_loss by 0.0005 or more"."""
+    """ "final_loss: se < none by 0.0005"."""
     what = one.comparison
-    relation = "equals" if what.direction == "equal" else f"is {what.direction} than"
-    return f"{one.first} {relation} {one.second} in {what.metric}{_margin(what)}"
+    return f"{what.metric}: {one.first} {RELATIONS[what.direction]} {one.second}{_margin(what)}"
 
 
 def _margin(comparison: Comparison) -> str:
     if not (comparison.margin or comparison.relative):
         return ""
     least = f"{comparison.margin:g}" if comparison.margin else f"{100 * (comparison.relative or 0):g} %"
-    return f" within {least}" if comparison.direction == "equal" else f" by {least} or more"
+    return f" {'within' if comparison.direction == 'equal' else 'by'} {least}"
 
 
 def _measured(one: JudgedComparison) -> str:

@@ -141,7 +141,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def factors_of(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
-    """The config keys, without Hydra's + and ~, that an ablation, as its file has it, varies for models of that class."""
+    """The config keys, without Hydra's +, that an ablation, as its file has it, varies for models of that class."""
     applies = ablation.get("applies_to", {})
     variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
     return frozenset(parse_override(key).key for settings in variants.values() for key in settings or {})
