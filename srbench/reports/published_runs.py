@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from srbench.experiments.store.claims import FINAL_LOSS
+from srbench.experiments.store.claims import FINAL_LOSS, is_known
 from srbench.experiments.store.published import PublishedRun, PublishedRuns
 from srbench.metrics.table import COSTS, MORE_COSTS
 from srbench.reports.cells import ABSENT, Cell, figure_text
@@ -52,5 +52,7 @@ def _measured(name: str, row: TableRow) -> float | None:
 
 def _digits(name: str, value: float) -> str:
     """All digits of a count, which a unit would round."""
-    whole = name in COSTS | MORE_COSTS and (COSTS | MORE_COSTS)[name].whole
-    return f"{value:,.0f}" if whole else figure_text(name, value)
+    cost = (COSTS | MORE_COSTS).get(name)
+    if cost and cost.whole:
+        return f"{value:,.0f}"
+    return figure_text(name, value) if is_known(name) else f"{value:g}"
