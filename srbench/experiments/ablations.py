@@ -8,12 +8,12 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
-from srbench.experiments.claims import check_variants, parse_claims
-from srbench.experiments.published_runs import parse_published
+from srbench.experiments.claim_files import check_variants, parse_claims
+from srbench.experiments.published_files import parse_published
 from srbench.experiments.spelling import spelled_name
-from srbench.experiments.store.claims import Claim
-from srbench.experiments.store.published import PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
 
 SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
@@ -26,7 +26,7 @@ class Ablation:
 
     name: str
     content: dict[str, Any]
-    claims: tuple[Claim, ...]
+    claims: tuple[StatedClaim, ...]
 
     @property
     def applies_to(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class SavedSweep:
     content: dict[str, Any]
     overrides: list[str]
     runs: dict[str, list[str]]
-    claims: tuple[Claim, ...]
+    claims: tuple[StatedClaim, ...]
     published: PublishedRuns | None
 
     @property

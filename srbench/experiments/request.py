@@ -14,12 +14,12 @@ from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.ablations import Ablation, SavedSweep, as_override, load_sweep, parse_ablation
-from srbench.experiments.claims import Place, are_about, check_rows
+from srbench.experiments.claim_files import Place, are_about, check_rows
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.spelling import OWN_CLASS
-from srbench.experiments.store.claims import Claim
-from srbench.experiments.store.published import PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
 
 Words = list[str]
@@ -84,7 +84,7 @@ class Request:
         if self.sweep:
             check_rows(self.sweep.claims, _places(runs))
 
-    def claims(self, runs: Iterable[RunSpec]) -> list[Claim]:
+    def claims(self, runs: Iterable[RunSpec]) -> list[StatedClaim]:
         """The saved sweep's, and those of the ablations that are about these runs."""
         of_ablations = [claim for ablation in self.ablations for claim in ablation.claims]
         return [*(self.sweep.claims if self.sweep else ()), *are_about(of_ablations, _places(runs))]

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from srbench.experiments.store.claims import Claim
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.reports.comparison import TableRow
 from srbench.reports.row_differences import NotComparedError
 
 ALIKE = ("ablation", "model", "degradations", "settings")  # of rows that are rather compared than others
 
 
-def rows_beside(claim: Claim, first: str, second: str, rows: Sequence[TableRow]) -> list[tuple[TableRow, TableRow]]:
+def rows_beside(
+    claim: StatedClaim, first: str, second: str, rows: Sequence[TableRow]
+) -> list[tuple[TableRow, TableRow]]:
     """Every row that is called `first` with its row `second`: one of the same scale, and where there are several, the
     one that is ALIKE. NotComparedError where there is none, or no telling which."""
     ours, theirs = _called(claim, first, rows), _called(claim, second, rows)
@@ -20,7 +22,7 @@ def rows_beside(claim: Claim, first: str, second: str, rows: Sequence[TableRow])
     return found
 
 
-def _called(claim: Claim, name: str, rows: Sequence[TableRow]) -> list[TableRow]:
+def _called(claim: StatedClaim, name: str, rows: Sequence[TableRow]) -> list[TableRow]:
     """Variants of the claim's own ablation before its models, and these before what stands elsewhere in a sweep."""
     own = [row for row in rows if row.ablation == claim.ablation]
     for place in (own, rows if claim.of_sweep else []):

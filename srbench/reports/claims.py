@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from srbench.experiments.store.claims import Claim, Comparison, Direction
+from srbench.experiments.store.stated_claims import Direction, StatedClaim, StatedComparison
 from srbench.reports.claimed_rows import rows_beside
 from srbench.reports.comparison import TableRow
-from srbench.reports.row_differences import ByRun, Difference, NotComparedError, difference, pairs_of
+from srbench.reports.row_differences import ByRun, Difference, NotComparedError, difference, seed_pairs
 from srbench.reports.trained_on import shortened
 
 Verdict = Literal["reproduced", "contradicted", "undecided at this budget", "not compared"]
@@ -25,7 +25,7 @@ class JudgedComparison:
     """Of two rows, called `first` and `second`. `found` is None where they could not be compared; `reason`: what is
     missing then; `shortened`: how much shorter than by the recipe the two were trained, "" where they were not."""
 
-    comparison: Comparison
+    comparison: StatedComparison
     first: str
     second: str
     found: Difference | None
@@ -55,18 +55,18 @@ class JudgedClaim:
 
 
 def judge_claims(
-    claims: Sequence[Claim | Any], rows: Sequence[TableRow], losses: ByRun, images: ByRun
+    claims: Sequence[StatedClaim | Any], rows: Sequence[TableRow], losses: ByRun, images: ByRun
 ) -> tuple[JudgedClaim, ...]:
     """In their order. `losses` and `images`: by run what `loss_frame` and `score_frame` hold of the rows' runs."""
     return tuple(
         JudgedClaim(claim.name, claim.text, claim.source, tuple(_judged(claim, rows, losses, images)))
-        if isinstance(claim, Claim)
+        if isinstance(claim, StatedClaim)
         else JudgedClaim("", str(claim), "", ())
         for claim in claims
     )
 
 
-def _judged(claim: Claim, rows: Sequence[TableRow], losses: ByRun, images: ByRun) -> Iterator[JudgedComparison]:
+def _judged(claim: StatedClaim, rows: Sequence[TableRow], losses: ByRun, images: ByRun) -> Iterator[JudgedComparison]:
     for comparison in claim.decides:
         for first, second in pairwise(comparison.rows):
             try:
@@ -84,18 +84,23 @@ def _named(row: TableRow) -> str:
 
 
 def _compared(
-    comparison: Comparison, names: tuple[str, str], first: TableRow, second: TableRow, losses: ByRun, images: ByRun
+    comparison: StatedComparison,
+    names: tuple[str, str],
+    first: TableRow,
+    second: TableRow,
+    losses: ByRun,
+    images: ByRun,
 ) -> JudgedComparison:
     try:
         found = difference(comparison.metric, first, second, losses, images)
-        records = [record for pair in pairs_of(first, second) for record in pair] if comparison.is_uncertain else []
+        records = [record for pair in seed_pairs(first, second) for record in pair] if comparison.is_uncertain else []
     except NotComparedError as missing:
         return JudgedComparison(comparison, *names, None, "not compared", str(missing))
     told = shortened(records)
     return JudgedComparison(comparison, *names, found, _verdict(comparison, found, bool(told)), "", told)
 
 
-def _verdict(comparison: Comparison, found: Difference, shortened: bool) -> Verdict:
+def _verdict(comparison: StatedComparison, found: Difference, shortened: bool) -> Verdict:
     margin = comparison.margin_at(found.second)
     if found.low is not None and found.high is not None:
         return _of_interval(comparison.direction, found.low, found.high, margin)

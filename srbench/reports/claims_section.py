@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from srbench.experiments.store.claims import Comparison, Direction
+from srbench.experiments.store.stated_claims import Direction, StatedComparison
 from srbench.reports.cells import Cell, figure_text
 from srbench.reports.claims import JudgedClaim, JudgedComparison
 from srbench.reports.columns import Column
@@ -48,7 +48,7 @@ def _claimed(one: JudgedComparison) -> str:
     return f"{what.metric}: {one.first} {RELATIONS[what.direction]} {one.second}{_margin(what)}"
 
 
-def _margin(comparison: Comparison) -> str:
+def _margin(comparison: StatedComparison) -> str:
     if not (comparison.margin or comparison.relative):
         return ""
     least = f"{comparison.margin:g}" if comparison.margin else f"{100 * (comparison.relative or 0):g} %"

@@ -1,4 +1,4 @@
-"""Loss curves drawn: the smoothed lines, behind them raw losses or the range of the seeds, and published losses."""
+"""Loss curves drawn: the smoothed lines, behind them raw losses, the range of the seeds, or what is published."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -68,11 +68,14 @@ def _ranked(panel: Panel) -> list[Looks]:
 def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int) -> None:
     named = [(curve, look) for curve, look in ranked if look]
     unnamed = [_thinned(curve, UNNAMED_POINTS) for curve, look in ranked if not look]
+    # What is published stands behind the curves in place of the raw losses.
+    with_raw = len(ranked) <= NAMED and not any(_published(curve) for curve, _ in ranked)
     _scale(axes, [curve for curve, _ in ranked])
     if unnamed:
         _draw_unnamed(axes, unnamed)
     for order, (curve, look) in enumerate(named):
-        _draw_curve(axes, _thinned(curve, points), look, zorder=4 - order / len(named), crowd=len(ranked))
+        shown = _thinned(curve if with_raw else replace(curve, raw=None), points)
+        _draw_curve(axes, shown, look, zorder=4 - order / len(named), crowd=len(ranked))
     for start in {start for curve, _ in ranked for start in curve.starts}:
         axes.axvline(start, color=GREY, linewidth=0.8, zorder=0.5)
     _decorate(axes, title)
@@ -96,7 +99,7 @@ def _band(curve: Curve) -> np.ndarray | None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, look: CurveLook, zorder: float, crowd: int) -> None:
-    if curve.raw is not None and crowd <= NAMED:
+    if curve.raw is not None:
         faint = float(np.clip(0.8 / crowd, 0.06, 0.2))
         axes.plot(curve.steps, curve.raw, color=look.color, linewidth=0.5, alpha=faint, zorder=1)
     if curve.low is not None and curve.high is not None:

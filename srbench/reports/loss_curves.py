@@ -8,7 +8,7 @@ from math import isfinite, nan
 import numpy as np
 from pandas import DataFrame, Series
 
-from srbench.experiments.store.published import PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 from srbench.reports.comparison import TableRow
 from srbench.reports.rows import Member

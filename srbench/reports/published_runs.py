@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from srbench.experiments.store.claims import FINAL_LOSS, is_known
-from srbench.experiments.store.published import PublishedRun, PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRun, PublishedRuns
+from srbench.experiments.store.stated_claims import FINAL_LOSS, is_known
 from srbench.metrics.table import COSTS, MORE_COSTS
 from srbench.reports.cells import ABSENT, Cell, figure_text
 from srbench.reports.columns import Column, ScoreColumn

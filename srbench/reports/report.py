@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from srbench.experiments.store.claims import Claim
 from srbench.experiments.store.loss_table import loss_frame
 from srbench.experiments.store.scores import score_frame
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.baselines import baseline_pairs, degraded_alike
 from srbench.reports.claims import JudgedClaim, judge_claims
@@ -114,7 +114,7 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
 
 def _judged(study: Study, rows: Sequence[TableRow], losses: DataFrame) -> tuple[JudgedClaim, ...]:
     """Reads the scores of single images where a claim is about scores."""
-    metrics = {one.metric for claim in study.claims if isinstance(claim, Claim) for one in claim.decides}
+    metrics = {one.metric for claim in study.claims if isinstance(claim, StatedClaim) for one in claim.decides}
     scored = any("." in metric for metric in metrics)
     images = score_frame([run.folder for run in study.runs if run.status == "done"] if scored else [])
     return judge_claims(study.claims, rows, by_run(losses), by_run(images))

@@ -11,8 +11,8 @@ import numpy as np
 from pandas import DataFrame, Series
 from scipy.special import stdtrit
 
-from srbench.experiments.store.claims import FINAL_LOSS
 from srbench.experiments.store.record import Record
+from srbench.experiments.store.stated_claims import FINAL_LOSS
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.reasons import undone
@@ -56,11 +56,11 @@ def difference(metric: str, first: TableRow, second: TableRow, losses: ByRun, im
     if dot:
         return _of_scores(ScoreColumn(dataset, of_score), first, second, images)
     if metric == FINAL_LOSS:
-        return _of_losses(pairs_of(first, second), losses)
+        return _of_losses(seed_pairs(first, second), losses)
     return Difference(_cost(metric, first), _cost(metric, second))
 
 
-def pairs_of(first: TableRow, second: TableRow) -> list[Pair]:
+def seed_pairs(first: TableRow, second: TableRow) -> list[Pair]:
     """The finished runs of two rows by seed; fixed weights, which are the same with every seed, beside each of the
     other's. NotComparedError where there are none."""
     ours, theirs = _by_seed(first), _by_seed(second)
@@ -90,11 +90,13 @@ def _cost(name: str, row: TableRow) -> float:
 
 
 def _of_scores(score: ScoreColumn, first: TableRow, second: TableRow, images: ByRun) -> Difference:
-    pairs = pairs_of(first, second)
     for row in (first, second):
         figures = row.scores.get(score)
         if figures is None or figures.mean is None:
             raise NotComparedError(f"{score.name} of {row.label}: {figures.reason if figures else 'not evaluated'}")
+    pairs = [pair for pair in seed_pairs(first, second) if all(_has(record, score) for record in pair)]
+    if not pairs:
+        raise NotComparedError(f"{score.name}: {first.label} and {second.label} have it of no seed in common")
     certificates = {record.certificates[score.dataset] for pair in pairs for record in pair}
     if len({one.pixels for one in certificates}) > 1:
         raise NotComparedError(f"{score.name}: scored by {' and by '.join(sorted(map(str, certificates)))}")
@@ -107,6 +109,10 @@ def _of_scores(score: ScoreColumn, first: TableRow, second: TableRow, images: By
     trained = any(record.train.steps for pair in pairs for record in pair)
     remarks = (ONE_SEED,) if trained and len(pairs) == 1 else ()
     return Difference(ours, theirs, ours - theirs - half, ours - theirs + half, remarks)
+
+
+def _has(record: Record, score: ScoreColumn) -> bool:
+    return score.dataset in record.certificates and score.metric in record.scores.get(score.dataset, {})
 
 
 def _half_width(score: ScoreColumn, pairs: Sequence[Pair], images: ByRun, mean: float) -> tuple[float | None, str]:

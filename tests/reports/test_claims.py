@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from srbench.data.lr_source import DegradationStep
-from srbench.experiments.store.claims import Claim, Comparison
 from srbench.experiments.store.plans import new_plan, write_plan
 from srbench.experiments.store.record import Membership, StageRecord, Training, TrainingData
+from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
 from srbench.metrics.figures import Cost
 from srbench.reports.claims import JudgedClaim
 from srbench.reports.latex import to_latex
@@ -31,9 +31,11 @@ def ended(loss: float, steps: int = STEPS, full: int | None = STEPS) -> Outcome:
     return Outcome(facts={"train": Training(steps=steps, final_loss=loss, stages=(stage(steps, full),))})
 
 
-def claimed(build: Builder, *decides: Comparison, ablation: str = "atrous", of_sweep: bool = False) -> JudgedClaim:
+def claimed(
+    build: Builder, *decides: StatedComparison, ablation: str = "atrous", of_sweep: bool = False
+) -> JudgedClaim:
     """The claim as the report judges it."""
-    claim = Claim("width", ablation, of_sweep, "Width helps", "a paper", decides)
+    claim = StatedClaim("width", ablation, of_sweep, "Width helps", "a paper", decides)
     write_plan(build.folder, new_plan("mine", "a command", {}, [claim], {}))
     (judged,) = build.report().claims
     return judged
@@ -41,8 +43,8 @@ def claimed(build: Builder, *decides: Comparison, ablation: str = "atrous", of_s
 
 def compared(
     direction: Any = "lower", metric: str = "final_loss", margin: float | None = 0.01, **more: Any
-) -> Comparison:
-    return Comparison(("wide", "narrow"), metric, direction, margin, **more)
+) -> StatedComparison:
+    return StatedComparison(("wide", "narrow"), metric, direction, margin, **more)
 
 
 def two(build: Builder, wide: Outcome, narrow: Outcome) -> None:
@@ -174,6 +176,23 @@ def test_scores_on_other_lr_are_not_compared(build):
     assert judged.comparisons[0].reason.startswith("set5.psnr: scored by ")
 
 
+def test_a_seed_that_lacks_the_score_does_not_count(build):
+    for seed, psnr in enumerate((31.0, 32.0)):
+        build.run("carn", NARROW, seed=seed, hashed=f"n{seed}", left=imaged(set5=[30.0, *[psnr] * 4]))
+    build.run("carn", WIDE, seed=0, hashed="w0", left=imaged(set5=[31.0, *[32.0] * 4]))
+    build.run("carn", WIDE, seed=1, hashed="w1", left=Outcome({"set5": {"ssim": 0.9}}))
+    (one,) = claimed(build, PSNR).comparisons
+    assert (one.found.first, one.found.second) == pytest.approx((31.8, 30.8))
+
+
+def test_a_score_of_no_common_seed_is_missing(build):
+    build.run("carn", NARROW, seed=0, hashed="n0", left=Outcome({"set5": {"ssim": 0.9}}))
+    build.run("carn", NARROW, seed=1, hashed="n1", left=imaged(set5=[30.0] * 5))
+    build.run("carn", WIDE, seed=0, hashed="w0", left=imaged(set5=[31.0] * 5))
+    judged = claimed(build, PSNR)
+    assert judged.comparisons[0].reason == "set5.psnr: wide and narrow have it of no seed in common"
+
+
 def test_without_the_scores_of_the_images_there_is_no_interval(build):
     two(build, Outcome({"set5": {"psnr": 31.0}}), Outcome({"set5": {"psnr": 30.0}}))
     judged = claimed(build, PSNR)
@@ -225,7 +244,7 @@ def test_a_cost_that_was_not_measured_is_missing(build):
 def test_all_comparisons_must_hold_and_one_contradicts(build):
     two(build, ended(0.4), ended(0.5))
     build.run("carn", Membership("atrous", "third", False), hashed="c", left=ended(0.3))
-    three = Comparison(("third", "wide", "narrow"), "final_loss", "lower", 0.01)
+    three = StatedComparison(("third", "wide", "narrow"), "final_loss", "lower", 0.01)
     judged = claimed(build, three, compared("higher"))
     assert [one.verdict for one in judged.comparisons] == ["reproduced", "reproduced", "contradicted"]
     assert judged.verdict == "contradicted"
@@ -263,8 +282,8 @@ def test_a_sweep_compares_models_and_tells_variants_apart_by_them(build):
     build.run("mossnet", hashed="b", left=ended(0.5))
     for model, loss in (("carn", 0.1), ("carn_m", 0.2)):
         build.run(model, Membership("se", "se", False), hashed=f"{model}c", left=ended(loss))
-    of_models = Comparison(("carn:default", "mossnet"), "final_loss", "lower", 0.01)
-    of_both = Comparison(("carn:se", "carn_m:se"), "final_loss", "lower", 0.01)
+    of_models = StatedComparison(("carn:default", "mossnet"), "final_loss", "lower", 0.01)
+    of_both = StatedComparison(("carn:se", "carn_m:se"), "final_loss", "lower", 0.01)
     judged = claimed(build, of_models, of_both, ablation="mine", of_sweep=True)
     assert [one.verdict for one in judged.comparisons] == ["reproduced", "reproduced"]
 
@@ -273,7 +292,9 @@ def test_a_name_of_several_rows_is_not_guessed(build):
     build.run("carn", hashed="a", left=ended(0.4))
     for number in range(2):
         build.run("mossnet", hashed=f"b{number}", words=(f"model.width={number}",), left=ended(0.5))
-    judged = claimed(build, Comparison(("carn", "mossnet"), "final_loss", "lower"), ablation="mine", of_sweep=True)
+    judged = claimed(
+        build, StatedComparison(("carn", "mossnet"), "final_loss", "lower"), ablation="mine", of_sweep=True
+    )
     assert judged.comparisons[0].reason.startswith("2 rows are called mossnet")
 
 

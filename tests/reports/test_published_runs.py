@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from srbench.experiments.store.plans import new_plan, write_plan
-from srbench.experiments.store.published import PublishedCurves, PublishedRun, PublishedRuns
+from srbench.experiments.store.published_figures import PublishedCurves, PublishedRun, PublishedRuns
 from srbench.experiments.store.record import Membership, Training
 from srbench.metrics.figures import Cost
 from srbench.reports.curves import draw_curves
@@ -68,6 +68,7 @@ def test_published_losses_are_thin_in_the_colour_of_their_curve_and_as_far_as_it
     (own,) = (n for n, entry in enumerate(entries) if "standard" in entry)
     assert thin[0.5, 0.4].get_color() == axes.get_legend().get_lines()[own].get_color()
     assert entries[-1] == "thin: published"
+    assert len(axes.get_lines()) == 5  # no raw losses, in whose place they stand
     low, high = axes.get_ylim()
     assert low < 0.4 < 0.6 < high
 

@@ -14,13 +14,13 @@ from srbench.core.files import write_file
 from srbench.core.json_digest import json_digest
 from srbench.core.regular_files import is_plain_name
 from srbench.data.lr_source import Steps
-from srbench.experiments.store.claims import Claim
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.json_files import in_short, newer, read_json
 from srbench.experiments.store.overrides import parse_override
-from srbench.experiments.store.published import PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import SCHEMA, Membership
 from srbench.experiments.store.shapes import check_shapes
+from srbench.experiments.store.stated_claims import StatedClaim
 
 FOLDER = "plans"
 
@@ -85,14 +85,14 @@ class Plan:
     command: str
     time: str
     ablations: dict[str, Any]
-    claims: tuple[Claim | Any, ...]
+    claims: tuple[StatedClaim | Any, ...]
     published: dict[str, Any]
     runs: dict[str, PlannedRun]
     published_runs: dict[str, PublishedRuns] = field(default_factory=dict)
 
 
 def new_plan(
-    study: str, command: str, ablations: dict[str, Any], claims: Iterable[Claim | Any], published: dict[str, Any]
+    study: str, command: str, ablations: dict[str, Any], claims: Iterable[StatedClaim | Any], published: dict[str, Any]
 ) -> Plan:
     """A plan of now, without runs. UserError for ablations or published scores that no report could use."""
     try:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from srbench.core.errors import UserError
-from srbench.experiments.store.claims import Claim
 from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, plan_files, read_plan, united
-from srbench.experiments.store.published import PublishedRuns
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import FILE, Membership, Record, read_record
+from srbench.experiments.store.stated_claims import StatedClaim
 
 BEGUN = "config.yaml"  # what a run writes first
 
@@ -96,11 +96,11 @@ class Study:
         return {name: content for plan in self.plans for name, content in plan.ablations.items()}
 
     @property
-    def claims(self) -> tuple[Claim | Any, ...]:
+    def claims(self) -> tuple[StatedClaim | Any, ...]:
         """Of all commands, each once, as the last one states it; the texts of an older srbench are none."""
-        found: dict[Any, Claim | Any] = {}
+        found: dict[Any, StatedClaim | Any] = {}
         for claim in (claim for plan in self.plans for claim in plan.claims):
-            found[(claim.ablation, claim.name) if isinstance(claim, Claim) else repr(claim)] = claim
+            found[(claim.ablation, claim.name) if isinstance(claim, StatedClaim) else repr(claim)] = claim
         return tuple(found.values())
 
     @property

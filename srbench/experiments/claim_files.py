@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
-from srbench.experiments.store.claims import Claim, Comparison
 from srbench.experiments.store.codec import FormatError, decode
 from srbench.experiments.store.record import Membership
+from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
 
 OF_CLAIM = ("text", "source", "decides")
-OF_COMPARISON = tuple(field.name for field in fields(Comparison))
+OF_COMPARISON = tuple(field.name for field in fields(StatedComparison))
 
 Place = tuple[str, Membership | None]  # a run's model, and its place in an ablation or sweep
 
 
-def parse_claims(kind: Literal["sweep", "ablation"], file: str, content: Any) -> tuple[Claim, ...]:
+def parse_claims(kind: Literal["sweep", "ablation"], file: str, content: Any) -> tuple[StatedClaim, ...]:
     """The claims that stand under `claims` in the file of a sweep or an ablation. Raises UserError, naming the claim,
     for one that is none."""
     told = {} if content is None else content
@@ -26,7 +26,7 @@ def parse_claims(kind: Literal["sweep", "ablation"], file: str, content: Any) ->
     return tuple(_claim(f"{kind}={file}: claims.{name}", one, about | {"name": name}) for name, one in told.items())
 
 
-def _claim(where: str, content: Any, about: dict[str, Any]) -> Claim:
+def _claim(where: str, content: Any, about: dict[str, Any]) -> StatedClaim:
     if not isinstance(content, dict) or not isinstance(content.get("decides"), list) or not content["decides"]:
         raise UserError(f"{where}: needs text, source and decides: [{{rows: […], metric: …, direction: …}}]")
     comparisons = [(one, OF_COMPARISON) for one in content["decides"] if isinstance(one, dict)]
@@ -35,12 +35,12 @@ def _claim(where: str, content: Any, about: dict[str, Any]) -> Claim:
             if key not in known:
                 raise UserError(f"{where}: no such key {key}{did_you_mean(key, known)}")
     try:
-        return decode(Claim, about | content)
+        return decode(StatedClaim, about | content)
     except FormatError as error:
         raise UserError(f"{where}: {error}") from error
 
 
-def check_variants(claims: Iterable[Claim], variants: Collection[str]) -> None:
+def check_variants(claims: Iterable[StatedClaim], variants: Collection[str]) -> None:
     """Raises UserError, naming the claim, for a row that is neither one of an ablation's variants nor `MODEL:variant`.
 
     Rows of other models than those at hand are no mistake: `are_about` leaves such claims out.
@@ -52,7 +52,7 @@ def check_variants(claims: Iterable[Claim], variants: Collection[str]) -> None:
                 raise UserError(f"ablation={claim.ablation}: claims.{claim.name}: no such variant {row}{told}")
 
 
-def check_rows(claims: Iterable[Claim], places: Collection[Place]) -> None:
+def check_rows(claims: Iterable[StatedClaim], places: Collection[Place]) -> None:
     """Raises UserError, naming the claim, for a row of a sweep's claims that is none of its runs in these places."""
     for claim in claims:
         names = set(_names(claim, places))
@@ -62,12 +62,12 @@ def check_rows(claims: Iterable[Claim], places: Collection[Place]) -> None:
                 raise UserError(f"sweep={claim.ablation}: claims.{claim.name}: no such row {row}{told}")
 
 
-def are_about(claims: Iterable[Claim], places: Collection[Place]) -> list[Claim]:
+def are_about(claims: Iterable[StatedClaim], places: Collection[Place]) -> list[StatedClaim]:
     """Those of an ablation's claims that have a row among the runs in these places."""
     return [claim for claim in claims if not set(claim.rows).isdisjoint(_names(claim, places))]
 
 
-def _names(claim: Claim, places: Iterable[Place]) -> Iterator[str]:
+def _names(claim: StatedClaim, places: Iterable[Place]) -> Iterator[str]:
     """All that the claim may call a row."""
     for model, place in places:
         if claim.of_sweep:

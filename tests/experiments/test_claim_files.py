@@ -7,13 +7,13 @@ from hydra.types import RunMode
 from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.experiments.ablations import load_sweep, parse_ablation
-from srbench.experiments.claims import parse_claims
+from srbench.experiments.claim_files import parse_claims
 from srbench.experiments.compose import Composer
 from srbench.experiments.grid import expand, plan_of
-from srbench.experiments.published_runs import parse_published
+from srbench.experiments.published_files import parse_published
 from srbench.experiments.request import read_request
-from srbench.experiments.store.claims import Claim, Comparison
-from srbench.experiments.store.published import PublishedCurves, PublishedRun, PublishedRuns
+from srbench.experiments.store.published_figures import PublishedCurves, PublishedRun, PublishedRuns
+from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
 
 COMPARED = {"rows": ["wide", "narrow"], "metric": "val.psnr", "direction": "higher", "margin": 0.05}
 
@@ -24,8 +24,8 @@ def claim(**changes) -> dict:
 
 def test_a_claim_is_read_as_it_stands():
     (found,) = parse_claims("sweep", "mine", {"width": claim()})
-    compared = Comparison(("wide", "narrow"), "val.psnr", "higher", 0.05)
-    assert found == Claim("width", "mine", True, "Width helps", "a paper", (compared,))
+    compared = StatedComparison(("wide", "narrow"), "val.psnr", "higher", 0.05)
+    assert found == StatedClaim("width", "mine", True, "Width helps", "a paper", (compared,))
     assert found.rows == ("wide", "narrow")
 
 

@@ -11,7 +11,7 @@ Direction = Literal["lower", "higher", "equal"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StatedComparison:
     """Each of `rows` against the next: the first is lower or higher by `margin` at least, or equal within it, in the
     unit of the `metric`: `final_loss`, a score such as `set5.psnr`, or a cost. `rows`: variants (or runs of a sweep) by
     name, models, or `MODEL:variant`. `relative`: the margin as a share of the second's value. ValueError for rows that
@@ -48,7 +48,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Claim:
+class StatedClaim:
     """`text`: a sentence; `source`: who claims it; `decides`: comparisons that must all hold. `ablation`: the sweep or
     ablation that states it; `of_sweep`: a sweep, whose rows may also be variants of the ablations that it asks for."""
 
@@ -57,7 +57,7 @@ class Claim:
     of_sweep: bool
     text: str
     source: str
-    decides: tuple[Comparison, ...]
+    decides: tuple[StatedComparison, ...]
 
     @property
     def rows(self) -> tuple[str, ...]:

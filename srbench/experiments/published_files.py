@@ -9,7 +9,7 @@ from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.store.codec import FormatError, decode
 from srbench.experiments.store.json_files import in_short
-from srbench.experiments.store.published import PublishedCurves, PublishedRun, PublishedRuns
+from srbench.experiments.store.published_figures import PublishedCurves, PublishedRun, PublishedRuns
 
 KEYS = ("source", "runs", "curves")
 
