@@ -8,11 +8,16 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.claim_files import check_variants, parse_claims
+from srbench.experiments.published_files import parse_published
 from srbench.experiments.spelling import spelled_name
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
 
 SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
+RENAMED = {"waifu2x_study": "carn_study"}  # sweeps
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Ablation:
 
     name: str
     content: dict[str, Any]
+    claims: tuple[StatedClaim, ...]
 
     @property
     def applies_to(self) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def parse_ablation(name: str, content: Any) -> Ablation:
     where = f"ablation={name}"
     if not isinstance(content, dict) or not isinstance(content.get("applies_to"), dict):
         raise UserError(f"{where}: its file lacks applies_to: {{CLASS: {{baseline: …, variants: {{…}}}}}}")
-    _check_keys(where, content, ("title", "question", "source", "applies_to"))
+    _check_keys(where, content, ("title", "question", "source", "applies_to", "claims"))
     for class_name, part in content["applies_to"].items():
         variants = part.get("variants") if isinstance(part, dict) else None
         if not isinstance(variants, dict) or not all(isinstance(factors, dict) for factors in variants.values()):
@@ -54,7 +60,9 @@ def parse_ablation(name: str, content: Any) -> Ablation:
         if part.get("baseline") not in variants:
             raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
         _check_keys(f"{where}: applies_to.{class_name}", part, ("baseline", "variants"))
-    return Ablation(name, content)
+    claims = parse_claims("ablation", name, content.get("claims"))
+    check_variants(claims, {variant for part in content["applies_to"].values() for variant in part["variants"]})
+    return Ablation(name, content, claims)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class SavedSweep:
     content: dict[str, Any]
     overrides: list[str]
     runs: dict[str, list[str]]
+    claims: tuple[StatedClaim, ...]
+    published: PublishedRuns | None
 
     @property
     def baseline(self) -> str | None:
@@ -77,6 +87,8 @@ class SavedSweep:
 def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     """The sweep `name`.yaml of the first of `folders` that has it. UserError, naming what there is, if none has."""
     found = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file()), None)
+    if found is None and name in RENAMED:
+        raise UserError(f"sweep={name}: is called {RENAMED[name]} now")
     if found is None:
         names = {file.stem for folder in folders for file in folder.glob("*.yaml")}
         raise UserError(f"sweep={name}: no such sweep{did_you_mean(name, names)}")
@@ -91,6 +103,8 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
         content,
         [as_override(key, value, swept=True) for key, value in overrides.items()],
         {str(run): [as_override(key, value) for key, value in factors.items()] for run, factors in runs.items()},
+        parse_claims("sweep", name, content.get("claims")),
+        parse_published(f"sweep={name}", content.get("published"), runs, found.parent),
     )
 
 

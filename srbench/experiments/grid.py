@@ -105,6 +105,7 @@ def expand(request: Request, compose: Composer) -> list[RunSpec]:
             raise UserError(f"{line}, none of which is {', '.join(sorted(set(classes.values())))}")
         console.print(f"skipped for other models: {line}")
     found = list(runs.values())
+    request.check_claims(found)
     return _at_hand(found) if request.only_at_hand else found
 
 
@@ -157,7 +158,8 @@ def plan_of(request: Request | None, runs: Sequence[RunSpec], command: str) -> P
     study = runs[0].places.study
     if request is None:
         return new_plan(study, command, {}, [], published)
-    return new_plan(study, command, request.ablation_files, request.claims, published | request.published)
+    plan = new_plan(study, command, request.ablation_files, request.claims(runs), published)
+    return replace(plan, published_runs=request.published)
 
 
 def _with_reference(runs: Iterable[RunSpec]) -> list[RunSpec]:

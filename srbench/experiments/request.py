@@ -1,7 +1,7 @@
 """What the command line of a grid asks for: overrides by key, ablations, and the runs of a saved sweep."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.ablations import Ablation, SavedSweep, as_override, load_sweep, parse_ablation
+from srbench.experiments.claim_files import Place, are_about, check_rows
+from srbench.experiments.spec import RunSpec
 from srbench.experiments.spelling import OWN_CLASS
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
 
 Words = list[str]
@@ -75,20 +79,29 @@ class Request:
             files[self.sweep.name] = told | {"applies_to": {"any": arms}}
         return files
 
-    @property
-    def claims(self) -> list[Any]:
-        """The saved sweep's."""
-        return list(self.sweep.content.get("claims") or []) if self.sweep else []
+    def check_claims(self, runs: Iterable[RunSpec]) -> None:
+        """Raises UserError for a claim of the saved sweep's that has a row which is none of these runs."""
+        if self.sweep:
+            check_rows(self.sweep.claims, _places(runs))
+
+    def claims(self, runs: Iterable[RunSpec]) -> list[StatedClaim]:
+        """The saved sweep's, and those of the ablations that are about these runs."""
+        of_ablations = [claim for ablation in self.ablations for claim in ablation.claims]
+        return [*(self.sweep.claims if self.sweep else ()), *are_about(of_ablations, _places(runs))]
 
     @property
-    def published(self) -> dict[str, Any]:
-        """What the saved sweep says that others have published."""
-        return dict(self.sweep.content.get("published") or {}) if self.sweep else {}
+    def published(self) -> dict[str, PublishedRuns]:
+        """What the saved sweep says that others have published of its runs, by its name."""
+        return {self.sweep.name: self.sweep.published} if self.sweep and self.sweep.published else {}
 
     @property
     def only_at_hand(self) -> bool:
         """Whether runs whose published weights are not there are left out."""
         return bool(self.sweep and self.sweep.content.get("at_hand"))
+
+
+def _places(runs: Iterable[RunSpec]) -> set[Place]:
+    return {(run.name, place) for run in runs for place in run.memberships or (None,)}
 
 
 def read_request(arguments: list[str], loader: ConfigLoader) -> Request:

@@ -196,7 +196,7 @@ class RunSpec:
     def context(self, factors: Collection[str]) -> str:
         """A digest of what fixes the weights but the seed and the ablation's factors, as the config has it: runs that
         are compared have it in common."""
-        varied = {key.lstrip("+~").replace("/", ".") for key in factors} | {"data.root"}
+        varied = {parse_override(key).key.replace("/", ".") for key in factors} | {"data.root"}
         if "recipe" in varied:  # which may choose the data and the lengths
             varied |= {"data", "budget"}
         written = _without({key: self.written.get(key) for key in CONTEXT}, varied)

@@ -110,6 +110,7 @@ class CARN(Cascade):
     - `se`: gates after each unit ("local"), each block ("global") or both, with `se_hidden` nodes.
     - `concat_global`: a 3×3 convolution of the entry's and all blocks' fused features goes into the upsampler;
       `feature_residual`: the entry's features are added there; `bilinear_residual`: the upscaled input to the output.
+    - `upsampled_convs`: 3×3 convolutions between the upsampler and the exit, at the size of SR.
     - `train_mean_shift`: as ClassSR's code does, though it means to freeze it.
     """
 
@@ -137,6 +138,7 @@ class CARN(Cascade):
         concat_global: bool = False,
         feature_residual: bool = False,
         bilinear_residual: bool = False,
+        upsampled_convs: int = 0,
         padding: Literal["zeros", "partial"] = "zeros",
         activation: Literal["relu", "leaky_relu"] = "relu",
         activate_entry: bool = False,
@@ -150,6 +152,8 @@ class CARN(Cascade):
             raise ValueError(f"atrous has {len(rates)} rates for {blocks} blocks: give one rate, or one per block.")
         if min(width, blocks, units, se_hidden, *rates) < 1:
             raise ValueError("width, blocks, units, se_hidden and the rates of atrous must be 1 or more.")
+        if upsampled_convs < 0:
+            raise ValueError(f"upsampled_convs is {upsampled_convs}; it must be 0 or more.")
         for unsupported in set(scales or [scale]) - set(STAGES):
             raise ValueError(f"CARN has no scale {unsupported}: choose from 2, 3, 4 and 8.")
         if scales and scale not in scales:
@@ -216,6 +220,7 @@ class CARN(Cascade):
         self.concat = conv((blocks + 1) * width, width) if concat_global else None
         self.heads = {s: f"up{s}" for s in scales} if scales else {scale: "up"}
         self.upsample = nn.ModuleDict({name: upsampler(s) for s, name in self.heads.items()})
+        self.upsampled = Stack([layer for _ in range(upsampled_convs) for layer in (conv(width, width), act())])
         self.exit = conv(width, 3)
         self.add_mean = MeanShift(1, trainable=train_mean_shift) if mean_shift else nn.Identity()
 
@@ -228,7 +233,7 @@ class CARN(Cascade):
             features = self.concat(torch.cat([entry, *self.cascade(entry)], 1))
         if self.feature_residual:
             features = features + entry
-        sr = self.exit(self.upsample[self.heads[self.scale]](features))
+        sr = self.exit(self.upsampled(self.upsample[self.heads[self.scale]](features)))
         if self.bilinear_residual:
             sr = sr + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
         output: Tensor = self.add_mean(sr)

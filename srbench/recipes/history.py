@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 LOSSES = "losses.csv"
 VALIDATION = "validation.csv"
 LOSS_COLUMNS = ("stage", "step", "epoch", "loss")
+GRADIENT_NORM = "gradient_norm"  # the column behind the parts of the loss; with a suffix for a critic's
 VALIDATION_COLUMNS = ("stage", "step", "psnr")
 
 

@@ -18,9 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.data.supply import Batch
 from srbench.recipes.average import Average
+from srbench.recipes.history import GRADIENT_NORM
 from srbench.recipes.length import Length
-
-GRADIENT_NORM = "gradient_norm"
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer, int], LRScheduler]

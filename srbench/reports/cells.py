@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from srbench.metrics.table import METRICS, CostColumn
+from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, CostColumn
 from srbench.reports.certified import told_degradations
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
@@ -90,6 +90,14 @@ def _delta(score: ScoreFigures, baseline: bool) -> Cell:
         return Cell(text, "", (f"no interval: {score.interval_reason}",))
     ends = f"[{_difference(score.delta_low)}, {_difference(score.delta_high)}]"
     return Cell(f"{'≈ ' if score.delta_p >= LEVEL else ''}{text} {ends}")
+
+
+def figure_text(name: str, value: float) -> str:
+    """A loss, a score (`set5.psnr`) or a cost by its name, with its unit."""
+    if cost := (COSTS | MORE_COSTS).get(name):
+        return f"{_three_digits(value / cost.size)} {cost.unit}".strip()
+    _, dot, metric = name.partition(".")
+    return _signed(value, f".{_places(metric)}f" if dot else "#.4g")
 
 
 def printed_value(score: ScoreFigures, column: ScoreColumn) -> float | None:

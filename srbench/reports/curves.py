@@ -1,4 +1,4 @@
-"""Loss curves drawn: the smoothed lines, behind them the raw losses or the range of the seeds."""
+"""Loss curves drawn: the smoothed lines, behind them raw losses, the range of the seeds, or what is published."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from srbench.reports.looks import GREY, NAMED, THIN, CurveLook, looks_of
-from srbench.reports.loss_curves import Curve, Panel
+from srbench.reports.loss_curves import Curve, Panel, PublishedCurve
 from srbench.reports.markups import in_picture
 
 POINTS = 9_000  # of all curves together, so that a browser can show a large study's SVG
@@ -20,10 +20,15 @@ UNNAMED_POINTS = 20  # of a curve that is not in the legend
 SETTLED = 0.05  # of the steps: past the first fall, which would flatten the rest
 FAINT = 0.15  # opacity of the range of the seeds
 PANEL_WIDTH, EDGE, LEFT, TOP, BOTTOM = 5.0, 0.25, 0.75, 0.45, 0.5  # inches
+PART_HEIGHT = 1.2  # inches of the panel of a part of the loss
+PUBLISHED_WIDTH = 0.6
+
+Looks = tuple[Curve, CurveLook | None]  # None for a curve without a place in the legend
 
 
 def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
-    """One panel beside or below the other, in each a legend that lists its curves by final smoothed loss, lowest first.
+    """One panel beside or below the other, in each a legend that lists its curves by final smoothed loss, lowest first;
+    below it the parts of the loss. Published losses are thin, in the colour of their curve.
 
     The axis of the loss is logarithmic in a panel whose smoothed losses span more than a factor of five.
     """
@@ -32,33 +37,48 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
     legend = 0.6 + 0.066 * max(len(_entry(curve)) for panel in panels for curve in panel.curves)
     grid = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     heights = [max(3.2, *(0.165 * min(len(panel.curves), NAMED + 1) + 0.6 for panel in row)) for row in grid]
-    width, height = columns * (LEFT + PANEL_WIDTH + legend) + EDGE, sum(heights) + len(grid) * (TOP + BOTTOM) + EDGE
+    below = [max(len(panel.parts) for panel in row) * (TOP + PART_HEIGHT + BOTTOM) for row in grid]
+    width = columns * (LEFT + PANEL_WIDTH + legend) + EDGE
+    height = sum(heights) + len(grid) * (TOP + BOTTOM) + EDGE + sum(below)
     drawn = Figure(figsize=(width, height))
     drawn.text(0.15 / width, 1 - 0.08 / height, in_picture(title), fontsize=11, fontweight="bold", va="top")
     top = height - EDGE
-    for row, panel_height in zip(grid, heights, strict=True):
+    for row, panel_height, parts_height in zip(grid, heights, below, strict=True):
         for column, panel in enumerate(row):
             left = LEFT + column * (LEFT + PANEL_WIDTH + legend)
             box = (left / width, (top - TOP - panel_height) / height, PANEL_WIDTH / width, panel_height / height)
-            _draw(drawn.add_axes(box), panel, points)
-        top -= TOP + panel_height + BOTTOM
+            axes, ranked = drawn.add_axes(box), _ranked(panel)
+            _draw(axes, panel.title, ranked, points)
+            _add_legend(axes, ranked)
+            looks = {curve.label: look for curve, look in ranked}
+            for place, part in enumerate(panel.parts, 1):
+                bottom = top - TOP - panel_height - place * (BOTTOM + TOP + PART_HEIGHT)
+                small = drawn.add_axes((box[0], bottom / height, box[2], PART_HEIGHT / height), sharex=axes)
+                _draw(small, part.title, [(curve, looks[curve.label]) for curve in part.curves], points)
+        top -= TOP + panel_height + BOTTOM + parts_height
     return drawn
 
 
-def _draw(axes: Axes, panel: Panel, points: int) -> None:
+def _ranked(panel: Panel) -> list[Looks]:
+    """Its curves by their final loss."""
     ranked = sorted(panel.curves, key=lambda curve: (not isfinite(curve.final), curve.final))
-    looks = list(zip(ranked, looks_of(panel.curves, ranked), strict=True))
-    named = [(curve, look) for curve, look in looks if look]
-    unnamed = [_thinned(curve, UNNAMED_POINTS) for curve, look in looks if not look]
-    _scale(axes, panel.curves)
+    return list(zip(ranked, looks_of(panel.curves, ranked), strict=True))
+
+
+def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int) -> None:
+    named = [(curve, look) for curve, look in ranked if look]
+    unnamed = [_thinned(curve, UNNAMED_POINTS) for curve, look in ranked if not look]
+    # What is published stands behind the curves in place of the raw losses.
+    with_raw = len(ranked) <= NAMED and not any(_published(curve) for curve, _ in ranked)
+    _scale(axes, [curve for curve, _ in ranked])
     if unnamed:
         _draw_unnamed(axes, unnamed)
     for order, (curve, look) in enumerate(named):
-        _draw_curve(axes, _thinned(curve, points), look, zorder=4 - order / len(named), crowd=len(ranked))
-    for start in {start for curve in ranked for start in curve.starts}:
+        shown = _thinned(curve if with_raw else replace(curve, raw=None), points)
+        _draw_curve(axes, shown, look, zorder=4 - order / len(named), crowd=len(ranked))
+    for start in {start for curve, _ in ranked for start in curve.starts}:
         axes.axvline(start, color=GREY, linewidth=0.8, zorder=0.5)
-    _decorate(axes, panel.title)
-    _add_legend(axes, named, len(unnamed))
+    _decorate(axes, title)
 
 
 def _draw_unnamed(axes: Axes, curves: Sequence[Curve]) -> None:
@@ -79,12 +99,22 @@ def _band(curve: Curve) -> np.ndarray | None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, look: CurveLook, zorder: float, crowd: int) -> None:
-    if curve.raw is not None and crowd <= NAMED:
+    if curve.raw is not None:
         faint = float(np.clip(0.8 / crowd, 0.06, 0.2))
         axes.plot(curve.steps, curve.raw, color=look.color, linewidth=0.5, alpha=faint, zorder=1)
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.steps, curve.low, curve.high, color=look.color, alpha=FAINT, linewidth=0, zorder=2)
+    if (published := _published(curve)) is not None:
+        axes.plot(published.steps, published.losses, color=look.color, linewidth=PUBLISHED_WIDTH, zorder=1.5)
     axes.plot(curve.steps, curve.smooth, color=look.color, linestyle=look.style, linewidth=look.width, zorder=zorder)
+
+
+def _published(curve: Curve) -> PublishedCurve | None:
+    """As far as the curve goes; None where nothing is published of that."""
+    if curve.published is None or curve.published.steps[0] > curve.steps[-1]:
+        return None
+    reached = curve.published.steps <= curve.steps[-1]
+    return PublishedCurve(curve.published.steps[reached], curve.published.losses[reached])
 
 
 def _thinned(curve: Curve, points: int) -> Curve:
@@ -95,13 +125,16 @@ def _thinned(curve: Curve, points: int) -> Curve:
     return replace(curve, **{name: values[kept] for name, values in arrays.items() if values is not None})
 
 
-def _add_legend(axes: Axes, named: Sequence[tuple[Curve, CurveLook]], unnamed: int) -> None:
+def _add_legend(axes: Axes, ranked: Sequence[Looks]) -> None:
     handles = [
         Line2D([], [], label=_entry(curve), color=look.color, linestyle=look.style, linewidth=look.width)
-        for curve, look in named
+        for curve, look in ranked
+        if look
     ]
-    if unnamed:
+    if unnamed := len(ranked) - len(handles):
         handles.append(Line2D([], [], color=GREY, label=f"{unnamed} more"))
+    if any(look and _published(curve) for curve, look in ranked):
+        handles.append(Line2D([], [], color=GREY, linewidth=PUBLISHED_WIDTH, label="thin: published"))
     place = (1.01, 1.0)
     legend = axes.legend(
         handles=handles, loc="upper left", bbox_to_anchor=place, fontsize=7, handlelength=3, frameon=False
@@ -137,8 +170,11 @@ def _scale(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def _extent(curve: Curve) -> tuple[float, float]:
-    """Lowest and highest smoothed loss once settled; NaN for a curve without a finite value there."""
-    settled = curve.smooth[curve.steps >= curve.steps[0] + SETTLED * (curve.steps[-1] - curve.steps[0])]
+    """Lowest and highest smoothed or published loss once settled; NaN for a curve without a finite value there."""
+    begin = curve.steps[0] + SETTLED * (curve.steps[-1] - curve.steps[0])
+    settled = curve.smooth[curve.steps >= begin]
+    if (published := _published(curve)) is not None:
+        settled = np.concatenate([settled, published.losses[published.steps >= begin]])
     finite = settled[np.isfinite(settled)]
     return (float(finite.min()), float(finite.max())) if len(finite) else (nan, nan)
 

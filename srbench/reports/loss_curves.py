@@ -1,12 +1,15 @@
-"""The loss curves of a report: one panel an ablation and model, one curve a row of the table, smoothed."""
+"""The loss curves of a report: one panel an ablation and model, one curve a row of the table, smoothed; below it a
+smaller one for each part of the loss, where it has parts."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 
 import numpy as np
 from pandas import DataFrame, Series
 
+from srbench.experiments.store.published_figures import PublishedRuns
+from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 from srbench.reports.comparison import TableRow
 from srbench.reports.rows import Member
 
@@ -23,8 +26,17 @@ class Logged:
 
 
 @dataclass(frozen=True)
+class PublishedCurve:
+    """Losses that others have published of a row's training."""
+
+    steps: np.ndarray
+    losses: np.ndarray
+
+
+@dataclass(frozen=True)
 class Curve:
-    """The curve of one row: mean over its seeds of the smoothed loss; the seeds' range or the raw loss behind it."""
+    """The curve of one row: mean over its seeds of the smoothed loss; the seeds' range or the raw loss behind it, and
+    what is `published`."""
 
     label: str
     baseline: bool
@@ -35,43 +47,82 @@ class Curve:
     high: np.ndarray | None
     final: float  # of `smooth`; the loss itself where that is not finite
     starts: tuple[int, ...]
+    published: PublishedCurve | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves of one ablation and model, in the table's order; all runs in no ablation share one, whatever the model."""
+    """Curves of one ablation and model, in the table's order; all runs in no ablation share one, whatever the model.
+    `parts`: the panels of the parts of the loss, which have the parts' names."""
 
     title: str
     curves: tuple[Curve, ...]
+    parts: tuple["Panel", ...] = ()
 
 
-def loss_panels(losses: DataFrame, rows: Sequence[TableRow]) -> tuple[Panel, ...]:
-    """The panels of `losses` (of `loss_frame`); rows of which no run has logged a loss have no curve."""
-    logged = _logged(losses)
-    panels: dict[str, list[Curve]] = {}
+def loss_panels(
+    losses: DataFrame, rows: Sequence[TableRow], published: Mapping[str, PublishedRuns]
+) -> tuple[Panel, ...]:
+    """The panels of `losses` (of `loss_frame`), with the curves of what is `published` by sweep; rows of which no run
+    has logged a loss have no curve."""
+    grouped: dict[str, list[TableRow]] = {}
     for row in rows:
-        seeds = [member for member in row.members if member.run.name in logged]
-        if seeds:
-            title = f"{row.model} · {row.ablation}" if row.ablation else "runs outside ablations"
-            panels.setdefault(title, []).append(_curve(row, seeds, logged))
-    return tuple(Panel(title, tuple(curves)) for title, curves in panels.items())
+        title = f"{row.model} · {row.ablation}" if row.ablation else "runs outside ablations"
+        grouped.setdefault(title, []).append(row)
+    logged = {name: _logged(losses, name) for name in ("loss", *_parts(losses))}
+    panels = []
+    for title, own in grouped.items():
+        if curves := tuple(_curves(own, logged["loss"], published)):
+            parts = ((name, tuple(_curves(own, of_part, {}))) for name, of_part in logged.items() if name != "loss")
+            panels.append(Panel(title, curves, tuple(Panel(name, part) for name, part in parts if part)))
+    return tuple(panels)
 
 
-def _logged(losses: DataFrame) -> dict[str, Logged]:
-    """By run."""
-    step, loss = losses.step.to_numpy(), losses.loss.to_numpy(float)
+def _parts(losses: DataFrame) -> list[str]:
+    """Of a loss: what is logged beside it but the norms of gradients."""
+    names = (name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS))
+    return [name for name in names if not name.startswith(GRADIENT_NORM)]
+
+
+def _curves(
+    rows: Iterable[TableRow], logged: Mapping[str, Logged], published: Mapping[str, PublishedRuns]
+) -> Iterator[Curve]:
+    for row in rows:
+        if seeds := [member for member in row.members if member.run.name in logged]:
+            yield replace(_curve(row, seeds, logged), published=_published(row, published))
+
+
+def _published(row: TableRow, published: Mapping[str, PublishedRuns]) -> PublishedCurve | None:
+    curves = published[row.ablation].curves if row.ablation in published else None
+    losses = curves.losses.get(row.variant) if curves else None
+    return PublishedCurve(np.array(curves.steps[: len(losses)]), np.array(losses)) if curves and losses else None
+
+
+def _logged(losses: DataFrame, name: str) -> dict[str, Logged]:
+    """By run the loss, or a part of it: where it has that part."""
+    step, loss = losses.step.to_numpy(), losses[name].to_numpy(float)
     stage = losses.stage.factorize()[0]
-    places = losses.groupby("run", observed=True).indices
-    return {str(run): _in_stages(step[place], loss[place], stage[place]) for run, place in places.items()}
+    there = np.full(len(loss), True) if name == "loss" else ~np.isnan(loss)
+    places = losses.groupby("run", observed=True).indices.items()
+    return {
+        str(run): _in_stages(step[place], loss[place], stage[place], there[place])
+        for run, place in places
+        if there[place].any()
+    }
 
 
-def _in_stages(step: np.ndarray, loss: np.ndarray, stage: np.ndarray) -> Logged:
+def _in_stages(step: np.ndarray, loss: np.ndarray, stage: np.ndarray, there: np.ndarray) -> Logged:
     """Stages stand one after another: the last step of each is added to those of the next."""
     begins = np.flatnonzero(np.diff(stage)) + 1
     before = np.zeros_like(step)
     before[begins] = step[begins - 1]
-    smooth = np.concatenate([smoothed(part) for part in np.split(loss, begins)])
-    return Logged(step + before.cumsum(), loss, smooth, tuple(before[begins].cumsum().tolist()))
+    smooth = np.concatenate([smoothed(part) for part in _split(loss, begins, there)])
+    return Logged((step + before.cumsum())[there], loss[there], smooth, tuple(before[begins].cumsum().tolist()))
+
+
+def _split(loss: np.ndarray, begins: np.ndarray, there: np.ndarray) -> list[np.ndarray]:
+    parts = zip(np.split(loss, begins), np.split(there, begins), strict=True)
+    return [part[kept] for part, kept in parts if kept.any()]
 
 
 def _curve(row: TableRow, seeds: Sequence[Member], logged: Mapping[str, Logged]) -> Curve:

@@ -7,7 +7,7 @@ from srbench.experiments.store.record import Record
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_score import FORMULA
 from srbench.reports.row_costs import standard_latency
-from srbench.reports.trained_on import trainings
+from srbench.reports.trained_on import full_steps, trainings
 
 NOT_RECORDED = "not recorded"
 SHORT = (
@@ -49,20 +49,15 @@ def _of_length(done: Sequence[Record]) -> Iterator[Fact]:
     """How long the networks were trained, and what less than the recipe's own length cannot show."""
     trained = [one for one in done if one.train.steps]
     if trained:
-        shorter = any((full := _full_steps(one)) and one.train.steps < full for one in trained)
+        shorter = any((full := full_steps(one)) and one.train.steps < full for one in trained)
         yield "length of training", _values(map(_length, trained)) + (SHORT if shorter else "")
 
 
 def _length(record: Record) -> str:
-    steps, full = record.train.steps, _full_steps(record)
+    steps, full = record.train.steps, full_steps(record)
     if full is None:
         return f"{steps:,} steps"
     return f"{steps:,} of the recipe's {full:,} steps" + (f" ({100 * steps / full:.2g} %)" if steps < full else "")
-
-
-def _full_steps(record: Record) -> int | None:
-    stages = [stage.full_steps for stage in record.train.stages]
-    return sum(filter(None, stages)) if stages and all(stages) else None
 
 
 def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:

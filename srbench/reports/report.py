@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pandas import DataFrame
 
 from srbench.experiments.store.loss_table import loss_frame
 from srbench.experiments.store.scores import score_frame
+from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.baselines import baseline_pairs, degraded_alike
+from srbench.reports.claims import JudgedClaim, judge_claims
+from srbench.reports.claims_section import section_of_claims
 from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
 from srbench.reports.comparison import TableRow, table_rows
 from srbench.reports.explained_scores import explained_scores
@@ -21,9 +23,11 @@ from srbench.reports.ntire_score import with_ntire_score
 from srbench.reports.provenance import Fact, provenance
 from srbench.reports.published import PublishedScore, published_scores
 from srbench.reports.published_costs import section_of_published_costs
+from srbench.reports.published_runs import sections_of_published_runs
 from srbench.reports.published_section import section_of_published
 from srbench.reports.reasons import gaps
 from srbench.reports.refusals import Refusal, refusals
+from srbench.reports.row_differences import by_run
 from srbench.reports.row_scores import Numbers, intervals, no_delta
 from srbench.reports.rows import Member, differing, members_of
 from srbench.reports.sections import Section, sections_of
@@ -49,16 +53,18 @@ class Report:
     published: tuple[PublishedScore, ...]
     published_section: Section | None
     published_costs: Section | None
+    published_runs: tuple[Section, ...]
     panels: tuple[Panel, ...]
-    claims: tuple[Any, ...]
+    claims: tuple[JudgedClaim, ...]
+    claims_section: Section | None
     gaps: tuple[str, ...]
     ntire: str | None
 
     @property
     def all_sections(self) -> tuple[Section, ...]:
-        """With those of published scores and costs, where there are any."""
-        published = (self.published_section, self.published_costs)
-        return (*self.sections, *(section for section in published if section))
+        """With those of published figures and of claims, where there are any."""
+        others = (self.published_section, *self.published_runs, self.published_costs, self.claims_section)
+        return (*self.sections, *(section for section in others if section))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -80,6 +86,8 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
     numbers, certain = _numbers(members, refused, scores, datasets)
     rows = table_rows(members, columns, numbers)
     rows = rows if ntire is None else with_ntire_score(rows, ntire)
+    losses = loss_frame([run.folder for run in study.runs])
+    claims = _judged(study, rows, losses) if study.claims else ()
     published = published_scores(study.done, study.published, datasets, explained_scores(study.runs, explained))
     return Report(
         study=study.name,
@@ -95,11 +103,21 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
         published=published,
         published_section=section_of_published(published),
         published_costs=section_of_published_costs(study.done),
-        panels=loss_panels(loss_frame([run.folder for run in study.runs]), rows),
-        claims=study.claims,
+        published_runs=sections_of_published_runs(study.published_runs, rows),
+        panels=loss_panels(losses, rows, study.published_runs),
+        claims=claims,
+        claims_section=section_of_claims(claims),
         gaps=(*study.strange, *gaps(study.runs, refused)),
         ntire=ntire,
     )
+
+
+def _judged(study: Study, rows: Sequence[TableRow], losses: DataFrame) -> tuple[JudgedClaim, ...]:
+    """Reads the scores of single images where a claim is about scores."""
+    metrics = {one.metric for claim in study.claims if isinstance(claim, StatedClaim) for one in claim.decides}
+    scored = any("." in metric for metric in metrics)
+    images = score_frame([run.folder for run in study.runs if run.status == "done"] if scored else [])
+    return judge_claims(study.claims, rows, by_run(losses), by_run(images))
 
 
 def _numbers(

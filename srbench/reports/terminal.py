@@ -22,7 +22,7 @@ def summary(report: Report) -> str:
         lines += ["", section.title, *_aligned(section, _chosen(section, datasets[:1])), *section.remarks]
     if len(datasets) > 1:
         lines += ["", f"also evaluated: {', '.join(datasets[1:])} (in the report)"]
-    if beside := report.published_section:
+    for beside in filter(None, (report.published_section, report.claims_section)):
         lines += ["", beside.title, *_aligned(beside, beside.columns)]
     lines += ["", *report.gaps] if report.gaps else []
     return "\n".join(map(visible, lines)) + "\n"

@@ -61,3 +61,16 @@ def started_from(record: Record) -> str:
 def trainings(records: Iterable[Record]) -> tuple[TrainedOn, ...]:
     """Those of the records, each once."""
     return tuple(dict.fromkeys(filter(None, map(trained_on, records))))
+
+
+def full_steps(record: Record) -> int | None:
+    """How long the recipe's stages are together by its own word; None where one does not say."""
+    stages = [stage.full_steps for stage in record.train.stages]
+    return sum(filter(None, stages)) if stages and all(stages) else None
+
+
+def shortened(records: Iterable[Record]) -> str:
+    """ "at 200 of 12,000 steps", of the one that is the furthest from its full length; "" where none is shorter."""
+    lengths = [(one.train.steps, full) for one in records if (full := full_steps(one))]
+    steps, full = min(lengths, key=lambda length: length[0] / length[1], default=(1, 1))
+    return f"at {steps:,} of {full:,} steps" if steps < full else ""

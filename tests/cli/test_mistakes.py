@@ -47,7 +47,7 @@ GRID = ["-m", "dry_run=true"]
         (["model.width=[1"], "model.width=[1"),
         (["data=folder"], "data.root: must be given"),
         (["ablation=atrous"], "ablation=atrous: ablation expands into several runs; add -m: python -m srbench -m"),
-        (["sweep=waifu2x_study"], "sweep=waifu2x_study: sweep expands into several runs; add -m"),
+        (["sweep=carn_study"], "sweep=carn_study: sweep expands into several runs; add -m"),
         ([*GRID, "model=carn", "ablation=context"], "ablation=context: applies to MossNet only, none of which is CARN"),
         ([*GRID, "ablation=atrous", "model.atrous=[2,2,2]"], "model.atrous: is varied by ablation=atrous"),
         ([*GRID, "protocol=y,rgb"], "protocol: runs that differ in nothing else are one run"),

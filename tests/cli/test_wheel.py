@@ -23,4 +23,4 @@ def test_the_wheel_works_without_the_checkout(tmp_path):
     command = [sys.executable, "-c", "import srbench.core.paths as l; print(l.conf_folder(), *l.sweep_folders())"]
     places = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment).stdout.split()
     assert places[0] == str(tmp_path / "site/srbench/conf")
-    assert (Path(places[2]) / "waifu2x_study.yaml").is_file()
+    assert (Path(places[2]) / "carn_study.yaml").is_file()

@@ -22,7 +22,7 @@ CLASSSR = {**CARN_M, "fusion_norm": "batch", "train_mean_shift": True}
 UNGROUPED = {"unit": "efficient", "share_units": True}
 SCSE = {"se": "scse", "mean_shift": False}
 THREE = {"scales": [2, 3, 4]}
-STUDY = yaml.safe_load((ROOT / "sweeps" / "waifu2x_study.yaml").read_text())
+STUDY = yaml.safe_load((ROOT / "sweeps" / "carn_study.yaml").read_text())
 
 
 def on_meta(**factors) -> CARN:
@@ -131,27 +131,74 @@ STUDY_PARAMETERS = {  # column: (trainable, of which the original wiring trained
     "full_v2_se_128_channels": (3_866_059, 2_966_683),
     "full_v2_se_concat": (1_117_479, 892_047),
     "full_v2_se_32_channels": (245_383, 187_951),
+    # Of guesses the count is derived, if at all, under the guess.
+    "full_v2_se_global_atros_12421": (1_529_815, 1_010_635),
 }
+GUESSES = {
+    "full_v2_spatial_atros_121_diff_res",
+    "full_v2_spatial_atros_241_diff_res",
+    "full_v2_spatial_up_features_atros_421",
+    "full_v2_spatial_up_features_atros_421_res",
+    "full_v2_upscale_single_atros_131",
+}
+SANE = "full_v2_se_sane"
 
 
 def test_the_saved_study_builds_the_networks_of_its_columns():
     counts = {}
     for column, factors in STUDY["runs"].items():
-        words = [as_override(k, v) for k, v in {**STUDY["overrides"], **factors}.items() if k.startswith("model.")]
+        words = [as_override(k, v) for k, v in factors.items() if k.startswith("model.")]
         with torch.device("meta"):
             model = preset(STUDY["overrides"]["model"], 2, *words).build("model")
         counts[column] = (trainable(model), trainable(model) - dead(model))
-    assert counts == STUDY_PARAMETERS
+    assert {column: count for column, count in counts.items() if column not in {*GUESSES, SANE}} == STUDY_PARAMETERS
+    assert counts[SANE] == (969_959, 969_959)
 
 
-def test_the_saved_study_quotes_the_published_losses(shared):
+def test_the_saved_study_has_every_published_curve_as_long_as_it_was_and_quotes_its_end(shared):
     with (shared / "reference" / "carn_losses.csv").open() as file:
         epochs = list(csv.DictReader(file))
-    assert set(STUDY["published"]["runs"]) == set(STUDY["runs"])
-    for column, quoted in STUDY["published"]["runs"].items():
-        losses = [float(epoch[column]) for epoch in epochs if epoch[column]]
-        means = {"final_loss": sum(losses[-10:]) / 10, "loss_300": sum(losses[290:300]) / 10}
-        assert quoted == {"epochs": len(losses), **{name: round(mean, 6) for name, mean in means.items()}}
+    columns = {name: [float(epoch[name]) for epoch in epochs if epoch[name]] for name in epochs[0] if name != "epoch"}
+    assert set(STUDY["published"]["runs"]) == set(columns) == set(STUDY["runs"]) - {SANE}
+    for column, losses in columns.items():
+        steps = STUDY["runs"][column].get("recipe.stages.pixel.full.steps", 300 * 40)
+        assert steps == 40 * len(losses), column
+        assert STUDY["published"]["runs"][column]["final_loss"] == round(sum(losses[-10:]) / 10, 6)
+
+
+def test_the_guesses_of_the_saved_study_say_that_they_are():
+    notes = {column: quoted.get("note", "") for column, quoted in STUDY["published"]["runs"].items()}
+    guessed = {column for column, note in notes.items() if note.startswith("a guess")}
+    assert guessed == GUESSES | {"full_v2_se_global_atros_12421"}
+
+
+def test_the_curves_that_ship_are_the_published_ones_thinned(shared):
+    with (shared / "reference" / "carn_losses.csv").open() as file:
+        epochs = list(csv.DictReader(file))
+    path = ROOT / "sweeps" / "carn_losses.csv"
+    assert path.stat().st_size <= 20_000
+    about, *lines = path.read_text().splitlines()
+    assert "yu45020/Waifu2x" in about
+    before = 0
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        last = int(row["step"]) // 40
+        for name in epochs[0].keys() - {"epoch"}:
+            losses = [float(epoch[name]) for epoch in epochs[before:last] if epoch[name]]
+            assert bool(row[name]) == bool(losses)
+            assert not losses or float(row[name]) == pytest.approx(sum(losses) / len(losses), rel=1e-3)
+        before = last
+    assert before == len(epochs)
+
+
+def test_convolutions_after_the_upsampler_run_at_the_size_of_sr():
+    plain, more = on_meta(width=8), on_meta(width=8, upsampled_convs=2)
+    assert trainable(more) - trainable(plain) == 2 * (8 * 8 * 9 + 8)
+    sizes = []
+    more.upsampled.body[2].register_forward_hook(lambda module, inputs, output: sizes.append(output.shape))
+    assert more(torch.rand(1, 3, 10, 12, device="meta")).shape == (1, 3, 20, 24)
+    assert sizes == [(1, 8, 20, 24)]
+    with pytest.raises(ValueError, match="upsampled_convs is -1"):
+        on_meta(upsampled_convs=-1)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ QUICK = Length(steps=500, batch_size=8, hr_patch=64, val_every=250)
 LENGTHS = {
     "supervised": [(QUICK, Length(200_000, 16, 128, 5000))],
     "carn_paper": [(QUICK, Length(600_000, 64, 128, 1000))],
-    "waifu2x_study": [(QUICK, Length(300 * 40, 3, 256, 1200))],
+    "waifu2x_study": [(Length(3 * 40, 3, 48, 0), Length(300 * 40, 3, 256, 1200))],
     "mdrn_paper": [
         (QUICK, Length(1_000_000, 64, 384, 5000)),
         (Length(250, 8, 64, 125), Length(1_000_000, 64, 384, 5000)),

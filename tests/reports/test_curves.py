@@ -1,5 +1,6 @@
 """The picture of the loss curves."""
 
+from itertools import pairwise
 from math import inf, isnan, nan
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from srbench.experiments.store.record import Membership
 from srbench.reports.curves import draw_curves
-from tests.reports.conftest import BASE, Outcome
+from tests.reports.conftest import BASE, OTHER, Outcome
 
 
 def draw(build) -> Figure:
@@ -145,3 +146,37 @@ def test_long_curves_are_thinned_to_their_ends(build):
         assert len(line.get_xdata()) == 500
         assert (line.get_xdata()[0], line.get_xdata()[-1]) == (10, 50_000)
     assert not isnan(smooth.get_ydata()[-1])
+
+
+PARTS = """stage,step,epoch,loss,gradient_norm,l1,fft,adversarial,gradient_norm_critic
+pixel,10,0,3.0,0.5,1.0,2.0,,
+pixel,20,0,3.0,0.5,1.0,2.0,,
+gan,10,0,6.0,0.5,1.0,,5.0,0.1
+gan,20,0,8.0,0.5,1.0,,7.0,0.1
+"""
+
+
+def test_each_part_of_a_loss_has_a_small_panel_below_where_its_steps_are(build):
+    name = build.run("carn", BASE, hashed="a", left=Outcome())
+    (build.folder / name / "losses.csv").write_text(PARTS)
+    build.run("carn", OTHER, hashed="b", left=Outcome(losses=[2.0] * 4))
+    whole, *parts = draw(build).axes
+    assert [axes.get_title(loc="left") for axes in parts] == ["l1", "fft", "adversarial"]  # no norm of a gradient
+    smooth = [axes.get_lines()[1] for axes in parts]
+    assert [list(line.get_xdata()) for line in smooth] == [[10, 20, 30, 40], [10, 20], [30, 40]]
+    assert [list(line.get_ydata()) for line in smooth] == [[1] * 4, [2, 2], [5, 6]]
+    colours = {line.get_color() for line in smooth}
+    assert colours == {"#000000"}  # of the baseline, as above
+    places = [axes.get_position() for axes in (whole, *parts)]
+    assert all(above.y0 > below.y1 for above, below in pairwise(places))
+    assert places[-1].y0 > 0
+    assert all(axes.get_xlim() == whole.get_xlim() for axes in parts)
+
+
+def test_panels_with_parts_keep_clear_of_those_below_them(build):
+    for number, place in enumerate((BASE, Membership("se", "none", True), Membership("third", "a", True))):
+        name = build.run("carn", place, hashed=f"{number}", left=Outcome())
+        (build.folder / name / "losses.csv").write_text(PARTS)
+    boxes = [axes.get_window_extent() for axes in draw(build).axes]
+    assert len(boxes) == 12
+    assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])

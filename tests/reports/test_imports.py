@@ -6,7 +6,10 @@ import sys
 import pytest
 
 HEAVY = ("torch", "lightning", "torchvision", "hydra", "omegaconf", "matplotlib.pyplot", "cv2", "skimage")
-STORE = ("codec", "left", "loss_table", "overrides", "plans", "record", "schema_1", "scores", "study")
+STORE = (
+    *("codec", "left", "loss_table", "overrides", "plans", "published_figures", "record", "schema_1", "scores"),
+    *("stated_claims", "study"),
+)
 # LR that was degraded is named by the modules that degrade it.
 NAMED = "from srbench.data.lr_source import *; print(LrSource(True, steps=(DegradationStep('noise', {}),)).degradation)"
 

@@ -1,6 +1,5 @@
 """The report as a value: what others build their pages from."""
 
-from srbench.experiments.store.plans import new_plan, write_plan
 from tests.reports.conftest import ON_FILES, failed, scored
 
 
@@ -20,12 +19,6 @@ def test_runs_are_counted_by_how_they_ended(build):
     for number, left in enumerate((scored(37.0), failed("no memory"), None, None)):
         build.run("carn", hashed=f"{number}", left=left)
     assert build.report().counts == {"done": 1, "failed": 1, "missing": 2}
-
-
-def test_claims_of_every_command_are_kept(build):
-    for claim in ("more channels help", "gates help"):
-        write_plan(build.folder, new_plan("mine", "python -m srbench -m sweep=mine", {}, [claim], {}))
-    assert build.report().claims == ("more channels help", "gates help")
 
 
 def test_a_command_that_was_repeated_is_told_once(build):

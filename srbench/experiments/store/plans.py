@@ -16,8 +16,11 @@ from srbench.core.regular_files import is_plain_name
 from srbench.data.lr_source import Steps
 from srbench.experiments.store.codec import FormatError, decode, encode, to_json
 from srbench.experiments.store.json_files import in_short, newer, read_json
+from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import SCHEMA, Membership
 from srbench.experiments.store.shapes import check_shapes
+from srbench.experiments.store.stated_claims import StatedClaim
 
 FOLDER = "plans"
 
@@ -73,21 +76,23 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """One command. `ablations`: the YAML files, whole, by name; `published`: what others have published, by checkpoint;
-    `runs`: by folder."""
+    """One command. `ablations`: the YAML files, whole, by name; `claims`: those about its runs, of an older srbench
+    anything, a text say. `published`: what others have published, by checkpoint, and `published_runs`: of the runs of a
+    sweep, by its name. `runs`: by folder."""
 
     schema: int
     study: str
     command: str
     time: str
     ablations: dict[str, Any]
-    claims: tuple[Any, ...]
+    claims: tuple[StatedClaim | Any, ...]
     published: dict[str, Any]
     runs: dict[str, PlannedRun]
+    published_runs: dict[str, PublishedRuns] = field(default_factory=dict)
 
 
 def new_plan(
-    study: str, command: str, ablations: dict[str, Any], claims: Iterable[Any], published: dict[str, Any]
+    study: str, command: str, ablations: dict[str, Any], claims: Iterable[StatedClaim | Any], published: dict[str, Any]
 ) -> Plan:
     """A plan of now, without runs. UserError for ablations or published scores that no report could use."""
     try:
@@ -136,10 +141,10 @@ def read_plan(path: Path) -> Plan:
 
 
 def factors_of(ablation: dict[str, Any], class_name: str) -> frozenset[str]:
-    """The config keys that an ablation, as its file has it, varies for models of that class."""
+    """The config keys, without Hydra's +, that an ablation, as its file has it, varies for models of that class."""
     applies = ablation.get("applies_to", {})
     variants = (applies.get(class_name) or applies.get("any") or {}).get("variants", {})
-    return frozenset(key for settings in variants.values() for key in settings or {})
+    return frozenset(parse_override(key).key for settings in variants.values() for key in settings or {})
 
 
 def united(plans: Iterable[Plan], there: Collection[str]) -> dict[str, PlannedRun]:

@@ -32,7 +32,7 @@ class PublishedShape:
 
 
 def check_shapes(ablations: dict[str, Any], published: dict[str, Any]) -> None:
-    """Raises FormatError for the first of both that no report could use. What a sweep says that is published may be
-    anything but a list, too, which is for people."""
+    """Raises FormatError for the first of both that no report could use. In plans of an older srbench what is published
+    may be anything but a list, too."""
     decode(dict[str, AblationShape], ablations)
     decode(dict[str, tuple[PublishedShape, ...]], {k: v for k, v in published.items() if isinstance(v, list)})

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from srbench.core.errors import UserError
 from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, plan_files, read_plan, united
+from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import FILE, Membership, Record, read_record
+from srbench.experiments.store.stated_claims import StatedClaim
 
 BEGUN = "config.yaml"  # what a run writes first
 
@@ -94,15 +96,22 @@ class Study:
         return {name: content for plan in self.plans for name, content in plan.ablations.items()}
 
     @property
-    def claims(self) -> tuple[Any, ...]:
-        """Of all commands, each once."""
-        claims = [claim for plan in self.plans for claim in plan.claims]
-        return tuple(claim for number, claim in enumerate(claims) if claim not in claims[:number])
+    def claims(self) -> tuple[StatedClaim | Any, ...]:
+        """Of all commands, each once, as the last one states it; the texts of an older srbench are none."""
+        found: dict[Any, StatedClaim | Any] = {}
+        for claim in (claim for plan in self.plans for claim in plan.claims):
+            found[(claim.ablation, claim.name) if isinstance(claim, StatedClaim) else repr(claim)] = claim
+        return tuple(found.values())
 
     @property
     def published(self) -> dict[str, Any]:
         """What others have published, by checkpoint."""
         return {name: entries for plan in self.plans for name, entries in plan.published.items()}
+
+    @property
+    def published_runs(self) -> dict[str, PublishedRuns]:
+        """What others have published of the runs of a sweep, by its name."""
+        return {name: runs for plan in self.plans for name, runs in plan.published_runs.items()}
 
     @cached_property
     def done(self) -> tuple[Record, ...]:

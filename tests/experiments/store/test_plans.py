@@ -8,12 +8,17 @@ import pytest
 
 from srbench.core.errors import UserError
 from srbench.data.lr_source import DegradationStep
-from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores, united, write_plan
+from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores, factors_of, united, write_plan
 from tests.builders import member, plan, planned, read_plans
 
 
 def runs_of(study):
     return united(read_plans(study), [])
+
+
+def test_a_factor_that_hydra_must_add_is_one():
+    ablation = {"applies_to": {"CARN": {"variants": {"a": {"+model.depth": 3}, "b": {"model.width": 8}, "c": None}}}}
+    assert factors_of(ablation, "CARN") == {"model.depth", "model.width"}
 
 
 def test_a_plan_reads_back_as_it_was_written(tmp_path):
