@@ -13,9 +13,12 @@ from srbench.experiments.inputs import datasets, validation_pairs
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.trial import try_network
+from srbench.experiments.whole_images import picture_side
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.traits import Traits, traits_of
+
+READS_WEIGHTS = "weights_dir"  # argument of a recipe that reads others' weights, which no test of srbench's has seen
 
 
 def check_run(run: RunSpec, model: nn.Module) -> None:
@@ -35,7 +38,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     if alone and traits.shuffle_thumbnails:
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if run.checkpoint:
-        _check_checkpoint(run, model)
+        _check_weights(run, model, run.checkpoint, "checkpoint")
     has_weights = any(p.requires_grad for p in model.parameters())
     if run.stages and not has_weights:
         raise UserError(f"model={run.name}: has no weights to train; use budget=none")
@@ -61,8 +64,10 @@ def check_inference(run: RunSpec, model: nn.Module, before: str) -> None:
         raise UserError(f"{before}{error}") from error
 
 
-def _check_checkpoint(run: RunSpec, model: nn.Module) -> None:
-    name, folders = run.checkpoint or "", run.places.weights_dir
+def _check_weights(run: RunSpec, model: nn.Module, name: str, key: str) -> None:
+    """Brings what `key` names, and raises UserError where the model cannot take it."""
+    folders = run.places.weights_dir
+    hub.identity(name, folders, run.scale, key)  # which tells of a file that is not there
     path = hub.at_hand(name, folders, run.scale)
     if path is None and not run.dry_run:
         with progress.bar(f"downloads {name}") as tell:
@@ -77,11 +82,14 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if stage.batches.arguments.get("multi_scale") and not traits_of(model).scales:
         raise UserError(f"recipe.multi_scale=true: model={run.name} has one scale; use model=carn_multiscale")
     degraded = stage.batches.arguments.get("degrade") or stage.data.degradation
-    if degraded and traits_of(model).thumbnail:
+    if degraded and picture_side(stage, model):
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
-        raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")
+        sees = f"model={run.name}" if traits_of(model).thumbnail else f"{key}.teacher"
+        raise UserError(f"{named}: {sees} sees the whole LR image, which a degraded patch has not")
+    if stage.start:
+        _check_weights(run, model, stage.start, f"{key}.start")
     stage.batches.check(f"{key}.batches")
-    if not _is_as_shipped(run):
+    if not _is_as_shipped(run) or READS_WEIGHTS in stage.recipe.arguments:
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
         rehearse(
