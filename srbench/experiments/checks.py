@@ -38,7 +38,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     if alone and traits.shuffle_thumbnails:
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if run.checkpoint:
-        _check_weights(run, model, run.checkpoint, "checkpoint")
+        _check_weights(run, model, run.checkpoint)
     has_weights = any(p.requires_grad for p in model.parameters())
     if run.stages and not has_weights:
         raise UserError(f"model={run.name}: has no weights to train; use budget=none")
@@ -64,10 +64,9 @@ def check_inference(run: RunSpec, model: nn.Module, before: str) -> None:
         raise UserError(f"{before}{error}") from error
 
 
-def _check_weights(run: RunSpec, model: nn.Module, name: str, key: str) -> None:
-    """Brings what `key` names, and raises UserError where the model cannot take it."""
+def _check_weights(run: RunSpec, model: nn.Module, name: str) -> None:
+    """Brings the weights, and raises UserError where the model cannot take them."""
     folders = run.places.weights_dir
-    hub.identity(name, folders, run.scale, key)  # which tells of a file that is not there
     path = hub.at_hand(name, folders, run.scale)
     if path is None and not run.dry_run:
         with progress.bar(f"downloads {name}") as tell:
@@ -87,7 +86,10 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
         sees = f"model={run.name}" if traits_of(model).thumbnail else f"{key}.teacher"
         raise UserError(f"{named}: {sees} sees the whole LR image, which a degraded patch has not")
     if stage.start:
-        _check_weights(run, model, stage.start, f"{key}.start")
+        try:
+            _check_weights(run, model, stage.start)
+        except UserError as error:
+            raise UserError(f"{key}.start: {error}") from error
     stage.batches.check(f"{key}.batches")
     if not _is_as_shipped(run) or READS_WEIGHTS in stage.recipe.arguments:
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import

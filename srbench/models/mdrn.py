@@ -124,6 +124,18 @@ class MDRNResidual(nn.Module):
         return output
 
 
+class ECCA(MDRNResidual):
+    """Enhanced contrast-aware channel attention: `CCA` between two convolutions, added to the input."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__(
+            nn.Conv2d(width, width, 1),
+            nn.GELU(),
+            CCA(width, eps),
+            nn.Conv2d(width, width, 3, padding=1, groups=width),
+        )
+
+
 class EADB(nn.Module):
     """Enhanced attention distillation block: three residual steps, half of the channels distilled before each and
     after the last, then both attentions: `esa` is the spatial one, `cca` is ECCA.
@@ -137,7 +149,7 @@ class EADB(nn.Module):
         self.c4 = BSConv(width, distilled)
         self.c5 = nn.Conv2d(4 * distilled, width, 1)
         self.esa = nn.Identity() if spatial == "none" else MDRNResidual(MDSA(width) if spatial == "mdsa" else ESA(width))
-        self.cca = MDRNResidual(*_ecca(width, eps)) if ecca else nn.Identity()
+        self.cca = ECCA(width, eps) if ecca else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         refined, parts = x, []
@@ -147,11 +159,6 @@ class EADB(nn.Module):
         parts.append(F.gelu(self.c4(refined)))
         output: Tensor = self.cca(self.esa(self.c5(torch.cat(parts, 1)))) + x
         return output
-
-
-def _ecca(width: int, eps: float) -> tuple[nn.Module, ...]:
-    depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
-    return nn.Conv2d(width, width, 1), nn.GELU(), CCA(width, eps), depthwise
 
 
 class MDRN(nn.Module):

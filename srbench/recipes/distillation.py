@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from srbench.core.errors import UserError
 from srbench.core.progress import silent
 from srbench.data.supply import Batch
 from srbench.models import hub
@@ -42,8 +43,8 @@ class Distillation(Supervised):
     file or a published name, looked for as those of `checkpoint=` are. It sees the LR of the student, and the picture
     of the whole LR image, in eval mode. The other arguments are Supervised's.
 
-    Raises ValueError for weights that are none, a teacher of another scale and a teacher without weights, and UserError
-    for weights that are not there or do not fit.
+    Raises ValueError for weights that are none, a teacher of another scale, and one whose own weights are not given, not
+    there or do not fit.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Distillation(Supervised):
 
 
 def _with_weights(teacher: nn.Module, checkpoint: str | None, weights_dir: str, student: nn.Module) -> nn.Module:
-    """The teacher as it stays. ValueError and UserError as Distillation."""
+    """The teacher as it stays. ValueError as Distillation."""
     if not isinstance(teacher, nn.Module):
         raise ValueError(f"teacher is {teacher}, where a network is needed, as in model@recipe.teacher=mossnet_m.")
     ours, theirs = _scales(student), _scales(teacher)
@@ -113,7 +114,10 @@ def _with_weights(teacher: nn.Module, checkpoint: str | None, weights_dir: str, 
             f"the teacher, {_name(teacher)}, has no weights; train it first, and give recipe.teacher_checkpoint=FILE."
         )
     scale = next(iter((*_scales(student), *_scales(teacher))), 0)
-    hub.bring(teacher, checkpoint, weights_dir, scale, silent)
+    try:
+        hub.bring(teacher, checkpoint, weights_dir, scale, silent)
+    except UserError as error:
+        raise ValueError(f"teacher_checkpoint: {error}") from error
     return as_constants(teacher)
 
 

@@ -33,7 +33,7 @@ def checked(plan):
         ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
         ("recipe.gradient_clip=strong", "recipe.stages.pixel.gradient_clip=strong: Supervised takes a number"),
         ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
-        ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
+        ("recipe.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
         ("recipe.stages.pixel._target_=torch.nn.Identity", "recipe.stages.pixel._target_: Identity is no Recipe"),
         ("+recipe.stages.pixel.los=1", "recipe.stages.pixel.los: Supervised takes no los, did you mean loss"),
         ("+recipe.stages.pixel.batches.turn=4", "recipe.stages.pixel.batches.turn: .* did you mean turns"),
