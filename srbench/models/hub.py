@@ -1,7 +1,7 @@
 """`checkpoint=`: a file of weights, or published weights by their name in checkpoints.yaml.
 
-A file's name may have the wildcards * and ?, as in runs/STUDY/*/weights.safetensors, if it then means one file. `key`: what
-a UserError calls the name.
+A file's name may have the wildcards * and ?, as in runs/STUDY/*/weights.safetensors, if it then means one file. `key`:
+what a UserError calls the name.
 """
 
 from collections.abc import Iterator
@@ -129,7 +129,7 @@ def _file(checkpoint: str, weights_dir: str, key: str = "checkpoint") -> Path:
         path = folder / Path(checkpoint).expanduser()
         if path.is_file():
             return path
-        meant = sorted(filter(Path.is_file, map(Path, glob(str(path)))))
+        meant = sorted(filter(Path.is_file, map(Path, glob(str(path)))))  # noqa: PTH207  a Path's takes none from the root
         if len(meant) > 1:
             raise UserError(f"{key}={checkpoint}: may be {some_of([*map(str, meant)], 5)}; name the one that is meant")
         if meant:

@@ -8,6 +8,7 @@ Initialisation: PyTorch's default, as in the published code.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -136,6 +137,13 @@ class ECCA(MDRNResidual):
         )
 
 
+SPATIAL: dict[Spatial, Callable[[int], nn.Module]] = {
+    "mdsa": lambda width: MDRNResidual(MDSA(width)),
+    "esa": lambda width: MDRNResidual(ESA(width)),
+    "none": nn.Identity,
+}
+
+
 class EADB(nn.Module):
     """Enhanced attention distillation block: three residual steps, half of the channels distilled before each and
     after the last, then both attentions: `esa` is the spatial one, `cca` is ECCA.
@@ -148,7 +156,7 @@ class EADB(nn.Module):
         self.c1_r, self.c2_r, self.c3_r = (BSConv(width, width) for _ in range(3))
         self.c4 = BSConv(width, distilled)
         self.c5 = nn.Conv2d(4 * distilled, width, 1)
-        self.esa = nn.Identity() if spatial == "none" else MDRNResidual(MDSA(width) if spatial == "mdsa" else ESA(width))
+        self.esa = SPATIAL[spatial](width)
         self.cca = ECCA(width, eps) if ecca else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -165,8 +173,9 @@ class MDRN(nn.Module):
     """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped; H and W 15 or more. `width` is the published `num_feat`.
 
     `spatial`: the spatial attention of each block, `mdsa` as published, `esa`, which it extends, or `none`; `ecca`:
-    whether a channel attention follows it. What is left out has no parameters. `eps` is added to the variance in the channel attention. The published networks have none, so a channel that is
-    constant over the image makes their gradient NaN; 1e-8, say, keeps it finite.
+    whether a channel attention follows it. What is left out has no parameters. `eps` is added to the variance in the
+    channel attention. The published networks have none, so a channel that is constant over the image makes their
+    gradient NaN; 1e-8, say, keeps it finite.
     """
 
     traits = Traits(smallest_input=15, whole_image_statistics=True)

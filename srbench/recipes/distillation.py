@@ -39,12 +39,12 @@ class Distillation(Supervised):
       image (their trait `embedding`); W is a linear map that is trained along and left behind. There is no such term
       where one of the two makes no vector.
 
-    A term of weight 0 is not computed. `teacher`: a network of the student's scale; `teacher_checkpoint`: its weights, a
-    file or a published name, looked for as those of `checkpoint=` are. It sees the LR of the student, and the picture
+    A term of weight 0 is not computed. `teacher`: a network of the student's scale; `teacher_checkpoint`: its weights,
+    a file or a published name, looked for as those of `checkpoint=` are. It sees the LR of the student, and the picture
     of the whole LR image, in eval mode. The other arguments are Supervised's.
 
-    Raises ValueError for weights that are none, a teacher of another scale, and one whose own weights are not given, not
-    there or do not fit.
+    Raises ValueError for weights that are none, for a teacher of another scale, and for one whose own weights are not
+    given, not there or do not fit.
     """
 
     def __init__(

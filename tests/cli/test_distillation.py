@@ -13,10 +13,11 @@ def test_a_teacher_is_trained_and_then_teaches_in_every_arm(srbench: Shell):
     taught = srbench("model=mossnet", *words, *data)
     assert taught.returncode == 0, taught.stderr
     weights = "recipe.teacher_checkpoint=runs/teacher/*/weights.safetensors"
-    done = srbench("-m", "model=mossnet", *SMALL, "recipe=distillation", *LARGER, weights, *data, "ablation=distillation")
+    words = [*SMALL, "recipe=distillation", *LARGER, weights, "ablation=distillation"]
+    done = srbench("-m", "model=mossnet", *words, *data)
     assert done.returncode == 0, done.stderr
     records = srbench.records("mossnet_distillation")
-    arms = {record["variant"]: record for name, record in records.items() if record["model"] == "mossnet"}
+    arms = {record["variant"]: record for record in records.values() if record["model"] == "mossnet"}
     assert arms.keys() == PARTS.keys()
     assert len({record["config_hash"] for record in arms.values()}) == 4
     assert len({record["cost"]["params"] for record in arms.values()}) == 1

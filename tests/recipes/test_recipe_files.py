@@ -1,9 +1,9 @@
 """What conf/recipe trains with: each file composed as for a run, and what its stages are built from told in full.
 
 Sources: Ahn et al., ECCV 2018, §4, with their training script (carn_paper); the training script of yu45020/Waifu2x of
-January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper, edge_study, restoration);
-MossNet's page, which has 50,000 steps (mossnet, distillation). What is nobody else's, `quick` and supervised, is the
-project's.
+January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper, edge_study,
+restoration); MossNet's page, which has 50,000 steps (mossnet, distillation). What is nobody else's, `quick` and
+supervised, is the project's.
 """
 
 from pathlib import Path
@@ -174,7 +174,8 @@ def test_what_the_recipe_says_holds_for_every_stage(plan, files, words, name):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_accumulates_as_the_recipe_says(plan, name):
-    assert {stage.recipe.arguments["accumulate"] for stage in plan(f"recipe={name}", "recipe.accumulate=3").stages} == {3}
+    stages = plan(f"recipe={name}", "recipe.accumulate=3").stages
+    assert {stage.recipe.arguments["accumulate"] for stage in stages} == {3}
 
 
 @pytest.mark.parametrize("name", ["supervised", "carn_paper", "mdrn_paper"])

@@ -87,7 +87,7 @@ def test_a_warm_up_rises_linearly_and_then_the_schedule_begins(after, updates):
 
 @pytest.mark.parametrize("updates", [0, 10, 11])
 def test_a_warm_up_that_leaves_nothing_of_the_stage_is_refused(updates):
-    with pytest.raises(ValueError, match=f"warm-up of {updates} updates; it must be from 1 to less than the stage's 10"):
+    with pytest.raises(ValueError, match=f"warm-up of {updates} updates; it must be from 1 to less than the stage's"):
         rates(partial(warmup, updates=updates, after=cosine), 10)
 
 
