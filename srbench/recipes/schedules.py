@@ -6,6 +6,7 @@
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from math import cos, pi
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
@@ -35,7 +36,7 @@ class CosineRestarts(LRScheduler):
         self.ends = tuple(accumulate(periods))
         super().__init__(optimizer)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
         """Torch's hook: the learning rate of each group for the update that is next."""
         step = min(self.last_epoch, self.ends[-1])
         number = next(i for i, end in enumerate(self.ends) if step <= end)
