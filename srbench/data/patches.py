@@ -19,7 +19,8 @@ Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class Patches:
     """Random crops with flips and rotations. `batch(k)` depends on (seed, stage, k) and the images alone.
 
-    Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly.
+    Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly; all
+    with replacement, so that a batch may be larger than the set of images, and holds several crops of one then.
     `multi_scale`: each batch is of one of the model's scales, drawn uniformly. `degrade`: makes LR from the HR crop, in
     place of bicubic and of the supply's degradation. `turns`: 1 for crops as they stand. Images of more than
     `in_memory` bytes are mapped: the batches are the same ones. Raises ValueError for `multi_scale` of one scale, and

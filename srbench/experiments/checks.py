@@ -13,9 +13,12 @@ from srbench.experiments.inputs import datasets, validation_pairs
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.trial import try_network
+from srbench.experiments.whole_images import picture_side
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.traits import Traits, traits_of
+
+READS_WEIGHTS = "weights_dir"  # argument of a recipe that reads others' weights, which no test of srbench's has seen
 
 
 def check_run(run: RunSpec, model: nn.Module) -> None:
@@ -35,7 +38,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     if alone and traits.shuffle_thumbnails:
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
     if run.checkpoint:
-        _check_checkpoint(run, model)
+        _check_weights(run, model, run.checkpoint)
     parameters = list(model.parameters())
     if run.stages and not any(parameter.requires_grad for parameter in parameters):
         raise UserError(f"model={run.name}: has no weights to train; use budget=none")
@@ -77,8 +80,9 @@ def check_inference(run: RunSpec, model: nn.Module, before: str) -> None:
         raise UserError(f"{before}{error}") from error
 
 
-def _check_checkpoint(run: RunSpec, model: nn.Module) -> None:
-    name, folders = run.checkpoint or "", run.places.weights_dir
+def _check_weights(run: RunSpec, model: nn.Module, name: str) -> None:
+    """Brings the weights, and raises UserError where the model cannot take them."""
+    folders = run.places.weights_dir
     path = hub.at_hand(name, folders, run.scale)
     if path is None and not run.dry_run:
         with progress.bar(f"downloads {name}") as tell:
@@ -93,11 +97,17 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if stage.batches.arguments.get("multi_scale") and not traits_of(model).scales:
         raise UserError(f"recipe.multi_scale=true: model={run.name} has one scale; use model=carn_multiscale")
     degraded = stage.batches.arguments.get("degrade") or stage.data.degradation
-    if degraded and traits_of(model).thumbnail:
+    if degraded and picture_side(stage, model):
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
-        raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")
+        sees = f"model={run.name}" if traits_of(model).thumbnail else f"{key}.teacher"
+        raise UserError(f"{named}: {sees} sees the whole LR image, which a degraded patch has not")
+    if stage.start:
+        try:
+            _check_weights(run, model, stage.start)
+        except UserError as error:
+            raise UserError(f"{key}.start: {error}") from error
     stage.batches.check(f"{key}.batches")
-    if not _is_as_shipped(run):
+    if not _is_as_shipped(run) or READS_WEIGHTS in stage.recipe.arguments:
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
         rehearse(

@@ -165,12 +165,12 @@ class RunSpec:
     def config_hash(self) -> str:
         """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
         fixed = {
-            "model": self._with_weights(self.network.identity),
+            "model": self._with_weights(self.network.identity, "model"),
             "scale": self.scale,
             "seed": self.seed,
             "data": self.data.identity,
             "precision": self.precision,
-            "checkpoint": self._weights(self.checkpoint),
+            "checkpoint": self._weights(self.checkpoint, "checkpoint"),
             "stages": [
                 {**self._stage_identity(stage), "training images": digest}
                 for stage, digest in zip(self.stages, self.training_digests, strict=True)
@@ -210,35 +210,36 @@ class RunSpec:
         return self.model.without("weights_dir", *own)
 
     def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
-        length = stage.length
+        length, key = stage.length, f"recipe.stages.{stage.name}"
         return {
             "name": stage.name,
-            "recipe": self._with_weights(stage.recipe.identity),
-            "batches": self._with_weights(stage.batches.identity),
+            "recipe": self._with_weights(stage.recipe.identity, key),
+            "batches": self._with_weights(stage.batches.identity, f"{key}.batches"),
             "length": [length.steps, length.batch_size, length.hr_patch],
-            "start": self._weights(stage.start),
+            "start": self._weights(stage.start, f"{key}.start"),
             "data": stage.data.identity,
             **({"part": stage.part} if stage.part else {}),
         }
 
-    def _with_weights(self, node: Any) -> Any:
+    def _with_weights(self, node: Any, key: str) -> Any:
         """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and
-        without where they lie."""
+        without where they lie. `key`: of the node."""
         if isinstance(node, list):
-            return [self._with_weights(entry) for entry in node]
+            return [self._with_weights(entry, key) for entry in node]
         if not isinstance(node, dict):
             return node
-        return {key: self._with_weight(key, value) for key, value in node.items() if key != "weights_dir"}
+        return {name: self._with_weight(name, value, key) for name, value in node.items() if name != "weights_dir"}
 
-    def _with_weight(self, key: str, value: Any) -> Any:
+    def _with_weight(self, name: str, value: Any, parent: str) -> Any:
+        key = f"{parent}.{name}"
         if not isinstance(value, str):
-            return self._with_weights(value)
-        if key == "backbone":
+            return self._with_weights(value, key)
+        if name == "backbone":
             return backbone_identity(value, self.places.weights_folders, key)
-        return self._weights(value) if key == "checkpoint" or key.endswith("_checkpoint") else value
+        return self._weights(value, key) if name == "checkpoint" or name.endswith("_checkpoint") else value
 
-    def _weights(self, name: str | None) -> str | None:
-        return hub.identity(name, self.places.weights_dir, self.scale) if name else None
+    def _weights(self, name: str | None, key: str) -> str | None:
+        return hub.identity(name, self.places.weights_dir, self.scale, key) if name else None
 
     @property
     def variant(self) -> str:

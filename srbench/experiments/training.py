@@ -23,6 +23,7 @@ from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, StageRecord, Training, TrainingData
 from srbench.experiments.trained_weights import read_trained, write_trained
+from srbench.experiments.whole_images import picture_side
 from srbench.metrics.cost import memory_format
 from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
@@ -118,16 +119,16 @@ def _start(run: RunSpec, name: str, model: nn.Module) -> None:
 
 
 def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> BatchSource:
-    traits = traits_of(model)
+    scales, side = traits_of(model).scales, picture_side(spec, model)
     supply = Supply(
         files=spec.data.train_files(),
         scale=run.scale,
-        scales=traits.scales or None,
+        scales=scales or None,
         batch_size=spec.length.batch_size,
         hr_patch=spec.length.hr_patch,
         seed=run.seed,
         stage=number,
-        thumbnail=partial(make_thumbnail, size=traits.thumbnail) if traits.thumbnail else None,
+        thumbnail=partial(make_thumbnail, size=side) if side else None,
         degradation=spec.data.degradation,
     )
     source: BatchSource = spec.batches.build(f"recipe.stages.{spec.name}.batches", supply)

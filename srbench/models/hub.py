@@ -1,8 +1,13 @@
-"""`checkpoint=`: a file of weights, or published weights by their name in checkpoints.yaml."""
+"""`checkpoint=`: a file of weights, or published weights by their name in checkpoints.yaml.
+
+A file's name may have the wildcards * and ?, as in runs/STUDY/*/weights.safetensors, if it then means one file. `key`:
+what a UserError calls the name.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +16,7 @@ import yaml
 from srbench.core.errors import UserError
 from srbench.core.files import sha256
 from srbench.core.paths import weights_folders
-from srbench.core.suggest import did_you_mean
+from srbench.core.suggest import did_you_mean, some_of
 from srbench.models.weights import digest, load_weights, put_weights, read_weights
 
 if TYPE_CHECKING:
@@ -58,7 +63,7 @@ def _entries(content: dict[str, dict[str, Any]]) -> Iterator[Published]:
             yield Published(name=name, **shared, **{**file, "scales": tuple(file["scales"])})
 
 
-def named(checkpoint: str, scale: int) -> Published | None:
+def named(checkpoint: str, scale: int, key: str = "checkpoint") -> Published | None:
     """The catalogue's entry; None for a file, which may have any name. UserError for a scale without weights."""
     entries = [entry for entry in checkpoint_catalogue() if entry.name == checkpoint]
     if not entries:
@@ -66,14 +71,14 @@ def named(checkpoint: str, scale: int) -> Published | None:
     fitting = [entry for entry in entries if scale in entry.scales]
     if not fitting:
         scales = sorted(scale for entry in entries for scale in entry.scales)
-        raise UserError(f"checkpoint={checkpoint}: published for scale={','.join(map(str, scales))}, not for {scale}")
+        raise UserError(f"{key}={checkpoint}: published for scale={','.join(map(str, scales))}, not for {scale}")
     return fitting[0]
 
 
-def identity(checkpoint: str, weights_dir: str, scale: int) -> str:
+def identity(checkpoint: str, weights_dir: str, scale: int, key: str = "checkpoint") -> str:
     """SHA-256 of what `checkpoint` names: of published weights themselves, without a look at the disk, or of a file."""
-    entry = named(checkpoint, scale)
-    return entry.digest if entry else sha256(_file(checkpoint, weights_dir))
+    entry = named(checkpoint, scale, key)
+    return entry.digest if entry else sha256(_file(checkpoint, weights_dir, key))
 
 
 def at_hand(checkpoint: str, weights_dir: str, scale: int) -> Path | None:
@@ -118,14 +123,19 @@ def _folders(weights_dir: str) -> list[Path]:
     return [Path(), *weights_folders(weights_dir)]
 
 
-def _file(checkpoint: str, weights_dir: str) -> Path:
+def _file(checkpoint: str, weights_dir: str, key: str = "checkpoint") -> Path:
     folders = _folders(weights_dir)
     for folder in folders:
         path = folder / Path(checkpoint).expanduser()
         if path.is_file():
             return path
+        meant = sorted(filter(Path.is_file, map(Path, glob(str(path)))))  # noqa: PTH207  a Path's takes none from the root
+        if len(meant) > 1:
+            raise UserError(f"{key}={checkpoint}: may be {some_of([*map(str, meant)], 5)}; name the one that is meant")
+        if meant:
+            return meant[0]
     looked = ", ".join(str(folder.resolve()) for folder in folders)
     raise UserError(
-        f"checkpoint={checkpoint}: no such file (looked in {looked}; weights_dir names further folders), and no such "
+        f"{key}={checkpoint}: no such file (looked in {looked}; weights_dir names further folders), and no such "
         f"published weights{did_you_mean(checkpoint, {entry.name for entry in checkpoint_catalogue()})}"
     )

@@ -8,6 +8,8 @@ Initialisation: PyTorch's default, as in the published code.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,8 @@ from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.bsconv import BSConv
 from srbench.models.layers.mean_shift import DIV2K_MEAN
 from srbench.models.traits import Traits
+
+Spatial = Literal["mdsa", "esa", "none"]
 
 
 def window_variance(x: Tensor) -> Tensor:
@@ -64,6 +68,30 @@ class MDSA(nn.Module):
         return output
 
 
+class ESA(nn.Module):
+    """Enhanced spatial attention: Liu et al., "Residual Feature Aggregation Network for Image Super-Resolution", CVPR
+    2020, §3.3, by blueprint convolutions as in BSRN (Li et al., CVPR Workshops 2022). What MDSA extends: one level, and
+    its maxima alone. Its reduction is padded as MDSA's is, so that both see the same windows.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        squeezed = width // 4
+        self.conv1 = nn.Conv2d(width, squeezed, 1)
+        self.conv_f = nn.Conv2d(squeezed, squeezed, 1)
+        self.conv2 = BSConv(squeezed, squeezed, 2)
+        self.conv_max, self.conv3, self.conv3_ = (BSConv(squeezed, squeezed) for _ in range(3))
+        self.conv4 = nn.Conv2d(squeezed, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = self.conv1(x)
+        coarse = F.max_pool2d(self.conv2(squeezed), 7, 3, padding=1)
+        coarse = self.conv3_(F.gelu(self.conv3(F.gelu(self.conv_max(coarse)))))
+        level = F.interpolate(coarse, size=x.shape[2:], mode="bilinear", align_corners=False)
+        output: Tensor = x * self.conv4(self.conv_f(squeezed) + level).sigmoid()
+        return output
+
+
 class CCA(nn.Module):
     """Contrast-aware channel attention: Hui et al., "Lightweight Image Super-Resolution with Information
     Multi-distillation Network", ACM Multimedia 2019, §3.4. The input times a gate in (0, 1) for each channel, from the
@@ -97,25 +125,39 @@ class MDRNResidual(nn.Module):
         return output
 
 
-class EADB(nn.Module):
-    """Enhanced attention distillation block: three residual steps, half of the channels distilled before each and
-    after the last, then both attentions: `esa` is MDSA, `cca` is ECCA.
-    """
+class ECCA(MDRNResidual):
+    """Enhanced contrast-aware channel attention: `CCA` between two convolutions, added to the input."""
 
     def __init__(self, width: int, eps: float) -> None:
+        super().__init__(
+            nn.Conv2d(width, width, 1),
+            nn.GELU(),
+            CCA(width, eps),
+            nn.Conv2d(width, width, 3, padding=1, groups=width),
+        )
+
+
+SPATIAL: dict[Spatial, Callable[[int], nn.Module]] = {
+    "mdsa": lambda width: MDRNResidual(MDSA(width)),
+    "esa": lambda width: MDRNResidual(ESA(width)),
+    "none": nn.Identity,
+}
+
+
+class EADB(nn.Module):
+    """Enhanced attention distillation block: three residual steps, half of the channels distilled before each and
+    after the last, then both attentions: `esa` is the spatial one, `cca` is ECCA.
+    """
+
+    def __init__(self, width: int, eps: float, spatial: Spatial, ecca: bool) -> None:
         super().__init__()
         distilled = width // 2
         self.c1_d, self.c2_d, self.c3_d = (nn.Conv2d(width, distilled, 1) for _ in range(3))
         self.c1_r, self.c2_r, self.c3_r = (BSConv(width, width) for _ in range(3))
         self.c4 = BSConv(width, distilled)
         self.c5 = nn.Conv2d(4 * distilled, width, 1)
-        self.esa = MDRNResidual(MDSA(width))
-        self.cca = MDRNResidual(
-            nn.Conv2d(width, width, 1),
-            nn.GELU(),
-            CCA(width, eps),
-            nn.Conv2d(width, width, 3, padding=1, groups=width),
-        )
+        self.esa = SPATIAL[spatial](width)
+        self.cca = ECCA(width, eps) if ecca else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         refined, parts = x, []
@@ -130,16 +172,27 @@ class EADB(nn.Module):
 class MDRN(nn.Module):
     """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped; H and W 15 or more. `width` is the published `num_feat`.
 
-    `eps` is added to the variance in the channel attention. The published networks have none, so a channel that is
-    constant over the image makes their gradient NaN; 1e-8, say, keeps it finite.
+    `spatial`: the spatial attention of each block, `mdsa` as published, `esa`, which it extends, or `none`; `ecca`:
+    whether a channel attention follows it. What is left out has no parameters. `eps` is added to the variance in the
+    channel attention. The published networks have none, so a channel that is constant over the image makes their
+    gradient NaN; 1e-8, say, keeps it finite.
     """
 
     traits = Traits(smallest_input=15, whole_image_statistics=True)
     mean: Tensor
 
-    def __init__(self, scale: int = 2, width: int = 56, blocks: int = 8, eps: float = 0.0) -> None:
+    def __init__(
+        self,
+        scale: int = 2,
+        width: int = 56,
+        blocks: int = 8,
+        eps: float = 0.0,
+        spatial: Spatial = "mdsa",
+        ecca: bool = True,
+    ) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("spatial", spatial, *get_args(Spatial))
         if width < 16 or blocks < 1 or eps < 0:
             raise ValueError("MDRN needs a width of 16 or more, 1 block or more and an eps that is not negative.")
         self.scale = scale
@@ -148,7 +201,7 @@ class MDRN(nn.Module):
         self.blocks: list[str] = []
         for number in range(1, blocks + 1):
             self.blocks.append(f"B{number}")
-            self.add_module(self.blocks[-1], EADB(width, eps))
+            self.add_module(self.blocks[-1], EADB(width, eps, spatial, ecca))
         self.c1 = nn.Conv2d(blocks * width, width, 1)
         self.c2 = BSConv(width, width)
         upsample = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))

@@ -175,7 +175,11 @@ class MossNet(nn.Module):
         self.scale, self.tile, self.overlap, self.base = scale, tile, overlap, base
         self.context_mode, self.context_channels = context, context_channels
         thumbnail = None if context in ("zero", "learned", "wide") else THUMBNAIL
-        self.traits = Traits(thumbnail=thumbnail, shuffle_thumbnails=context == "shuffled")
+        self.traits = Traits(
+            thumbnail=thumbnail,
+            shuffle_thumbnails=context == "shuffled",
+            embedding=None if thumbnail is None else embedding,
+        )
 
         if thumbnail is not None:
             self.context = ContextNet(context_widths, embedding)

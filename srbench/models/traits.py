@@ -18,7 +18,8 @@ class Traits:
     """`scales`: those that the model has an upsampler each for; its `scale`, which may be set, chooses. `thumbnail`:
     side of the square picture of the whole LR image that `forward` takes besides; None: none. `shuffle_thumbnails`:
     in an evaluation each image is given another one's. `smallest_input`: the least side of LR; `multiple`: sides of LR
-    are padded to multiples of it. `whole_image_statistics`: tiles change the result."""
+    are padded to multiples of it. `whole_image_statistics`: tiles change the result. `embedding`: length of the vector
+    of the whole LR image that `embed(lr, thumbnail)` gives, (N, embedding); None: there is no such method."""
 
     scales: tuple[int, ...] = ()
     thumbnail: int | None = None
@@ -26,6 +27,7 @@ class Traits:
     smallest_input: int = 1
     multiple: int = 1
     whole_image_statistics: bool = False
+    embedding: int | None = None
 
     def size_for(self, height: int, width: int) -> tuple[int, int]:
         """The least height and width of LR, not below these, that the model takes."""

@@ -55,12 +55,16 @@ class Supervised(Recipe):
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """The loss of one batch, after its update."""
         use_scale(self.model, batch.scale)
-        lr, hr = as_images(batch.lr), as_images(batch.hr)
-        sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
-        loss, parts = self.loss(sr, hr)
+        loss, parts = self.losses(batch)
         (optimizer,) = self.all_optimizers
         self.update(optimizer, loss, self.gradient_clip)
         return {"loss": loss.detach(), **parts}
+
+    def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, and its `parts`, detached."""
+        lr, hr = as_images(batch.lr), as_images(batch.hr)
+        sr = self.model(lr) if batch.thumbnail is None else self.model(lr, as_thumbnails(batch.thumbnail))
+        return self.loss(sr, hr)  # type: ignore[no-any-return]
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the trainable parameters' optimizer, and its schedule."""
@@ -71,3 +75,8 @@ class Supervised(Recipe):
 def as_images(pixels: Tensor) -> Tensor:
     """uint8 (N, H, W, 3) → float32 (N, 3, H, W) in [0, 1]; the memory stays in the order that is channels_last."""
     return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+def as_thumbnails(pictures: Tensor) -> Tensor:
+    """(N, t, t, 3) → (N, 3, t, t)."""
+    return pictures.permute(0, 3, 1, 2)

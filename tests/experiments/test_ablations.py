@@ -6,6 +6,7 @@ from hypothesis.strategies import booleans, dictionaries, integers, lists, none,
 from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.experiments.ablations import as_override, load_sweep, parse_ablation
+from srbench.experiments.compose import build_on_meta
 from srbench.experiments.store.record import Membership
 
 words = text(sampled_from("aB1-_.,'\\ {}[]=:$\"×%"), min_size=1, max_size=6).filter(lambda w: not w.endswith("\\"))
@@ -83,3 +84,26 @@ def test_a_file_that_is_no_sweep_is_named(tmp_path, content):
     (tmp_path / "s.yaml").write_text(content)
     with pytest.raises(UserError, match=r"s\.yaml: (not a sweep|cannot be read): "):
         load_sweep("s", [tmp_path])
+
+
+STUDIES = ["mossnet_teachers", "mossnet_study", "ntire_study"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_run_of_a_study_is_one_and_trains_what_it_says(plan, name):
+    sweep = load_sweep(name, sweep_folders())
+    runs = {run: plan(*sweep.overrides, *words) for run, words in sweep.runs.items()}
+    described = [repr((run.model, run.scale, run.checkpoint, run.data, run.stages)) for run in runs.values()]
+    assert len(set(described)) == len(runs)
+    for run in runs.values():
+        assert build_on_meta(run)
+        assert all(stage.length.steps == stage.full_steps for stage in run.stages)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_a_study_compares_and_what_is_published_are_its_runs(name):
+    sweep = load_sweep(name, sweep_folders())
+    claims = sweep.content.get("claims", {}).values()
+    rows = [row for claim in claims for one in claim["decides"] for row in one["rows"]]
+    published = sweep.content.get("published", {}).get("runs", {})
+    assert {*rows, *published} <= sweep.runs.keys()

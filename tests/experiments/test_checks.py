@@ -1,19 +1,27 @@
 """What can be known of a run's words is told before it starts."""
 
+from pathlib import Path
+
 import pytest
+import torch
 from hydra.types import RunMode
 from omegaconf import OmegaConf
+from safetensors.torch import save_file
 
 from srbench.core.errors import UserError
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
 from srbench.experiments.recipe_keys import refuse_unread_files
+from srbench.experiments.whole_images import picture_side
+from srbench.models.fsrcnn import FSRCNN
+from srbench.models.mossnet import MossNet
 
 
 @pytest.fixture
 def checked(plan):
     def run(*words: str) -> None:
         spec = plan("model=fsrcnn", "eval.metrics=[psnr]", *words)
+        assert spec.config_hash  # which reads the files of weights, as a grid does
         check_run(spec, build_on_meta(spec))
 
     return run
@@ -43,7 +51,7 @@ def checked(plan):
         ("recipe.optimizer.lr=fast", "recipe.stages.pixel: its optimizer or schedule cannot be made: TypeError"),
         ("recipe.gradient_clip=strong", "recipe.stages.pixel.gradient_clip=strong: Supervised takes a number"),
         ("recipe.ema=2", "recipe.stages.pixel: ema is 2; it must be a number from 0 to 1"),
-        ("+recipe.stages.pixel.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
+        ("recipe.accumulate=0", "recipe.stages.pixel: accumulate is 0; it must be a whole number"),
         (
             "recipe.stages.pixel._target_=types.SimpleNamespace",
             "recipe.stages.pixel._target_: SimpleNamespace is no Recipe",
@@ -136,3 +144,80 @@ def test_an_argument_of_which_nobody_can_know_whether_it_is_read_is_told(plan, t
     spec = plan("model._target_=any_arguments.Net", "+model.typo=3", "eval.metrics=[psnr]")
     check_run(spec, build_on_meta(spec))
     assert capsys.readouterr().err == "model.typo: Net takes any argument; whether it reads this one is not known\n"
+
+
+# Weights that a stage begins with, or that a teacher has
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """In a folder with the weights of a MossNet and of an FSRCNN."""
+    monkeypatch.chdir(tmp_path)
+    save_file(MossNet(widths=[4, 6, 8]).state_dict(), "mossnet.safetensors")
+    save_file(FSRCNN(scale=2).state_dict(), "fsrcnn.safetensors")
+
+
+TEACHER = ["recipe=distillation", "recipe.teacher.widths=[4,6,8]", "recipe.teacher_checkpoint=mossnet.safetensors"]
+TEACHER += ["model@recipe.teacher=mossnet"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["+recipe.stages.pixel.start=gone.pth"],
+            r"recipe\.stages\.pixel\.start=gone\.pth: no such file \(looked in .*\), and no such published weights",
+        ),
+        (
+            ["+recipe.stages.pixel.start=mossnet.safetensors"],
+            r"recipe\.stages\.pixel\.start: checkpoint=mossnet\.safetensors: not weights of this FSRCNN",
+        ),
+        (["recipe=distillation"], "recipe.stages.pixel: the teacher, MossNet, has no weights; train it first"),
+        (
+            [*TEACHER, "recipe.teacher_checkpoint=gone.pth"],
+            r"recipe\.stages\.pixel\.teacher_checkpoint=gone\.pth: no such file",
+        ),
+        (
+            [*TEACHER, "recipe.teacher_checkpoint=fsrcnn.safetensors"],
+            r"recipe\.stages\.pixel: teacher_checkpoint: checkpoint=fsrcnn\.safetensors: not weights of this MossNet",
+        ),
+        (
+            ["recipe=distillation", "model@recipe.teacher=fsrcnn", "recipe.teacher.scale=4"],
+            "recipe.stages.pixel: the teacher, FSRCNN, is for ×4, and its student for ×2",
+        ),
+        (
+            [*TEACHER, "data.degradation=noise"],
+            "data.degradation: recipe.stages.pixel.teacher sees the whole LR image, which a degraded patch has not",
+        ),
+    ],
+)
+def test_weights_that_are_not_there_or_do_not_fit_are_told_before_a_run(checked, small, words, line):
+    with pytest.raises(UserError, match=f"^{line}"):
+        checked(*words)
+
+
+def test_weights_that_fit_are_let_through(checked, small):
+    checked("+recipe.stages.pixel.start=fsrcnn.safetensors")
+    checked(*TEACHER)
+
+
+def test_a_patch_comes_with_the_whole_image_where_only_the_teacher_looks_at_it(plan, small):
+    def side(*words):
+        run = plan(*words)
+        return picture_side(run.stages[0], build_on_meta(run))
+
+    assert side("model=fsrcnn", *TEACHER) == 64
+    assert side("model=mossnet", "model.context=zero", *TEACHER) == 64
+    assert side("model=fsrcnn", *TEACHER, "recipe.teacher.context=zero") is None
+    assert side("model=fsrcnn") is None
+    assert side("model=mossnet") == 64
+
+
+def test_the_teacher_s_weights_count_by_their_content(plan, small):
+    before = plan(*TEACHER).config_hash
+    Path("mossnet.safetensors").rename("other.safetensors")
+    assert plan(*TEACHER, "recipe.teacher_checkpoint=other.safetensors").config_hash == before
+    torch.manual_seed(1)
+    save_file(MossNet(widths=[4, 6, 8]).state_dict(), "mossnet.safetensors")
+    assert plan(*TEACHER).config_hash != before
+    assert plan(*TEACHER, "recipe.teacher.context=constant").config_hash != plan(*TEACHER).config_hash

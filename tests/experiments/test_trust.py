@@ -47,7 +47,7 @@ def with_target(config, key, target):
     return config
 
 
-@pytest.mark.parametrize("recipe", ["supervised", "carn_paper", "mdrn_paper", "waifu2x_study"])
+@pytest.mark.parametrize("recipe", ["supervised", "carn_paper", "mdrn_paper", "waifu2x_study", "distillation"])
 @pytest.mark.parametrize("model", ["carn", "mossnet", "classsr_carn"])
 def test_what_srbench_stores_is_trusted(recipe, model):
     scale = "4" if model == "classsr_carn" else "2"

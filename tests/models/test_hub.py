@@ -1,6 +1,8 @@
 """checkpoint=: files, and published weights by name."""
 
+import hashlib
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -85,3 +87,17 @@ def test_a_file_of_that_name_with_other_weights_is_refused(tmp_path, published):
     path = at_hand("tiny", str(tmp_path), 2)
     with pytest.raises(UserError, match=r"checkpoint=tiny: .*tiny\.safetensors does not hold the published weights"):
         load_checkpoint(other, "tiny", path, 2)
+
+
+def test_a_pattern_means_the_one_file_that_it_matches(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a-1", "b-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_bytes(name.encode())
+    assert hub.at_hand("a-*/weights", str(tmp_path / "none"), 2) == Path("a-1/weights")
+    assert hub.identity("?-2/weights", "", 2) == hashlib.sha256(b"b-2").hexdigest()
+    assert hub.at_hand("?-2/weights", str(tmp_path), 2) == Path("b-2/weights")
+    with pytest.raises(UserError, match=r"^checkpoint=\*/weights: may be a-1/weights, b-2/weights; name the one"):
+        hub.identity("*/weights", "", 2)
+    with pytest.raises(UserError, match=r"^start=c-\*/weights: no such file"):
+        hub.identity("c-*/weights", "", 2, "start")

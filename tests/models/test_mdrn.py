@@ -9,7 +9,7 @@ from torch import nn
 
 from srbench.metrics.cost import dead_parameters, parameters
 from srbench.models.layers.bsconv import BSConv
-from srbench.models.mdrn import CCA, MDRN, window_variance
+from srbench.models.mdrn import CCA, ESA, MDRN, window_variance
 from tests.models.on_meta import convolution_cost, on_meta
 
 S = {"width": 28, "scale": 4}
@@ -23,6 +23,11 @@ S = {"width": 28, "scale": 4}
         ({"scale": 4}, 321_904),
         (S, 95_396),
         ({"blocks": 2}, 303_724 - 6 * (33_407 + 56 * 56)),  # a block, and its part of c1
+        ({"spatial": "none"}, 303_724 - 8 * 5_208),  # MDSA
+        ({"ecca": False}, 303_724 - 8 * 4_147),
+        ({"spatial": "none", "ecca": False}, 303_724 - 8 * (5_208 + 4_147)),
+        # Less six blueprint convolutions of 196 + 126 + 14 parameters.
+        ({"spatial": "esa"}, 303_724 - 8 * (5_208 - 3_192)),
     ],
 )
 def test_mdrn_has_the_published_number_of_parameters(arguments, count):
@@ -40,13 +45,18 @@ def test_mdrn_has_the_published_multiply_adds_and_activations_at_256(arguments, 
     assert convolutions == 8 * 39 + 5
 
 
-def test_no_parameter_is_dead():
-    assert dead_parameters(on_meta(MDRN, blocks=2)) == {}
+ATTENTIONS = [{"spatial": spatial, "ecca": ecca} for spatial in ("mdsa", "esa", "none") for ecca in (True, False)]
 
 
-def test_every_parameter_gets_a_finite_gradient():
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_no_parameter_is_dead(attention):
+    assert dead_parameters(on_meta(MDRN, blocks=2, **attention)) == {}
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_every_parameter_gets_a_finite_gradient(attention):
     torch.manual_seed(0)
-    model = MDRN(width=16, blocks=2, scale=3)
+    model = MDRN(width=48, blocks=2, scale=3, **attention)  # of fewer channels all ReLUs of an ECCA may be shut
     model(torch.rand(2, 3, 19, 24)).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.isfinite().all(), name
@@ -54,9 +64,10 @@ def test_every_parameter_gets_a_finite_gradient():
 
 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15)])
-def test_the_smallest_input_works_and_one_pixel_less_does_not(size):
+@pytest.mark.parametrize("spatial", ["mdsa", "esa"])
+def test_the_smallest_input_works_and_one_pixel_less_does_not(size, spatial):
     torch.manual_seed(0)
-    model = MDRN(width=16, blocks=1)
+    model = MDRN(width=16, blocks=1, spatial=spatial)
     assert min(size) == MDRN.traits.smallest_input
     with torch.inference_mode():
         assert model(torch.rand(1, 3, *size)).isfinite().all()
@@ -102,6 +113,18 @@ def test_the_channel_attention_sees_deviation_plus_mean():
     torch.testing.assert_close(attention(image), image * gate, rtol=0, atol=1e-15)
 
 
+def test_esa_gates_each_pixel_by_itself_and_by_the_maxima_of_its_windows():
+    torch.manual_seed(0)
+    attention, x = ESA(16).double(), torch.rand(2, 16, 31, 26, dtype=torch.float64)
+    squeezed = attention.conv1(x)
+    maxima = nn.functional.max_pool2d(attention.conv2(squeezed), 7, 3, padding=1)
+    assert maxima.shape[2:] == (4, 3)  # of 16×13
+    nn.init.zeros_(attention.conv3_.pw.weight)
+    nn.init.constant_(attention.conv3_.dw.bias, 0.5)  # so that every window says one half
+    gate = attention.conv4(attention.conv_f(squeezed) + 0.5).sigmoid()
+    torch.testing.assert_close(attention(x), x * gate)
+
+
 @pytest.mark.parametrize(("eps", "finite"), [(0.0, False), (1e-8, True)])
 def test_eps_keeps_the_gradient_of_a_flat_channel_finite(eps, finite):
     torch.manual_seed(0)
@@ -132,6 +155,7 @@ def test_a_blueprint_convolution_is_a_dense_one_on_a_reflected_image():
         ({"scale": 1}, "scale is 1: choose from 2, 3, 4."),
         ({"scale": 8}, "scale is 8: choose from 2, 3, 4."),
         ({"width": 15}, "MDRN needs a width of 16 or more, 1 block or more and an eps that is not negative."),
+        ({"spatial": "cca"}, "spatial is 'cca': choose from mdsa, esa, none."),
         ({"blocks": 0}, "MDRN needs a width of 16 or more, 1 block or more and an eps that is not negative."),
         ({"eps": -1e-8}, "MDRN needs a width of 16 or more, 1 block or more and an eps that is not negative."),
     ],

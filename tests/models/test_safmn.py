@@ -79,6 +79,17 @@ def test_the_smallest_input_works_and_one_pixel_less_does_not(network, smallest)
                 model(torch.rand(1, 3, *size))
 
 
+def test_gelu_on_gfmn_s_gate_is_the_only_difference_that_its_switch_makes():
+    torch.manual_seed(0)
+    plain, gated, x = GDFN(6, 2.0), GDFN(6, 2.0, gelu=True), torch.rand(2, 6, 9, 8)
+    gated.load_state_dict(plain.state_dict())
+    gate, value = plain.dwconv(plain.project_in(x)).chunk(2, 1)
+    torch.testing.assert_close(plain(x), plain.project_out(gate * value))
+    torch.testing.assert_close(gated(x), plain.project_out(F.gelu(gate) * value))
+    assert GFMN(blocks=1, gelu=True).state_dict().keys() == GFMN(blocks=1).state_dict().keys()
+    assert isinstance(GFMN(blocks=1, gelu=True).feats[0].ffd.activation, nn.GELU)
+
+
 @pytest.mark.parametrize("size", [(16, 24), (17, 23), (8, 15)])
 def test_safm_modulates_by_the_maxima_of_floor_sized_grids(size):
     """Cell i of n covers ⌊iL/n⌋ to ⌈(i+1)L/n⌉ of a length L, and pixel p shows cell ⌊pn/L⌋."""

@@ -1,14 +1,16 @@
 """What conf/recipe trains with: each file composed as for a run, and what its stages are built from told in full.
 
 Sources: Ahn et al., ECCV 2018, §4, with their training script (carn_paper); the training script of yu45020/Waifu2x of
-January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper). What is
-nobody else's, `quick` and supervised, is the project's.
+January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper, edge_study,
+restoration); MossNet's page, which has 50,000 steps (mossnet, distillation). What is nobody else's, `quick` and
+supervised, is the project's.
 """
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -17,6 +19,8 @@ from srbench.data.degradations import ShrinkAndJpeg
 from srbench.data.patches import FixedPatches, Patches
 from srbench.data.supply import Supply
 from srbench.experiments.spec import RunSpec, StageSpec
+from srbench.models.mossnet import MossNet
+from srbench.recipes.distillation import Distillation
 from srbench.recipes.length import Length
 
 MILESTONES = [100_000, 500_000, 800_000, 900_000, 950_000]
@@ -40,6 +44,9 @@ PLAIN = {
 }
 NO_COSINE = {key: value for key, value in PLAIN.items() if key not in ("T_max", "eta_min")}
 LATER = NO_COSINE | {"data": "DIV2KAndLSDIR", "betas": (0.9, 0.99), "ema": 0.999, "schedule": "ConstantLR", "factor": 1}
+MOSSNET_M = {"widths": (48, 72, 104), "context_widths": (24, 32, 48, 64), "embedding": 64}
+MOSSNET_M |= {"decoder_hidden": 8, "context_channels": 4}
+MOSSNET = PLAIN | {"betas": (0.9, 0.99), "T_max": 50_000, "eta_min": 1e-6}
 MULTISTEP = {"schedule": "MultiStepLR", "gamma": 0.5}
 
 STAGES = {
@@ -59,11 +66,16 @@ STAGES = {
         "charbonnier": LATER | {"loss": "Charbonnier", "lr": 5e-4},
         "l2": LATER | {"loss": "MSELoss", "lr": 2e-4},
     },
+    "mossnet": {"pixel": MOSSNET},
+    "distillation": {"pixel": MOSSNET | {"recipe": "Distillation"}},
+    "edge_study": {"pixel": NO_COSINE | {"loss": "EdgeAsPublished", "lr": 1e-6, "schedule": "ConstantLR", "factor": 1}},
+    "restoration": {"pixel": PLAIN | {"lr": 3e-4, "betas": (0.9, 0.99), "T_max": 10_000, "eta_min": 1e-6}},
 }
 for key in ("scales", "turns"):  # of crops that are cut once
     del STAGES["waifu2x_study"]["pixel"][key]
 
 QUICK = Length(steps=500, batch_size=8, hr_patch=64, val_every=250)
+TILES = (Length(300, 8, 128, 150), Length(50_000, 32, 128, 1000))  # of 64 pixels of LR
 LENGTHS = {
     "supervised": [(QUICK, Length(200_000, 16, 128, 5000))],
     "carn_paper": [(QUICK, Length(600_000, 64, 128, 1000))],
@@ -73,6 +85,10 @@ LENGTHS = {
         (Length(250, 8, 64, 125), Length(1_000_000, 64, 384, 5000)),
         (Length(250, 8, 96, 125), Length(650_000, 64, 480, 5000)),
     ],
+    "mossnet": [TILES],
+    "distillation": [TILES],
+    "edge_study": [(Length(100, 8, 96, 0), Length(20_000, 64, 128, 500))],
+    "restoration": [(Length(400, 8, 96, 200), Length(10_000, 64, 240, 500))],
 }
 
 
@@ -84,6 +100,10 @@ def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
 def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
     model = nn.Conv2d(3, 3, 1)
     recipe = stage.recipe.build("recipe", model=model, length=stage.length)
+    if isinstance(recipe, Distillation):
+        assert recipe.weights == {"hr": 0.5, "output": 0.5}  # and of embeddings, which a convolution has not
+        assert stage.recipe.arguments["weights"]["embedding"] == 0.1
+        assert len([*recipe.teacher.buffers()]) == len(MossNet(**MOSSNET_M).state_dict())
     optimizer = recipe.make_optimizer(list(model.parameters()))
     return {
         "recipe": type(recipe).__name__,
@@ -120,9 +140,17 @@ def of_sampler(sampler: Patches | FixedPatches) -> dict[str, Any]:
     return {"sampler": type(sampler).__name__, **told}
 
 
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a recipe asks for beside its name."""
+    teacher = tmp_path_factory.mktemp("weights") / "teacher.safetensors"
+    save_file(MossNet(**MOSSNET_M).state_dict(), teacher)
+    return {"distillation": [f"recipe.teacher_checkpoint={teacher}"]}
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_stages_are_built_as_their_source_says(plan, files, name):
-    assert built(plan(f"recipe={name}", "budget=full"), files) == STAGES[name]
+def test_stages_are_built_as_their_source_says(plan, files, words, name):
+    assert built(plan(f"recipe={name}", "budget=full", *words.get(name, [])), files) == STAGES[name]
 
 
 @pytest.mark.parametrize("name", LENGTHS)
@@ -137,11 +165,17 @@ def test_every_recipe_of_conf_is_told_here():
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_what_the_recipe_says_holds_for_every_stage(plan, files, name):
-    words = ["recipe.gradient_clip=3", "recipe.epoch_steps=7", "recipe.ema=0.5", "recipe.optimizer.weight_decay=0.25"]
+def test_what_the_recipe_says_holds_for_every_stage(plan, files, words, name):
+    more = ["recipe.gradient_clip=3", "recipe.epoch_steps=7", "recipe.ema=0.5", "recipe.optimizer.weight_decay=0.25"]
     told = {"gradient_clip": 3, "epoch_steps": 7, "ema": 0.5, "weight_decay": 0.25}
-    found = built(plan(f"recipe={name}", "budget=full", *words), files)
+    found = built(plan(f"recipe={name}", "budget=full", *more, *words.get(name, [])), files)
     assert found == {stage: about | told for stage, about in STAGES[name].items()}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_accumulates_as_the_recipe_says(plan, name):
+    stages = plan(f"recipe={name}", "recipe.accumulate=3").stages
+    assert {stage.recipe.arguments["accumulate"] for stage in stages} == {3}
 
 
 @pytest.mark.parametrize("name", ["supervised", "carn_paper", "mdrn_paper"])

@@ -36,6 +36,8 @@ def given(words: Iterable[str], key: str) -> str:
 
 
 def parse_override(word: str) -> Override:
-    """Of `model.atrous=[1,2,1]`, `+data.degradation=noise` (added) or `~recipe.ema` (removed: its value is empty)."""
+    """Of `model.atrous=[1,2,1]`, `+data.degradation=noise` (added), `~recipe.ema` (removed: its value is empty) or
+    `model@recipe.teacher=edsr` (an option of `model` for the key `recipe.teacher`)."""
     key, _, value = word.lstrip("+~").partition("=")
-    return Override(key.partition("@")[0], value)
+    group, _, package = key.partition("@")
+    return Override(package.removeprefix("_global_.") or group, value)

@@ -12,7 +12,8 @@ from srbench.experiments.store.overrides import Override, parse_override
         ("+data.degradation=noise", "data.degradation", "noise"),
         ("++model.se=true", "model.se", "true"),
         ("~recipe.ema", "recipe.ema", ""),
-        ("data@val=photos", "data", "photos"),
+        ("model@recipe.teacher=edsr", "recipe.teacher", "edsr"),
+        ("data@_global_.data=photos", "data", "photos"),
         ("checkpoint='a=b'", "checkpoint", "'a=b'"),
     ],
 )

@@ -1,0 +1,156 @@
+"""Distillation: a student learns from HR and from what a teacher, whose weights stay, makes of the same LR.
+
+Source: MossNet's page, which distils its XS from a larger network and says no more. The terms, their weights and the
+controls are srbench's.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import reduce
+from math import isfinite
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+
+from srbench.core.errors import UserError
+from srbench.core.progress import silent
+from srbench.data.supply import Batch
+from srbench.models import hub
+from srbench.models.traits import traits_of, use_scale
+from srbench.recipes.constants import as_constants
+from srbench.recipes.length import Length
+from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
+from srbench.recipes.supervised import Supervised, as_images, as_thumbnails
+
+log = logging.getLogger(__name__)
+
+TERMS = ("hr", "output", "embedding")
+
+
+class Distillation(Supervised):
+    """Trains `model`, the student, as Supervised does, on a sum of three terms, each times its number in `weights`:
+
+    - `hr`: the `loss` of the student's SR against HR;
+    - `output`: the same loss against the teacher's SR;
+    - `embedding`: 1 − cos(W e_S, e_T), the mean over the batch, of the vectors that both networks make of the whole LR
+      image (their trait `embedding`); W is a linear map that is trained along and left behind. There is no such term
+      where one of the two makes no vector.
+
+    A term of weight 0 is not computed. `teacher`: a network of the student's scale; `teacher_checkpoint`: its weights,
+    a file or a published name, looked for as those of `checkpoint=` are. It sees the LR of the student, and the picture
+    of the whole LR image, in eval mode. The other arguments are Supervised's.
+
+    Raises ValueError for weights that are none, for a teacher of another scale, and for one whose own weights are not
+    given, not there or do not fit.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        length: Length,
+        loss: nn.Module | Mapping[str, nn.Module],
+        optimizer: MakeOptimizer,
+        schedule: MakeSchedule,
+        teacher: nn.Module,
+        teacher_checkpoint: str | None,
+        weights: Mapping[str, float],
+        weights_dir: str = "",
+        gradient_clip: float | None = None,
+        ema: float | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        super().__init__(model, length, loss, optimizer, schedule, gradient_clip, ema, accumulate)
+        self.teacher = _with_weights(teacher, teacher_checkpoint, weights_dir, model)
+        self.weights = _used(weights)
+        self.embedding: nn.Linear | None = None
+        if "embedding" in self.weights:
+            self.embedding = _between(model, teacher)
+            if self.embedding is None:
+                log.info("no embedding term: %s and %s do not both have one", *map(_name, (model, teacher)))
+                del self.weights["embedding"]
+        self.parts, self.frozen = tuple(self.weights), (self.loss, self.teacher)
+
+    def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, and its terms without their weights, detached."""
+        lr, hr = as_images(batch.lr), as_images(batch.hr)
+        thumbnail = None if batch.thumbnail is None else as_thumbnails(batch.thumbnail)
+        terms: dict[str, Tensor] = {}
+        sr = _sr(self.model, lr, thumbnail).float()
+        if "hr" in self.weights:
+            terms["hr"], _ = self.loss(sr, hr)
+        if "output" in self.weights:
+            use_scale(self.teacher, batch.scale)
+            with torch.no_grad():
+                target = _sr(self.teacher, lr, thumbnail).float()
+            terms["output"], _ = self.loss(sr, target)
+        if self.embedding:
+            mapped = self.embedding(self.model.embed(lr, thumbnail))  # type: ignore[operator]
+            with torch.no_grad():
+                theirs = self.teacher.embed(lr, thumbnail)  # type: ignore[operator]
+            terms["embedding"] = 1 - F.cosine_similarity(mapped.float(), theirs.float()).mean()
+        weighted = [terms[name] if weight == 1 else terms[name] * weight for name, weight in self.weights.items()]
+        return reduce(torch.add, weighted), {name: term.detach() for name, term in terms.items()}
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Lightning's hook: the optimizer of the student's parameters and W, and its schedule."""
+        trained = [self.model, *([self.embedding] if self.embedding else [])]
+        optimizer = self.make_optimizer([p for module in trained for p in module.parameters() if p.requires_grad])
+        return self.with_schedule(optimizer, self.make_schedule)
+
+
+def _with_weights(teacher: nn.Module, checkpoint: str | None, weights_dir: str, student: nn.Module) -> nn.Module:
+    """The teacher as it stays. ValueError as Distillation."""
+    if not isinstance(teacher, nn.Module):
+        raise ValueError(f"teacher is {teacher}, where a network is needed, as in model@recipe.teacher=mossnet_m.")
+    ours, theirs = _scales(student), _scales(teacher)
+    if ours and theirs and not set(ours) <= set(theirs):
+        told, asked = (" ".join(f"×{scale}" for scale in scales) for scales in (theirs, ours))
+        raise ValueError(f"the teacher, {_name(teacher)}, is for {told}, and its student for {asked}.")
+    if not checkpoint:
+        raise ValueError(
+            f"the teacher, {_name(teacher)}, has no weights; train it first, and give recipe.teacher_checkpoint=FILE."
+        )
+    scale = next(iter((*_scales(student), *_scales(teacher))), 0)
+    try:
+        hub.bring(teacher, checkpoint, weights_dir, scale, silent)
+    except UserError as error:
+        raise ValueError(f"teacher_checkpoint: {error}") from error
+    return as_constants(teacher)
+
+
+def _scales(model: nn.Module) -> tuple[int, ...]:
+    """All that a network is for; none where it does not say."""
+    one: Any = getattr(model, "scale", None)
+    return traits_of(model).scales or ((one,) if one else ())
+
+
+def _name(model: nn.Module) -> str:
+    return type(model).__name__
+
+
+def _used(weights: Mapping[str, float]) -> dict[str, float]:
+    """Those above 0, in the order of TERMS. ValueError for one that is none, and where SR is in no term."""
+    for name, weight in weights.items():
+        if name not in TERMS:
+            raise ValueError(f"weights.{name}: no such term; there are {', '.join(TERMS)}.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight < 0:
+            raise ValueError(f"weights.{name} is {weight}; it must be a number from 0 on.")
+    used = {name: float(weights[name]) for name in TERMS if weights.get(name)}
+    if not used.keys() & {"hr", "output"}:
+        raise ValueError("weights.hr and weights.output are 0, so that nothing trains SR; set one of them.")
+    return used
+
+
+def _between(student: nn.Module, teacher: nn.Module) -> nn.Linear | None:
+    """The map from the student's embedding to the teacher's."""
+    ours, theirs = traits_of(student).embedding, traits_of(teacher).embedding
+    return nn.Linear(ours, theirs, bias=False) if ours and theirs else None
+
+
+def _sr(model: nn.Module, lr: Tensor, thumbnail: Tensor | None) -> Tensor:
+    """The SR of a network, which is given the picture of the whole LR image if it looks at one."""
+    sr: Tensor = model(lr, thumbnail) if traits_of(model).thumbnail else model(lr)
+    return sr
