@@ -1,7 +1,9 @@
 """What can be known of a run before it starts: whether it can be done at all."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -15,6 +17,7 @@ from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.trial import try_network
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
+from srbench.models.backbones import backbone_file
 from srbench.models.traits import Traits, traits_of
 
 
@@ -81,12 +84,24 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
         raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")
     stage.batches.check(f"{key}.batches")
-    if not _is_as_shipped(run):
+    backbones = list(_backbones(stage.recipe.arguments, key))
+    for place, name in backbones:
+        backbone_file(name, run.places.weights_folders, place)
+    # Of srbench's own, those are tried that depend on the patch, which the budget may say, or on files.
+    if not _is_as_shipped(run) or backbones or "discriminator" in stage.recipe.arguments:
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
         rehearse(
             partial(stage.recipe.build, key, model=_part(model, stage, key), length=stage.length), key, stage.length
         )
+
+
+def _backbones(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    """The networks whose features the arguments of a recipe name, each with its key."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if name == "backbone" and isinstance(value, str):
+            yield f"{key}.{name}", value
+        yield from _backbones(value, f"{key}.{name}")
 
 
 def _part(model: nn.Module, stage: StageSpec, key: str) -> nn.Module:

@@ -163,7 +163,7 @@ class RunSpec:
     def config_hash(self) -> str:
         """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
         fixed = {
-            "model": self._with_weights(self.network.identity),
+            "model": self._with_weights(self.network.identity, "model"),
             "scale": self.scale,
             "seed": self.seed,
             "data": self.data.identity,
@@ -208,31 +208,31 @@ class RunSpec:
         return self.model.without("weights_dir", *own)
 
     def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
-        length = stage.length
+        length, key = stage.length, f"recipe.stages.{stage.name}"
         return {
             "name": stage.name,
-            "recipe": self._with_weights(stage.recipe.identity),
-            "batches": self._with_weights(stage.batches.identity),
+            "recipe": self._with_weights(stage.recipe.identity, key),
+            "batches": self._with_weights(stage.batches.identity, f"{key}.batches"),
             "length": [length.steps, length.batch_size, length.hr_patch],
             "start": self._weights(stage.start),
             "data": stage.data.identity,
             **({"part": stage.part} if stage.part else {}),
         }
 
-    def _with_weights(self, node: Any) -> Any:
+    def _with_weights(self, node: Any, place: str) -> Any:
         """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and
-        without where they lie."""
+        without where they lie. `place`: the node's key."""
         if isinstance(node, list):
-            return [self._with_weights(entry) for entry in node]
+            return [self._with_weights(entry, place) for entry in node]
         if not isinstance(node, dict):
             return node
-        return {key: self._with_weight(key, value) for key, value in node.items() if key != "weights_dir"}
+        return {key: self._with_weight(key, value, place) for key, value in node.items() if key != "weights_dir"}
 
-    def _with_weight(self, key: str, value: Any) -> Any:
+    def _with_weight(self, key: str, value: Any, place: str) -> Any:
         if not isinstance(value, str):
-            return self._with_weights(value)
+            return self._with_weights(value, f"{place}.{key}")
         if key == "backbone":
-            return backbone_identity(value, self.places.weights_folders, key)
+            return backbone_identity(value, self.places.weights_folders, f"{place}.{key}")
         return self._weights(value) if key == "checkpoint" or key.endswith("_checkpoint") else value
 
     def _weights(self, name: str | None) -> str | None:

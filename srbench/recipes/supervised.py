@@ -54,13 +54,17 @@ class Supervised(Recipe):
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """The loss of one batch, after its update."""
-        use_scale(self.model, batch.scale)
-        lr, hr = as_images(batch.lr), as_images(batch.hr)
-        sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
-        loss, parts = self.loss(sr.float(), hr)
+        loss, parts = self.loss(*self.images(batch))
         (optimizer,) = self.all_optimizers
         self.update(optimizer, loss, self.gradient_clip)
         return {"loss": loss.detach(), **parts}
+
+    def images(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """SR of a batch, and its HR, both float32 (N, 3, H, W)."""
+        use_scale(self.model, batch.scale)
+        lr, hr = as_images(batch.lr), as_images(batch.hr)
+        sr = self.model(lr) if batch.thumbnail is None else self.model(lr, batch.thumbnail.permute(0, 3, 1, 2))
+        return sr.float(), hr
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the trainable parameters' optimizer, and its schedule."""
