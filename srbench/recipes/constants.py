@@ -8,8 +8,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def as_constants(module: Network) -> Network:
-    """The module itself, in eval mode, with every parameter and buffer turned into a buffer that is in no state dict: it
-    moves with the recipe, and is neither trained, nor counted, nor written to a checkpoint."""
+    """The module itself, in eval mode, its parameters and buffers turned into buffers that are in no state dict: they
+    move with the recipe, and are neither trained, nor counted, nor written to a checkpoint."""
     for part in module.modules():
         tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
         for name, tensor in tensors:

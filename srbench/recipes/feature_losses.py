@@ -36,8 +36,8 @@ NETS: dict[str, Net] = {"alexnet": "alex", "vgg16": "vgg", "squeezenet": "squeez
 
 
 class Perceptual(Loss):
-    """Σ wₗ · the distance of VGG19's features in layer l: Johnson et al., "Perceptual Losses for Real-Time Style Transfer
-    and Super-Resolution", ECCV 2016, §3.2.
+    """Σ wₗ · the distance of VGG19's features in layer l: Johnson et al., "Perceptual Losses for Real-Time Style
+    Transfer and Super-Resolution", ECCV 2016, §3.2.
 
     `layers`: by their weights wₗ, as in {conv5_4: 1.0}; convB_N is before its ReLU (ESRGAN's), reluB_N after it
     (SRGAN's). `criterion`: "l1" or "mse", the mean over all features. `normalization` of the colours: "imagenet", or

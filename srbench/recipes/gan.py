@@ -71,7 +71,8 @@ class GAN(Supervised):
                 raise ValueError(f"loss.{name}: a term is called by a word, and not {', '.join(OWN_PARTS)}.")
         self.adversarial, self.r1, self.r1_every = adversarial, r1, r1_every
         scale = getattr(model, "scale", 1)
-        self.discriminator = _made(discriminator, length.hr_patch // scale * scale)  # as crops are
+        self.patch = length.hr_patch // scale * scale  # of a crop
+        self.discriminator = _made(discriminator, self.patch)
         self.make_discriminator_optimizer = discriminator_optimizer
         self.make_discriminator_schedule = discriminator_schedule
         self.parts = (*self.loss.parts, *(OWN_PARTS if r1 else OWN_PARTS[:2]))

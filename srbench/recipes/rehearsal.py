@@ -36,7 +36,7 @@ def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
         for name, one in loss.losses.items():
             _check_loss(one, f"{key}.loss" + (f".{name}" if loss.parts else ""), min(length.hr_patch, LARGEST))
     if isinstance(recipe, GAN):
-        _check_discriminator(recipe.discriminator, f"{key}.discriminator", length.hr_patch)
+        _check_discriminator(recipe.discriminator, f"{key}.discriminator", recipe.patch)
 
 
 def _check_optimizer(made: OptimizerLRSchedulerConfig, before: str) -> None:
@@ -70,7 +70,7 @@ def _check_discriminator(discriminator: nn.Module, key: str, side: int) -> None:
     except Exception as error:
         told = first_line_with_type(error)
         raise UserError(f"{key}: {type(discriminator).__name__} fails on patches of {side}: {told}") from error
-    if not (isinstance(answers, Tensor) and len(answers) == 2 and answers.shape[1:2] == (1,) and answers.requires_grad):
+    if not (isinstance(answers, Tensor) and answers.shape[:2] == (2, 1) and answers.requires_grad):
         raise UserError(
             f"{key}: {type(discriminator).__name__} does not give logits (N, 1) with a gradient for patches"
         )

@@ -1,4 +1,4 @@
-"""Perceptual losses: their features are torchvision's, LPIPS is the metric, and nothing of their networks is trained."""
+"""Perceptual losses: their features are torchvision's, LPIPS is the metric, and their networks are not trained."""
 
 import numpy as np
 import pytest
@@ -18,21 +18,6 @@ from srbench.recipes.vgg19 import LAYERS
 from tests.recipes.toys import a_session, a_stage, small_carn, supervised
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-@pytest.fixture(scope="module")
-def vgg19():
-    """torchvision's, with random weights."""
-    torch.manual_seed(0)
-    return torchvision.models.vgg19(weights=None).eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def weights_dir(vgg19, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    kept = {name: tensor for name, tensor in vgg19.state_dict().items() if name.startswith("features.")}
-    save_file(kept, folder / "vgg19_features.safetensors")
-    return str(folder)
 
 
 def images(side=32):

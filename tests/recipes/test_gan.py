@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused(changed, line):
 
 @pytest.mark.parametrize("weight", [-1, float("nan"), "much", True])
 def test_a_weight_that_is_none_is_refused(weight):
-    with pytest.raises(ValueError, match="weight is .*; it must be a number from 0 on"):
+    with pytest.raises(ValueError, match=r"weight is .*; it must be a number from 0 on"):
         RelativisticAverage(weight)
 
 
