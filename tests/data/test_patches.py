@@ -184,5 +184,5 @@ def test_turns_are_drawn_from_those_that_are_named(files, turns):
 
 @pytest.mark.parametrize("turns", [0, 9, [], [8], [-1]])
 def test_turns_that_there_are_none_of_are_refused(files, turns):
-    with pytest.raises(ValueError, match="turns is .*; it must be a number from 1 to 8, or a list"):
+    with pytest.raises(ValueError, match=r"turns is .*; it must be a number from 1 to 8, or a list"):
         Patches(supply(files, 2, 16), turns=turns)
