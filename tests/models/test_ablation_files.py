@@ -23,7 +23,7 @@ def presets_of(model: str) -> list[str]:
 
 
 def varied(name: str, factors: dict) -> Component:
-    """The preset, ×2 where it has that scale, with the variant's model factors; one that it does not list is an error."""
+    """The preset, ×2 where it has that scale, with the variant's model factors, each of which it must list."""
     return preset(
         name,
         4 if "srgan" in name else 2,
