@@ -19,6 +19,7 @@ from srbench.experiments.ablations import load_sweep
 from srbench.models.layers.normalize import STD
 from srbench.recipes.feature_losses import LPIPSLoss, Perceptual
 from srbench.recipes.length import Length
+from tests.presets import preset
 
 FULL = Length(200_000, 16, 128, 1000)
 POSTER_PIXEL = {"recipe": "Supervised", "data": "DF2K", "loss": {"whole": ("NormalizedL1", 1)}, "lr": 2e-4}
@@ -161,3 +162,18 @@ def test_the_studys_srgan_is_that_of_its_recipe(plan, weights_dir):
     fixed = [f"weights_dir={weights_dir}", "data=photos", "scale=4", "budget=full"]
     run = plan("recipe=mesrgan_poster", *fixed, *sweep.runs["SRGAN"])
     assert run.config_hash == plan("model=srgan", "recipe=srgan_poster", *fixed).config_hash
+
+
+def test_claims_and_published_numbers_are_of_the_studys_runs():
+    study = load_sweep("gan_study", sweep_folders())
+    content = study.content
+    compared = [one for claim in content["claims"].values() for one in claim["decides"]]
+    assert {row for one in compared for row in one["rows"]} == set(study.runs)
+    assert all(one["direction"] in ("lower", "higher") and ("margin" in one) != ("relative" in one) for one in compared)
+    published = content["published"]["runs"]
+    assert published.keys() <= study.runs.keys()
+    for run, numbers in published.items():
+        name = study.content["runs"][run]["model"]
+        with torch.device("meta"):
+            network = preset(name, 4).build("model")
+        assert sum(weight.numel() for weight in network.parameters()) == numbers["params"]
