@@ -121,6 +121,23 @@ STEPS: dict[str, type[Noise] | type[Blur] | type[Jpeg]] = {"noise": Noise, "blur
 
 
 @dataclass(frozen=True)
+class ShrinkCrop:
+    """Shrinks each crop by one of RESIZERS, alone: what the resizer sees ends with the crop. For recipes whose authors
+    made LR so; whatever is evaluated has the LR of `data.degradation`."""
+
+    scale: int
+    resizer: str
+
+    def __post_init__(self) -> None:
+        if self.resizer not in RESIZERS:
+            raise ValueError(f"resizer is {self.resizer}; choose from {', '.join(RESIZERS)}.")
+
+    def __call__(self, hr: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """uint8 (H, W, 3) → uint8 (H/scale, W/scale, 3); draws nothing."""
+        return RESIZERS[self.resizer](hr, self.scale)
+
+
+@dataclass(frozen=True)
 class ShrinkAndJpeg:
     """Shrinks by a filter of Pillow drawn from bilinear, bicubic and Lanczos, then stores the result as JPEG of quality
     100 - round(U(low, high)): noise level 1 of the Waifu2x CARN study is U(5, 25)."""

@@ -1,6 +1,6 @@
 """Training batches cut from decoded images: nothing is decoded twice, and step k always sees the same batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,9 +22,10 @@ class Patches:
     Images are drawn uniformly, crops uniformly within the image, one of the eight flips and rotations uniformly; all
     with replacement, so that a batch may be larger than the set of images, and holds several crops of one then.
     `multi_scale`: each batch is of one of the model's scales, drawn uniformly. `degrade`: makes LR from the HR crop, in
-    place of bicubic and of the supply's degradation. `turns`: 1 for crops as they stand. Images of more than
-    `in_memory` bytes are mapped: the batches are the same ones. Raises ValueError for `multi_scale` of one scale, and
-    UserError, naming the image, for one that is smaller than a patch.
+    place of bicubic and of the supply's degradation. `turns`: 1 for crops as they stand, or a list of the turns of
+    `srbench.data.turns` to draw from. Images of more than `in_memory` bytes are mapped: the batches are the same ones.
+    Raises ValueError for `multi_scale` of one scale and for turns that there are none of, and UserError, naming the
+    image, for one that is smaller than a patch.
     """
 
     def __init__(
@@ -32,12 +33,15 @@ class Patches:
         supply: Supply,
         multi_scale: bool = False,
         degrade: Degrade | None = None,
-        turns: int = 8,
+        turns: int | Sequence[int] = 8,
         in_memory: int = IN_MEMORY,
     ) -> None:
         if multi_scale and not supply.scales:
             raise ValueError("multi_scale=true needs a model of several scales, and this one has one.")
-        self.supply, self.degrade, self.turns = supply, degrade, turns
+        self.supply, self.degrade = supply, degrade
+        self.turns = range(turns) if isinstance(turns, int) else turns
+        if not self.turns or not set(self.turns) <= set(range(8)):
+            raise ValueError(f"turns is {turns}; it must be a number from 1 to 8, or a list of numbers from 0 to 7.")
         self.scales = supply.scales if multi_scale and supply.scales else (supply.scale,)
         sizes = [image_size(file) for file in supply.files]
         for file, (height, width) in zip(supply.files, sizes, strict=True):
@@ -72,7 +76,7 @@ class Patches:
             index = random.integers(len(self.lr[scale]))
             small, large = self.lr[scale][index], self.hr[scale][index]
             top, left = (int(random.integers(length - size + 1)) for length in small.shape[:2])
-            turn = int(random.integers(self.turns))
+            turn = self.turns[int(random.integers(len(self.turns)))]
             crop = large[top * scale : (top + size) * scale, left * scale : (left + size) * scale]
             hr[i] = turned(crop, turn)
             lr[i] = (

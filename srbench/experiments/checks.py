@@ -1,7 +1,9 @@
 """What can be known of a run before it starts: whether it can be done at all."""
 
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -16,6 +18,7 @@ from srbench.experiments.trial import try_network
 from srbench.experiments.whole_images import picture_side
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
+from srbench.models.backbones import backbone_file
 from srbench.models.traits import Traits, traits_of
 
 READS_WEIGHTS = "weights_dir"  # argument of a recipe that reads others' weights, which no test of srbench's has seen
@@ -107,12 +110,25 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
         except UserError as error:
             raise UserError(f"{key}.start: {error}") from error
     stage.batches.check(f"{key}.batches")
-    if not _is_as_shipped(run) or READS_WEIGHTS in stage.recipe.arguments:
+    backbones = list(_backbones(stage.recipe.arguments, key))
+    for place, name in backbones:
+        backbone_file(name, run.places.weights_folders, place)
+    # Of srbench's own, those are tried that depend on the patch, which the budget may say, or on files.
+    tried = backbones or READS_WEIGHTS in stage.recipe.arguments or "discriminator" in stage.recipe.arguments
+    if tried or not _is_as_shipped(run):
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
         rehearse(
             partial(stage.recipe.build, key, model=_part(model, stage, key), length=stage.length), key, stage.length
         )
+
+
+def _backbones(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    """The networks whose features the arguments of a recipe name, each with its key."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if name == "backbone" and isinstance(value, str):
+            yield f"{key}.{name}", value
+        yield from _backbones(value, f"{key}.{name}")
 
 
 def _part(model: nn.Module, stage: StageSpec, key: str) -> nn.Module:

@@ -90,9 +90,10 @@ class LossHistory(L.Callback):
             name, value = next((n, v) for n, v in losses if not math.isfinite(v))
             part = "" if name == "loss" else f" ({name})"
             key = f"recipe.stages.{self.stage.name}"
+            optimizer = f"{name}_optimizer" if name in self.recipe.critics else "optimizer"
             raise NotFiniteError(
                 f"the loss{part} is {value} at step {first + bad} of stage {self.stage.name}; "
-                f"lower {key}.optimizer.lr, set {key}.gradient_clip, or train with precision=32"
+                f"lower {key}.{optimizer}.lr, set {key}.gradient_clip, or train with precision=32"
             )
 
     def _closed(self, step: int, losses: list[float]) -> Iterator[list[str]]:

@@ -1,13 +1,18 @@
-"""Networks that a recipe only reads: a teacher, or a backbone whose features a loss compares."""
+"""Networks that a recipe only reads: a loss's backbone, a teacher."""
+
+from typing import TypeVar
 
 from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def as_constants(module: nn.Module) -> nn.Module:
-    """The module in eval mode, every parameter and buffer of it turned, in place, into a buffer that is not saved: it
-    follows its recipe to a device, and is neither trained, counted, nor kept in last.ckpt."""
+
+def as_constants(module: Network) -> Network:
+    """The module itself, in eval mode, its parameters and buffers turned into buffers that are in no state dict: they
+    move with the recipe, and are neither trained, nor counted, nor written to a checkpoint."""
     for part in module.modules():
-        for name, weight in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
+        tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        for name, tensor in tensors:
             delattr(part, name)
-            part.register_buffer(name, weight.detach(), persistent=False)
+            part.register_buffer(name, tensor.detach(), persistent=False)
     return module.eval()

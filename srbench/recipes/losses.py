@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.normalize import STD
+
 Reduction = Literal["mean", "sum"]
 
 OWN_COLUMNS = ("stage", "step", "epoch", "loss")  # of losses.csv, which a part must not be called
@@ -58,6 +60,20 @@ class L1(PixelLoss):
     def error(self, difference: Tensor) -> Tensor:
         """As the class says."""
         return difference.abs()
+
+
+class NormalizedL1(PixelLoss):
+    """|sr − hr| in standard deviations of each colour, as NeonSky/computer-vision-MESRGAN compares what its generators
+    give, (N, 3, H, W) only."""
+
+    def __init__(self, weight: float = 1.0, reduction: Reduction = "mean") -> None:
+        super().__init__(weight, reduction)
+        self.std: Tensor
+        self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
+
+    def error(self, difference: Tensor) -> Tensor:
+        """As the class says."""
+        return difference.abs() / self.std
 
 
 class L2(PixelLoss):

@@ -57,6 +57,7 @@ class Recipe(L.LightningModule):
         self._clip: float | None = None
         self._averaged_by: Optimizer | None = None
         self._gradients: dict[str, Tensor] = {}
+        self._norms: list[Tensor] = []
 
     @property
     def result(self) -> nn.Module:
@@ -120,7 +121,12 @@ class Recipe(L.LightningModule):
         for name, gradient in self._gradients.items():
             weight = self.get_parameter(name)
             weight.grad = gradient.to(weight.device)
-        self._gradients = {}
+        self.gradient_norms |= {
+            optimizer: norm.to(self.device)
+            for optimizer, norm in zip(self.trainer.optimizers, self._norms, strict=False)
+            if not norm.isnan()
+        }
+        self._gradients, self._norms = {}, []
         if self.average:
             trainers = [optimizer for optimizer in self.trainer.optimizers if self.average.follows(optimizer)]
             if len(trainers) != 1:
@@ -145,10 +151,12 @@ class Recipe(L.LightningModule):
         checkpoint["step"] = self.step
         # Of batches that wait for others, and what a critic has of the generator's loss.
         checkpoint["gradients"] = {name: w.grad for name, w in self.named_parameters() if w.grad is not None}
+        checkpoint["gradient_norms"] = self.norms()  # which the steps without an update tell
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
         self.step, self._gradients = checkpoint["step"], checkpoint["gradients"]
+        self._norms = checkpoint["gradient_norms"]
 
 
 def seed_torch(device: torch.device, seed: int, stage: int, step: int) -> None:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.core.errors import UserError, first_line_with_type
+from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
 from srbench.recipes.losses import WeightedSum
 from srbench.recipes.recipe import Recipe
@@ -19,7 +20,7 @@ LARGEST = 64  # pixels a side that a loss is tried on
 
 def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
     """Raises UserError, naming `key`, for a recipe that cannot be built, whose optimizers or schedules are none, or
-    whose loss gives no number. `build`: makes it, of a model on the meta device."""
+    whose loss gives no number, or whose discriminator none. `build`: makes it, of a model on the meta device."""
     recipe = build()
     if not isinstance(recipe, Recipe):
         raise UserError(f"{key}._target_: {type(recipe).__name__} is no Recipe (srbench.recipes.recipe)")
@@ -27,23 +28,26 @@ def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
         made: Any = recipe.configure_optimizers()
     except Exception as error:
         raise UserError(f"{key}: its optimizer or schedule cannot be made: {first_line_with_type(error)}") from error
-    for one in made if isinstance(made, list | tuple) else [made]:
-        _check_optimizer(one, key)
+    kinds = ["", *(f"{critic}_" for critic in recipe.critics)]
+    for kind, one in zip(kinds, made if isinstance(made, list | tuple) else [made], strict=False):
+        _check_optimizer(one, f"{key}.{kind}")
     loss = getattr(recipe, "loss", None)
     if isinstance(loss, WeightedSum):
         for name, one in loss.losses.items():
             _check_loss(one, f"{key}.loss" + (f".{name}" if loss.parts else ""), min(length.hr_patch, LARGEST))
+    if isinstance(recipe, GAN):
+        _check_discriminator(recipe.discriminator, f"{key}.discriminator", recipe.patch)
 
 
-def _check_optimizer(made: OptimizerLRSchedulerConfig, key: str) -> None:
+def _check_optimizer(made: OptimizerLRSchedulerConfig, before: str) -> None:
     optimizer, schedule = made["optimizer"], made["lr_scheduler"]
     if not isinstance(optimizer, Optimizer):
         raise UserError(
-            f"{key}.optimizer: {type(optimizer).__name__} is no optimizer of torch's; see conf/recipe/optimizer"
+            f"{before}optimizer: {type(optimizer).__name__} is no optimizer of torch's; see conf/recipe/optimizer"
         )
     if not isinstance(schedule, LRScheduler):
         raise UserError(
-            f"{key}.schedule: {type(schedule).__name__} is no schedule of torch's; see conf/recipe/schedule"
+            f"{before}schedule: {type(schedule).__name__} is no schedule of torch's; see conf/recipe/schedule"
         )
 
 
@@ -57,3 +61,16 @@ def _check_loss(loss: nn.Module, key: str, side: int) -> None:
         raise UserError(f"{key}: {type(loss).__name__} fails on SR and HR: {told}") from error
     if not (isinstance(value, Tensor) and value.numel() == 1 and value.isfinite().all() and value.requires_grad):
         raise UserError(f"{key}: {type(loss).__name__} gives no single finite number with a gradient for SR and HR")
+
+
+def _check_discriminator(discriminator: nn.Module, key: str, side: int) -> None:
+    images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    try:
+        answers = discriminator(images)
+    except Exception as error:
+        told = first_line_with_type(error)
+        raise UserError(f"{key}: {type(discriminator).__name__} fails on patches of {side}: {told}") from error
+    if not (isinstance(answers, Tensor) and answers.shape[:2] == (2, 1) and answers.requires_grad):
+        raise UserError(
+            f"{key}: {type(discriminator).__name__} does not give logits (N, 1) with a gradient for patches"
+        )

@@ -54,7 +54,6 @@ class Supervised(Recipe):
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """The loss of one batch, after its update."""
-        use_scale(self.model, batch.scale)
         loss, parts = self.losses(batch)
         (optimizer,) = self.all_optimizers
         self.update(optimizer, loss, self.gradient_clip)
@@ -62,9 +61,14 @@ class Supervised(Recipe):
 
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, and its `parts`, detached."""
+        return self.loss(*self.images(batch))  # type: ignore[no-any-return]
+
+    def images(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """SR of a batch, and its HR, both float32 (N, 3, H, W)."""
+        use_scale(self.model, batch.scale)
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         sr = self.model(lr) if batch.thumbnail is None else self.model(lr, as_thumbnails(batch.thumbnail))
-        return self.loss(sr, hr)  # type: ignore[no-any-return]
+        return sr.float(), hr
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the trainable parameters' optimizer, and its schedule."""

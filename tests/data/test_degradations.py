@@ -4,12 +4,13 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 from torch.nn.functional import interpolate
 
 from srbench.data.chains import parse_degradation
-from srbench.data.degradations import Blur, Jpeg, Noise
+from srbench.data.degradations import Blur, Jpeg, Noise, ShrinkCrop
 from srbench.data.folders import benchmark_pairs
 from srbench.data.pairs import ImagePair
 from srbench.evaluation.evaluate import evaluate, mean_scores
@@ -166,3 +167,13 @@ def test_a_degraded_image_comes_out_of_tiles_as_it_does_whole():
     whole = SuperResolver(TorchBicubic(), "cpu", Inference())(lr.copy())
     tiles = SuperResolver(TorchBicubic(), "cpu", Inference(tile=112))(lr)
     np.testing.assert_array_equal(tiles, whole)
+
+
+def test_a_crop_is_shrunk_as_torch_shrinks_it_alone():
+    crop = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+    small = ShrinkCrop(4, "torch-bicubic")(crop, np.random.default_rng(0))
+    image = torch.from_numpy(crop).permute(2, 0, 1)[None].double()
+    expected = interpolate(image, scale_factor=0.25, mode="bicubic", antialias=False)
+    np.testing.assert_array_equal(small, expected[0].permute(1, 2, 0).round().clip(0, 255).numpy().astype(np.uint8))
+    with pytest.raises(ValueError, match="resizer is bilinear; choose from matlab-symmetric"):
+        ShrinkCrop(4, "bilinear")

@@ -173,3 +173,16 @@ def test_fixed_patches_are_not_turned(files):
     images = Patches(supply(files, 1, 32)).hr[2]
     for patch in source.hr:
         assert any(turn == 0 for image in images for _, _, turn in places(image, patch))
+
+
+@pytest.mark.parametrize("turns", [[3], [0, 5]])
+def test_turns_are_drawn_from_those_that_are_named(files, turns):
+    source = Patches(supply(files, 12, 16), turns=turns)
+    found = {turn for hr in source.batch(0).hr.numpy() for image in source.hr[2] for _, _, turn in places(image, hr)}
+    assert found == set(turns)
+
+
+@pytest.mark.parametrize("turns", [0, 9, [], [8], [-1]])
+def test_turns_that_there_are_none_of_are_refused(files, turns):
+    with pytest.raises(ValueError, match=r"turns is .*; it must be a number from 1 to 8, or a list"):
+        Patches(supply(files, 2, 16), turns=turns)

@@ -23,8 +23,12 @@ def presets_of(model: str) -> list[str]:
 
 
 def varied(name: str, factors: dict) -> Component:
-    """The preset with the variant's model factors; a factor that the preset does not list is an error."""
-    return preset(name, 2, *(as_override(key, value) for key, value in factors.items() if key.startswith("model.")))
+    """The preset, ×2 where it has that scale, with the variant's model factors, each of which it must list."""
+    return preset(
+        name,
+        4 if "srgan" in name else 2,
+        *(as_override(key, value) for key, value in factors.items() if key.startswith("model.")),
+    )
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -9,7 +9,7 @@ from torch import nn
 
 from srbench.metrics.cost import complexity, dead_parameters, parameters
 from srbench.models.esrgan import ESRGAN
-from srbench.models.layers.discriminator import Discriminator
+from srbench.models.layers.discriminator import Discriminator, PooledDiscriminator
 from srbench.models.layers.normalize import Normalize
 from srbench.models.mesrgan import MESRGAN
 from srbench.models.srgan import SRGAN
@@ -150,3 +150,27 @@ def test_a_wrong_argument_is_named_with_the_right_ones(network, factors, sentenc
 def test_a_patch_of_another_size_is_refused(narrow):
     with pytest.raises(ValueError, match=r"^The discriminator is made for patches of 61×61, not 61×64\.$"):
         narrow(torch.rand(1, 3, 61, 64))
+
+
+@pytest.mark.parametrize("side", [16, 17, 40])
+def test_the_pooled_discriminator_judges_each_image_of_any_size_for_itself(side):
+    torch.manual_seed(0)
+    critic = PooledDiscriminator(side)
+    images = torch.rand(3, 3, side, side)
+    answers = critic(images)
+    assert answers.shape == (3, 1)
+    alone = torch.cat([critic(image[None]) for image in images])
+    torch.testing.assert_close(answers, alone)
+
+
+@pytest.mark.parametrize(
+    ("factors", "line"),
+    [
+        ({"patch": 15}, r"patch is 15, .*: choose 16 or more"),
+        ({"patch": 64, "widths": (8, 8)}, "widths must be five numbers"),
+        ({"patch": 64, "hidden": 0}, "widths must be five numbers, and they and hidden 1 or more"),
+    ],
+)
+def test_what_the_pooled_discriminator_refuses(factors, line):
+    with pytest.raises(ValueError, match=line):
+        PooledDiscriminator(**factors)

@@ -21,9 +21,9 @@ from srbench.recipes.stages import Stage
 from srbench.recipes.supervised import Supervised, as_images
 
 
-def write_images(folder: Path) -> list[Path]:
-    """Two images of 64×48 with waves."""
-    y, x = np.mgrid[:48, :64]
+def write_images(folder: Path, height: int = 48) -> list[Path]:
+    """Two images of 64×`height` with waves."""
+    y, x = np.mgrid[:height, :64]
     for i in range(2):
         image = 127 + 120 * np.sin(np.stack([x / (3 + i), y / 4, (x + y) / 5], axis=2))
         write_image(folder / f"{i}.png", image.astype(np.uint8))

@@ -1,7 +1,9 @@
-"""The discriminator of SRGAN, ESRGAN and MESRGAN in NeonSky/computer-vision-MESRGAN: one network, see `Discriminator`.
+"""Discriminators: that of SRGAN, ESRGAN and MESRGAN in NeonSky/computer-vision-MESRGAN, one network, see
+`Discriminator`, and one for patches of any size, see `PooledDiscriminator`.
 
-Departs from the one of Ledig et al., CVPR 2017, §2.1.1, as that code does: no convolution is padded, so that there are
-fewer features, and batch normalisation is followed by a randomised leaky ReLU. Initialisation: PyTorch's default.
+The first departs from the one of Ledig et al., CVPR 2017, §2.1.1, as that code does: no convolution is padded, so that
+there are fewer features, and batch normalisation is followed by a randomised leaky ReLU. Initialisation: PyTorch's
+default.
 """
 
 import re
@@ -82,3 +84,31 @@ class Discriminator(nn.Module):
                 name = re.sub(pattern, replacement, name)
             renamed[name] = tensor
         return renamed
+
+
+class PooledDiscriminator(nn.Module):
+    """(N, 3, H, W) in [0, 1], sides of 16 or more → (N, 1): a logit of how real each image looks on average.
+
+    Ledig et al., CVPR 2017, §2.1.1, with two departures, srbench's: the features' mean over the image in place of a
+    layer for one size, and no batch normalisation, so that an image is judged for itself, as a penalty on the gradient
+    takes for granted. `patch`: the side that it is made for. `widths`: channels of the first convolution and of each
+    stride of 2. ValueError for a patch below 16.
+    """
+
+    def __init__(self, patch: int, widths: Sequence[int] = (32, 64, 128, 256, 256), hidden: int = 256) -> None:
+        super().__init__()
+        if patch < 16:
+            raise ValueError(f"patch is {patch}, which four strides of 2 leave nothing of: choose 16 or more.")
+        if len(widths) != 5 or min(*widths, hidden) < 1:
+            raise ValueError("widths must be five numbers, and they and hidden 1 or more.")
+        self.normalize = Normalize()
+        layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+        for inputs, outputs in pairwise(widths):
+            for conv in (nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)):
+                layers += [conv, nn.LeakyReLU(0.2)]
+        self.features = nn.Sequential(*layers)
+        self.answer = nn.Sequential(nn.Linear(widths[-1], hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        output: Tensor = self.answer(self.features(self.normalize(images)).mean((2, 3)))
+        return output

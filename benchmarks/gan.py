@@ -1,0 +1,126 @@
+"""How fast a step of the GAN recipe is: python -m benchmarks.gan [THREADS]
+
+In turns, a few steps each: srbench's loop, and a bare PyTorch loop of the same steps over the same batches in the same
+precision: CARN against the published discriminator, L1 and the relativistic loss, a step of each network a batch.
+Compared are the medians of single steps, as in benchmarks.training. Above 1 srbench is faster.
+"""
+
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.training import ADAM, quiet, steps_of
+from srbench.core import hardware
+from srbench.data.patches import Patches
+from srbench.data.photos import Photos
+from srbench.data.supply import Batch, Supply
+from srbench.models.carn import CARN
+from srbench.models.layers.discriminator import Discriminator
+from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.fit import Session, fit
+from srbench.recipes.gan import GAN
+from srbench.recipes.length import Length
+from srbench.recipes.losses import L1
+from srbench.recipes.schedules import constant
+from srbench.recipes.stages import Stage
+from srbench.recipes.stream import Stream
+from srbench.recipes.supervised import as_images
+
+ROUNDS = 6
+STEPS = 8
+BATCH = 8
+HR_PATCH = 64
+WEIGHT = 0.005
+
+
+class Clocked(GAN):
+    """Notes when each step begins."""
+
+    begins: list[float]
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        self.begins.append(time.perf_counter())
+        return super().training_step(batch, index)
+
+
+def ours(source: Patches, precision: str) -> list[float]:
+    """Seconds of each step of srbench's loop."""
+    begins: list[float] = []
+
+    def recipe(model: torch.nn.Module, length: Length) -> Clocked:
+        loss, adversarial = {"pixel": L1(0.01)}, RelativisticAverage(WEIGHT)
+        made = Clocked(model, length, loss, adversarial, Discriminator, ADAM, constant, ADAM, constant)
+        made.begins = begins
+        return made
+
+    length = Length(STEPS, BATCH, HR_PATCH, val_every=0)
+    session = Session(seed=0, device="cpu", precision=precision, validate=lambda _: 0.0, tell=lambda *_: None)
+    stage = Stage("gan", recipe, lambda: source, length, epoch_steps=STEPS)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(CARN(), [stage], Path(folder), session)
+    return steps_of(begins)
+
+
+def bare(source: Patches, precision: str) -> list[float]:
+    """Seconds of each step of a loop without Lightning, losses file or checkpoints."""
+    model = CARN().train().to(memory_format=torch.channels_last)
+    critic = Discriminator(HR_PATCH).train().to(memory_format=torch.channels_last)
+    generates, judges = ADAM(model.parameters()), ADAM(critic.parameters())
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+    begins = []
+    for batch in Stream(source, 0, STEPS):
+        begins.append(time.perf_counter())
+        lr, hr = as_images(batch.lr), as_images(batch.hr)
+        critic.requires_grad_(False)
+        with autocast():
+            sr = model(lr).float()
+            with torch.no_grad():
+                real = critic(hr).float()
+            fake = critic(sr).float()
+        adversarial = F.softplus(real.mean() - fake).mean() + F.softplus(real - fake.mean()).mean()
+        loss = 0.01 * F.l1_loss(sr, hr) + WEIGHT * adversarial
+        generates.zero_grad()
+        loss.backward()
+        generates.step()
+        critic.requires_grad_(True)
+        with autocast():
+            real, fake = critic(hr).float(), critic(sr.detach()).float()
+        loss = F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+        judges.zero_grad()
+        loss.backward()
+        judges.step()
+    return steps_of(begins)
+
+
+def main() -> None:
+    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    hardware.keep_freed_memory()
+    source = Patches(Supply(Photos().train(), 2, None, BATCH, HR_PATCH, seed=0))
+    for precision in dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"]):
+        bare(source, precision)
+        own, other, ratios = [], [], []
+        for number in range(ROUNDS):
+            turn = [ours, bare] if number % 2 else [bare, ours]
+            found = {run: run(source, precision) for run in turn}
+            own += found[ours]
+            other += found[bare]
+            ratios.append(median(found[bare]) / median(found[ours]))
+        low, _, high = quantiles(ratios, n=4)
+        print(
+            f"CARN against the published discriminator, batch {BATCH}, HR patch {HR_PATCH}, "
+            f"{precision}, {torch.get_num_threads()} threads: {1 / median(own):.2f} steps/s; "
+            f"{median(other) / median(own):.3f} of a bare loop (middle half of {ROUNDS} rounds "
+            f"{low:.2f} to {high:.2f})",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
