@@ -203,9 +203,10 @@ class RunSpec:
 
     @property
     def network(self) -> Component:
-        """The model without where its weights lie, which `checkpoint` stands for."""
-        own = [key for key in ("checkpoint",) if self.model.arguments.get(key) == self.checkpoint]
-        return self.model.without("weights_dir", *own)
+        """The model without where its weights lie, which `checkpoint` stands for, and without `reparameterise: none`,
+        which runs of earlier versions don't say."""
+        own = {"checkpoint": self.checkpoint, "reparameterise": "none"}
+        return self.model.without("weights_dir", *(key for key in own if self.model.arguments.get(key) == own[key]))
 
     def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
         length = stage.length

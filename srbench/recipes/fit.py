@@ -15,6 +15,7 @@ from torch import nn
 
 from srbench.core.files import remove_partials
 from srbench.core.progress import Listener
+from srbench.models.layers.reparameterised import in_training_form
 from srbench.models.weights import load_weights
 from srbench.recipes import history
 from srbench.recipes.callbacks import (
@@ -122,7 +123,9 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     if stage.start:
         stage.start(model)
     trained = model.get_submodule(stage.part or "")
-    with as_found(model):
+    # First weights of a training form or a critic are the same in a training that goes on with this stage.
+    seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
+    with as_found(model), in_training_form(trained):
         recipe = _recipe(trained, turn)
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
         start, sessions = begun.step, Sessions(begun, turn.session.device)
@@ -150,8 +153,6 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
 
 
 def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
-    # What it draws, a critic's first weights, is the same in a training that goes on with this stage.
-    seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
     recipe = turn.stage.recipe(model, turn.stage.length)
     recipe.seed, recipe.stage = turn.session.seed, turn.index
     return recipe.train().to(memory_format=torch.channels_last)

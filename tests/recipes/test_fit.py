@@ -157,6 +157,43 @@ def test_validation_sees_the_averaged_weights_which_are_the_result(files, tmp_pa
     assert all(torch.equal(stored[name], tensor) for name, tensor in result.state_dict().items())
 
 
+def formed(form="series"):
+    torch.manual_seed(0)
+    return CARN(width=4, blocks=1, units=1, atrous=[1], reparameterise=form)
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_what_is_trained_as_several_convolutions_goes_on_as_such_and_ends_as_one(files, tmp_path, ema):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    stages = [a_stage(files, recipe=supervised(ema=ema)), a_stage(files, name="detail", steps=8)]
+    whole, _ = fit(formed(), stages, tmp_path / "a", a_session())
+    with pytest.raises(MemoryError):
+        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
+    trained = torch.load(tmp_path / "b/last.ckpt", weights_only=True)["state_dict"]
+    assert "model.b1.b1.body.0.squeeze.weight" in trained
+    with pytest.raises(MemoryError):  # in the second stage, which begins from the first one's file
+        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
+    resumed, _ = fit(formed(), stages, tmp_path / "b", a_session())
+    assert torch.equal(weights(whole), weights(resumed))
+    assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
+    stored = read_weights(tmp_path / "b/stages/1-pixel.safetensors")
+    assert stored.keys() == small_carn().state_dict().keys()
+
+
+def test_a_training_form_begins_as_the_plain_network_and_goes_another_way(files, tmp_path):
+    for name in ("none", "series", "parallel"):
+        (tmp_path / name).mkdir()
+        fit(formed(name), [a_stage(files)], tmp_path / name, a_session(precision="32-true"))
+    losses = {
+        name: np.loadtxt(tmp_path / name / "losses.csv", delimiter=",", skiprows=1, usecols=3)
+        for name in ("none", "series", "parallel")
+    }
+    for name in ("series", "parallel"):
+        assert losses[name][0] == pytest.approx(losses["none"][0], rel=1e-5)
+        assert losses[name][-1] != pytest.approx(losses["none"][-1], rel=1e-5)
+
+
 class Untrained(nn.Sequential):
     """Ends with a layer that belongs in eval mode."""
 
