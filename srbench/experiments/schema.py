@@ -53,13 +53,14 @@ AUTO = "auto, or a number from 1 on"
 @dataclass
 class BudgetKeys:
     """How much of a recipe is spent: each stage's `quick` or `full` length, or nothing; a number stands for that of all
-    stages."""
+    stages. `keep`: which of its weights each stage leaves."""
 
     length: str = _key("quick, full or none", lambda value: value in ("quick", "full", "none"))
     steps: int | None = _key("a whole number from 0 on, or null", _from(0))
     batch_size: int | None = _key("a whole number from 1 on, or null", _from(1))
     hr_patch: int | None = _key("a number of pixels, or null", _from(1))
     val_every: int | None = _key("a whole number from 0 on, or null", _from(0))
+    keep: str = _key("last or best", lambda value: value in ("last", "best"), default="last")
 
 
 @dataclass

@@ -106,6 +106,7 @@ def _stage(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Stag
         name=spec.name,
         recipe=lambda model, length: spec.recipe.build(key, model=model, length=length),
         part=spec.part,
+        keep=spec.keep,
         batches=partial(_batches, run, spec, number, model),
         length=spec.length,
         epoch_steps=spec.epoch_steps,

@@ -19,6 +19,7 @@ from srbench.models.layers.reparameterised import in_training_form
 from srbench.models.weights import load_weights
 from srbench.recipes import history
 from srbench.recipes.callbacks import (
+    Best,
     LastCheckpoint,
     LossHistory,
     OrderlyStop,
@@ -130,7 +131,8 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
         start, sessions = begun.step, Sessions(begun, turn.session.device)
         stream = Stream(source, start, length.steps, pinned=turn.session.device.startswith("cuda"))
-        callbacks, pace = _callbacks(recipe, turn, sessions, stop)
+        best = Best(recipe) if stage.keep == "best" else None
+        callbacks, pace = _callbacks(recipe, turn, sessions, stop, best)
         trainer = _trainer(turn.session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
@@ -138,7 +140,10 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             raise KeyboardInterrupt from None
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")
-        if recipe.result is not trained:
+        if best and best.step:
+            log.info("stage %s: keeps the weights of step %d (%.3f dB)", stage.name, best.step, best.psnr)
+            trained.load_state_dict(best.weights)
+        elif recipe.result is not trained:
             trained.load_state_dict(recipe.result.state_dict())
     return StageOutcome(
         name=stage.name,
@@ -149,6 +154,9 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         data_wait=stream.waited / pace.seconds,
         final_loss=history.final_loss(turn.folder / history.LOSSES, stage.name),
         sessions=sessions.until_now(),
+        kept=stage.keep,
+        kept_step=best.step if best and best.step else length.steps,
+        kept_psnr=best.psnr if best and best.step else None,
     )
 
 
@@ -158,7 +166,9 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train().to(memory_format=torch.channels_last)
 
 
-def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop) -> tuple[list[L.Callback], Pace]:
+def _callbacks(
+    recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop, best: Best | None
+) -> tuple[list[L.Callback], Pace]:
     stage, session, start = turn.stage, turn.session, sessions.begun.step
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
@@ -167,7 +177,7 @@ def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlySto
     )
     history.begin(validation, history.VALIDATION_COLUMNS, (), finished, stage.name, start)
     rows = LossHistory(recipe, stage, losses, columns, session.written)
-    validates = Validation(rows, validation, session.validate)
+    validates = Validation(rows, validation, session.validate, best)
     done, total = (sum(one.length.steps for one in some) for some in (turn.before, turn.stages))
     pace = Pace(validates)
     return [
@@ -176,6 +186,7 @@ def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlySto
         validates,
         stop,
         sessions,
+        *([best] if best else []),
         LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, stop),
         pace,
     ], pace

@@ -4,7 +4,7 @@ Nothing in a step waits for the device: no value is read, and no branch depends 
 """
 
 from collections.abc import Callable, Iterable
-from math import nan
+from math import inf
 from typing import Any, Self
 
 import lightning as L
@@ -70,9 +70,9 @@ class Recipe(L.LightningModule):
         return (GRADIENT_NORM, *(f"{GRADIENT_NORM}_{critic}" for critic in self.critics))
 
     def norms(self) -> list[Tensor]:
-        """What stands in `norm_columns`: NaN before an optimizer's first update."""
+        """What stands in `norm_columns`: −inf, which no norm is, before an optimizer's first update."""
         found = [self.gradient_norms.get(optimizer) for optimizer in self.trainer.optimizers]
-        return [torch.full((), nan, device=self.device) if norm is None else norm for norm in found]
+        return [torch.full((), -inf, device=self.device) if norm is None else norm for norm in found]
 
     @property
     def updates(self) -> int:

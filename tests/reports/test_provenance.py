@@ -101,7 +101,8 @@ def trained(steps: int, *full: int | None) -> Outcome:
     """Of as many stages as there are full lengths, each with its part of the steps."""
     data = TrainingData("photos", 3, "aa")
     stages = [
-        StageRecord(f"{n}", steps // len(full), 8, 64, 7.5, 0.01, 0.02, (), data, one) for n, one in enumerate(full)
+        StageRecord(f"{n}", steps // len(full), 8, 64, 7.5, 0.01, 0.02, (), training_data=data, full_steps=one)
+        for n, one in enumerate(full)
     ]
     return scored(37.0).with_facts(train=Training(steps=steps, stages=tuple(stages), training_data=data))
 

@@ -37,7 +37,7 @@ class TrainingData:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageRecord(StageOutcome):
     """With what it was trained on, and `full_steps`: how long it is by the recipe, where that says so."""
 
