@@ -58,6 +58,8 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         places=_places(keys),
         checkpoint=keys.checkpoint,
         precision=str(keys.precision),
+        compile=keys.compile,
+        devices=keys.devices,
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),

@@ -100,6 +100,8 @@ class Keys:
     seed: int = _key("a whole number from 0 on", _from(0))
     checkpoint: str | None = _key("a file, a published name or null", lambda value: value is None or bool(value))
     precision: Union[int, str] = _key("auto, 32, bf16 or 16", lambda value: value != "")  # noqa: UP007
+    compile: bool = _key(FLAG, default=False)
+    devices: int = _key("a whole number from 1 on", _from(1), default=1)
     device: str = _key("auto, cpu, cuda or cuda:N", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007

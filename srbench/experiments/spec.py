@@ -152,6 +152,8 @@ class RunSpec:
     places: Places
     checkpoint: str | None
     precision: str
+    compile: bool
+    devices: int
     device: str
     threads: int | Literal["auto"]
     jobs: int | Literal["auto"]

@@ -21,6 +21,7 @@ from srbench.core.progress import Listener
 from srbench.data.supply import Batch
 from srbench.recipes import history
 from srbench.recipes.checkpoints import Resumption
+from srbench.recipes.compiled import Compiled
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import TrainingSession
 from srbench.recipes.recipe import GRADIENT_NORM, Recipe
@@ -263,8 +264,8 @@ class Sessions(L.Callback):
     """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
     on."""
 
-    def __init__(self, begun: Resumption, device: str) -> None:
-        self.begun, self.device = begun, device.partition(":")[0]
+    def __init__(self, begun: Resumption, device: str, passes: Compiled, devices: int) -> None:
+        self.begun, self.device, self.passes, self.devices = begun, device.partition(":")[0], passes, devices
         self.began = time.monotonic()
         for before in begun.sessions:
             if (before.device, before.threads) != (self.device, torch.get_num_threads()):
@@ -278,7 +279,8 @@ class Sessions(L.Callback):
     def until_now(self) -> tuple[TrainingSession, ...]:
         """All sessions, this one as long as it has taken."""
         seconds = time.monotonic() - self.began
-        now = TrainingSession(self.begun.step, self.device, torch.get_num_threads(), round(seconds, 3))
+        where = self.device, torch.get_num_threads()
+        now = TrainingSession(self.begun.step, *where, round(seconds, 3), self.passes.ran, self.devices)
         return (*self.begun.sessions, now)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:

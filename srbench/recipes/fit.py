@@ -36,8 +36,11 @@ from srbench.recipes.checkpoints import (
     resumption,
     stage_file,
 )
+from srbench.recipes.compiled import compiled
+from srbench.recipes.memory import check_memory
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
@@ -48,7 +51,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Session:
     """What training needs beside its stages: `precision` as Lightning names it; `validate`: the PSNR of a model;
-    `written`: called when rows have been added to losses.csv or validation.csv."""
+    `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
+    `ranks`: which process this is of those that train together, each in a folder of its own."""
 
     seed: int
     device: str
@@ -56,6 +60,8 @@ class Session:
     validate: Callable[[nn.Module], float]
     tell: Listener
     written: Callable[[], None] = lambda: None
+    compile: bool = False
+    ranks: Ranks = ALONE
 
 
 def fit(
@@ -126,11 +132,14 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     trained = model.get_submodule(stage.part or "")
     # First weights of a training form or a critic are the same in a training that goes on with this stage.
     seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
-    with as_found(model), in_training_form(trained):
+    with as_found(model), in_training_form(trained), compiled(trained, turn.session.compile) as passes:
         recipe = _recipe(trained, turn)
+        check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
-        start, sessions = begun.step, Sessions(begun, turn.session.device)
-        stream = Stream(source, start, length.steps, pinned=turn.session.device.startswith("cuda"))
+        start, sessions = begun.step, Sessions(begun, turn.session.device, passes, turn.session.ranks.count)
+        stream = Stream(
+            turn.session.ranks.shared(source), start, length.steps, pinned=turn.session.device.startswith("cuda")
+        )
         best = Best(recipe) if stage.keep == "best" else None
         callbacks, pace = _callbacks(recipe, turn, sessions, stop, best)
         trainer = _trainer(turn.session, callbacks)
@@ -140,6 +149,8 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             raise KeyboardInterrupt from None
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")
+        if turn.session.compile and not passes.ran:
+            log.warning("compile=true: stage %s runs no pass of its whole network; nothing was compiled", stage.name)
         if best and best.step:
             log.info("stage %s: keeps the weights of step %d (%.3f dB)", stage.name, best.step, best.psnr)
             trained.load_state_dict(best.weights)
@@ -162,7 +173,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
 
 def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     recipe = turn.stage.recipe(model, turn.stage.length)
-    recipe.seed, recipe.stage = turn.session.seed, turn.index
+    recipe.seed, recipe.stage, recipe.ranks = turn.session.seed, turn.index, turn.session.ranks
     return recipe.train().to(memory_format=torch.channels_last)
 
 
@@ -181,6 +192,7 @@ def _callbacks(
     done, total = (sum(one.length.steps for one in some) for some in (turn.before, turn.stages))
     pace = Pace(validates)
     return [
+        MeanLosses(session.ranks),
         rows,
         StepProgress(rows, validates, session.tell, done, total),
         validates,

@@ -9,12 +9,15 @@ Keep = Literal["last", "best"]
 @dataclass(frozen=True)
 class TrainingSession:
     """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda) with
-    `threads`. Another number of threads, or another device, rounds otherwise."""
+    `threads`, in so many processes, `devices`, its passes `compiled` or not. Where one of these differs, numbers are
+    rounded otherwise."""
 
     after_step: int
     device: str
     threads: int
     seconds: float
+    compiled: bool = False
+    devices: int = 1
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "data_root=/data",
         "weights_dir=/weights",
         "device=cpu",
+        "compile=true",
+        "devices=2",
         "force=true",
         "labels=[{ablation:a,variant:v,baseline:true}]",
         "jobs=3",

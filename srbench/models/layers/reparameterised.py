@@ -20,7 +20,13 @@ from srbench.models.layers.argument_checks import check_choice
 GAIN = 2  # of channels between the convolutions in series
 
 
-class ReparameterisedConv2d(nn.Conv2d):
+class Conv2d(nn.Conv2d):
+    """With bias."""
+
+    bias: Tensor
+
+
+class ReparameterisedConv2d(Conv2d):
     """A 3×3 convolution with bias that `in_training_form` gives another `form` to train: "parallel" or "series"."""
 
     def __init__(self, inputs: int, outputs: int, form: str, groups: int = 1, dilation: int = 1) -> None:
@@ -62,8 +68,8 @@ class Parallel(TrainingForm):
     def __init__(self, conv: ReparameterisedConv2d) -> None:
         super().__init__(conv)
         inputs, outputs, groups = conv.in_channels, conv.out_channels, conv.groups
-        self.conv3x3 = nn.Conv2d(inputs, outputs, 3, groups=groups)
-        self.conv1x1 = nn.Conv2d(inputs, outputs, 1, groups=groups)
+        self.conv3x3 = Conv2d(inputs, outputs, 3, groups=groups)
+        self.conv1x1 = Conv2d(inputs, outputs, 1, groups=groups)
         self.identity = nn.Parameter(torch.zeros(outputs)) if inputs == outputs else None
         self.conv3x3.load_state_dict(conv.state_dict())
         for parameter in self.conv1x1.parameters():
@@ -85,10 +91,10 @@ class Series(TrainingForm):
     def __init__(self, conv: ReparameterisedConv2d) -> None:
         super().__init__(conv)
         inputs, outputs, groups = conv.in_channels, conv.out_channels, conv.groups
-        self.expand = nn.Conv2d(inputs, GAIN * inputs, 1, groups=groups)
-        self.conv3x3 = nn.Conv2d(GAIN * inputs, GAIN * outputs, 3, groups=groups)
-        self.squeeze = nn.Conv2d(GAIN * outputs, outputs, 1, groups=groups)
-        self.skip = nn.Conv2d(inputs, outputs, 1, groups=groups)
+        self.expand = Conv2d(inputs, GAIN * inputs, 1, groups=groups)
+        self.conv3x3 = Conv2d(GAIN * inputs, GAIN * outputs, 3, groups=groups)
+        self.squeeze = Conv2d(GAIN * outputs, outputs, 1, groups=groups)
+        self.skip = Conv2d(inputs, outputs, 1, groups=groups)
         for parameter in (*self.skip.parameters(), self.expand.bias, self.squeeze.bias):
             nn.init.zeros_(parameter)
         if not conv.weight.is_meta:  # where there is nothing to decompose
