@@ -85,7 +85,7 @@ def train_stages(
         seed=run.seed,
         device=slot.device,
         precision=hardware.pick_precision(run.precision, slot.device),
-        validate=_validation(run, slot, ranks),
+        validate=validation(run, slot, ranks),
         tell=tell,
         written=written,
         compile=run.compile,
@@ -102,8 +102,8 @@ def _refuse_changed(run: RunSpec) -> list[TrainingData]:
     return data
 
 
-def _validation(run: RunSpec, slot: Slot, ranks: Ranks) -> Callable[[nn.Module], float]:
-    """By the first of several processes; the others are told."""
+def validation(run: RunSpec, slot: Slot, ranks: Ranks) -> Callable[[nn.Module], float]:
+    """Gives the PSNR of a model on the run's validation images, which the first of several processes computes."""
     if ranks.number:
         return lambda _: ranks.of_the_first(0.0, slot.device)
     scorer = make_scorer(["psnr"], run.evaluation.protocol, [])

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # On a CPU a process grows by more than its tensors: convolutions copy their images into orders of their own, the
 # allocator keeps pieces, and the first steps load code. Measured by benchmarks/training_memory.py.
-OF_TENSORS, OF_CODE = 1.0, 0
+OF_TENSORS, OF_CODE = 1.2, 15 * 2**20
 UNCERTAIN = 0.3  # of the prediction
 
 

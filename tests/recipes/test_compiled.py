@@ -1,5 +1,7 @@
 """Compiled passes of a training: the function and the names of the network, in training alone, no silent fallback."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from srbench.core.errors import FailedRunError
 from srbench.recipes.compiled import compiled
 from srbench.recipes.fit import fit
+from srbench.recipes.supervised import Supervised, as_images
 from tests.recipes.toys import a_session, a_stage, supervised, weights
 
 
@@ -56,11 +59,14 @@ def test_a_network_that_cannot_be_compiled_ends_the_run_with_a_reason(files, tmp
 
 
 def test_a_recipe_that_never_runs_the_whole_network_is_told(files, tmp_path, caplog):
-    def of_a_part(model, length):
-        return supervised()(model[0], length)
+    class OfAPart(Supervised):
+        def training_step(self, batch, index):
+            loss, _ = self.loss(self.model[0](as_images(batch.lr)), as_images(batch.hr))
+            (optimizer,) = self.all_optimizers
+            self.update(optimizer, loss)
+            return {"loss": loss.detach()}
 
-    model = nn.Sequential(Small())
-    model.scale = 2
-    _, (outcome,) = fit(model, [a_stage(files, steps=2, recipe=of_a_part)], tmp_path, a_session(compile=True))
+    stage = a_stage(files, steps=2, recipe=partial(OfAPart, **supervised().keywords))
+    _, (outcome,) = fit(nn.Sequential(Small()), [stage], tmp_path, a_session(compile=True))
     assert not outcome.sessions[0].compiled
     assert "compile=true: stage pixel runs no pass of its whole network; nothing was compiled" in caplog.text

@@ -112,6 +112,15 @@ def test_a_training_shorter_than_the_recipes_says_what_it_cannot_show(build):
     assert facts(build)["length of training"] == f"500 of the recipe's 200,000 steps (0.25 %){SHORT}"
 
 
+def test_the_best_weights_are_told_where_they_were_kept(build):
+    best = trained(2000, 2000)
+    (stage,) = best.facts["train"].stages
+    stage = replace(stage, kept="best", kept_step=1500, kept_psnr=33.456)
+    build.run("carn", left=best.with_facts(train=replace(best.facts["train"], stages=(stage,))))
+    told = "2,000 of the recipe's 2,000 steps, the weights of the best validation kept (step 1,500 of 0, 33.46 dB)"
+    assert facts(build)["length of training"] == told
+
+
 def test_all_stages_count(build):
     build.run("carn", left=trained(500, 1000, 1000))
     assert facts(build)["length of training"] == f"500 of the recipe's 2,000 steps (25 %){SHORT}"
