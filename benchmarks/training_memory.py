@@ -25,13 +25,13 @@ from srbench.models.edsr import EDSR
 from srbench.models.mdrn import MDRN
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
-from srbench.recipes.memory import training_memory
 from srbench.recipes.schedules import constant
 from srbench.recipes.stages import Stage
 from srbench.recipes.supervised import Supervised
+from srbench.recipes.training_memory import training_memory
 
 NETWORKS = {"CARN": CARN, "EDSR": EDSR, "MDRN": MDRN}
-LOADS = [(8, 64), (16, 96)]  # patches, and their pixels of HR a side
+LOADS = [(16, 96), (32, 96)]  # patches, and their pixels of HR a side
 
 
 def resident() -> int:

@@ -62,32 +62,32 @@ def _set_allocator(trim_threshold: int, mmap_threshold: int) -> None:
 
 
 @dataclass(frozen=True)
-class Memory:
+class DeviceMemory:
     """Bytes that a device has in all, and those that are free: of a CPU what this process may still take."""
 
     total: int
     free: int
 
 
-def memory(device: str) -> Memory | None:
+def memory(device: str) -> DeviceMemory | None:
     """Of a GPU, or of the machine and the container that this process runs in; None where nobody says."""
     if device.startswith("cuda"):
         import torch
 
         free, total = torch.cuda.mem_get_info(device)
-        return Memory(total, free)
+        return DeviceMemory(total, free)
     info = Path("/proc/meminfo")
     if not info.is_file():
         return None
     kilobytes = _numbers(info)
-    found = Memory(1024 * kilobytes["MemTotal:"], 1024 * kilobytes["MemAvailable:"])
+    found = DeviceMemory(1024 * kilobytes["MemTotal:"], 1024 * kilobytes["MemAvailable:"])
     for folder, limit, used, old in CGROUPS:
         try:
             most, taken = (int((Path(folder) / file).read_text(encoding="utf-8")) for file in (limit, used))
             taken -= _numbers(Path(folder) / "memory.stat")[old]
         except (OSError, ValueError, KeyError):  # not there, or "max"
             continue
-        found = Memory(min(found.total, most), min(found.free, max(0, most - taken)))
+        found = DeviceMemory(min(found.total, most), min(found.free, max(0, most - taken)))
     return found
 
 

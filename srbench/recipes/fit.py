@@ -37,13 +37,13 @@ from srbench.recipes.checkpoints import (
     stage_file,
 )
 from srbench.recipes.compiled import compiled
-from srbench.recipes.memory import check_memory
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
+from srbench.recipes.training_memory import check_memory
 
 log = logging.getLogger(__name__)
 

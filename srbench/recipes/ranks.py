@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(days=1)  # while the first process validates; one that has died is noticed at once
 
 
+class LostRankError(FailedRunError):
+    """Another of the processes that train together has ended."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process is the `number`-th of `count` (from 0), of which the first writes what a training leaves."""
@@ -37,7 +41,7 @@ class Ranks:
         return Shared(source, self) if self.count > 1 else source
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Puts in the place of each tensor its mean over all processes. FailedRunError where one has ended."""
+        """Puts in the place of each tensor its mean over all processes. LostRankError where one has ended."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -47,7 +51,7 @@ class Ranks:
             tensor.copy_(part.view(tensor.shape))
 
     def of_the_first(self, value: float, device: str) -> float:
-        """What the first process gave. FailedRunError where one has ended."""
+        """What the first process gave. LostRankError where one has ended."""
         told = torch.tensor(value, dtype=torch.float64, device=device)
         if self.count > 1:
             self._talk(distributed.broadcast, told, 0)
@@ -57,7 +61,7 @@ class Ranks:
         try:
             operation(*arguments)
         except RuntimeError as error:
-            raise FailedRunError(f"devices={self.count}: another process of the run has ended") from error
+            raise LostRankError(f"devices={self.count}: another process of the run has ended") from error
 
 
 ALONE = Ranks()

@@ -58,6 +58,6 @@ def test_a_container_s_limit_is_the_memory_that_there_is(monkeypatch, tmp_path):
     }.items():
         (tmp_path / name).write_text(f"{text}\n")
     monkeypatch.setattr(hardware, "CGROUPS", [(str(tmp_path), "memory.max", "memory.current", "inactive_file")])
-    assert hardware.memory("cpu") == hardware.Memory(3_000_000, 1_500_000)
+    assert hardware.memory("cpu") == hardware.DeviceMemory(3_000_000, 1_500_000)
     (tmp_path / "memory.max").write_text("max\n")
     assert hardware.memory("cpu").total > 3_000_000

@@ -76,6 +76,21 @@ def test_a_run_whose_helper_is_killed_fails_with_a_reason(carn, monkeypatch):
     assert json.loads((run.folder / "result.json").read_text())["status"] == "failed"
 
 
+def test_a_run_whose_helper_cannot_start_fails_with_its_reason(carn, monkeypatch):
+    run = carn(*FOUR, "devices=2")
+    monkeypatch.setattr("srbench.experiments.helpers.pickle.dumps", lambda _: b"not a pickle")
+    with pytest.raises(FailedRunError, match=r"devices=2: a process of the run has not started: .*Error"):
+        carried_out(run)
+    assert not helpers_of(os.getpid())
+
+
+def test_a_training_of_two_that_diverges_ends_with_the_reason_of_one(carn):
+    with pytest.raises(
+        FailedRunError, match=r"the (loss|gradient's norm) is (inf|nan) at step \d of stage pixel; lower"
+    ):
+        carried_out(carn(*FOUR, "devices=2", "recipe.optimizer.lr=1e20"))
+
+
 def test_an_interrupted_training_of_two_goes_on_as_two(carn, monkeypatch):
     calm = carn(*FOUR, "devices=2", "study=calm")
     carried_out(calm)

@@ -12,12 +12,12 @@ from torch import nn
 
 from srbench.core import hardware
 from srbench.core.errors import UserError
-from srbench.core.hardware import Memory
+from srbench.core.hardware import DeviceMemory
 from srbench.recipes.fit import fit
 from srbench.recipes.length import Length
-from srbench.recipes.memory import OF_CODE, OF_TENSORS, training_memory
 from srbench.recipes.schedules import constant
 from srbench.recipes.supervised import Supervised
+from srbench.recipes.training_memory import OF_CODE, OF_TENSORS, training_memory
 from tests.recipes.toys import a_session, a_stage, small_carn, supervised
 
 BATCH, PATCH = 4, 32
@@ -73,7 +73,7 @@ def test_a_process_on_a_cpu_takes_more_than_its_tensors():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process takes")
-@pytest.mark.parametrize("batch", ["8", "24"])
+@pytest.mark.parametrize("batch", ["24", "48"])
 def test_a_prediction_is_within_30_percent_of_what_a_training_takes(batch):
     words = [sys.executable, "-m", "benchmarks.training_memory", "EDSR", batch, "64", "32-true"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -92,7 +92,7 @@ def test_what_is_not_free_now_is_told_and_what_fits_is_not(files, tmp_path, monk
     needed = of(ADAM, 2, "cpu")
     for free, told in ((needed // 2, True), (10 * needed, False)):
         caplog.clear()
-        monkeypatch.setattr(hardware, "memory", lambda _, free=free: Memory(10 * needed, free))
+        monkeypatch.setattr(hardware, "memory", lambda _, free=free: DeviceMemory(10 * needed, free))
         with caplog.at_level(logging.WARNING, "srbench"):
             folder = tmp_path / str(told)
             folder.mkdir()
