@@ -5,12 +5,18 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from srbench.core.errors import UserError
 
 PACKAGES = ("srbench", "torch", "lightning", "lpips", "hydra-core", "numpy", "scikit-image", "pillow")
+
+CGROUPS = [  # files that limit a container's memory, say what it takes, and what of that are old pages of files
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+]
 
 
 def cores() -> int:
@@ -53,6 +59,41 @@ def _set_allocator(trim_threshold: int, mmap_threshold: int) -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(-1, trim_threshold)  # M_TRIM_THRESHOLD
         libc.mallopt(-3, mmap_threshold)  # M_MMAP_THRESHOLD
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """Bytes that a device has in all, and those that are free: of a CPU what this process may still take."""
+
+    total: int
+    free: int
+
+
+def memory(device: str) -> DeviceMemory | None:
+    """Of a GPU, or of the machine and the container that this process runs in; None where nobody says."""
+    if device.startswith("cuda"):
+        import torch
+
+        free, total = torch.cuda.mem_get_info(device)
+        return DeviceMemory(total, free)
+    info = Path("/proc/meminfo")
+    if not info.is_file():
+        return None
+    kilobytes = _numbers(info)
+    found = DeviceMemory(1024 * kilobytes["MemTotal:"], 1024 * kilobytes["MemAvailable:"])
+    for folder, limit, used, old in CGROUPS:
+        try:
+            most, taken = (int((Path(folder) / file).read_text(encoding="utf-8")) for file in (limit, used))
+            taken -= _numbers(Path(folder) / "memory.stat")[old]
+        except (OSError, ValueError, KeyError):  # not there, or "max"
+            continue
+        found = DeviceMemory(min(found.total, most), min(found.free, max(0, most - taken)))
+    return found
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    lines = (line.split() for line in file.read_text(encoding="utf-8").splitlines())
+    return {name: int(value) for name, value, *_ in lines}
 
 
 def pick_device(name: str) -> str:

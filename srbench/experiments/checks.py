@@ -47,6 +47,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
         raise UserError(f"model={run.name}: has no weights to train; use budget=none")
     if not run.stages and parameters and not run.checkpoint:
         raise UserError(f"budget=none: model={run.name} needs weights to evaluate; give checkpoint=FILE")
+    _check_devices(run)
     for stage in run.stages:
         _check_stage(run, stage, model)
     try_network(run)
@@ -92,6 +93,18 @@ def _check_weights(run: RunSpec, model: nn.Module, name: str) -> None:
             path = hub.fetch(name, folders, run.scale, tell)
     if path:
         hub.load_checkpoint(model, name, path, run.scale)
+
+
+def _check_devices(run: RunSpec) -> None:
+    device = hardware.pick_device(run.device)
+    if device.startswith("cuda"):
+        hardware.pick_device(f"cuda:{int(device.partition(':')[2] or 0) + run.devices - 1}")
+    for stage in run.stages:
+        if stage.length.batch_size % run.devices:
+            raise UserError(
+                f"devices={run.devices}: budget.batch_size={stage.length.batch_size} (recipe.stages.{stage.name}) "
+                "is no multiple of it, so that the devices would have unequal parts of a batch"
+            )
 
 
 def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:

@@ -16,6 +16,7 @@ from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, 
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
 from srbench.recipes.length import Length
+from srbench.recipes.outcome import Keep
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
@@ -57,6 +58,8 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         places=_places(keys),
         checkpoint=keys.checkpoint,
         precision=str(keys.precision),
+        compile=keys.compile,
+        devices=keys.devices,
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),
@@ -133,17 +136,25 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         raise UserError(f"{key}.start={shown(start)}: a file, a published name or null")
     if not (part is None or (isinstance(part, str) and part)):
         raise UserError(f"{key}.part={shown(part)}: the name of a submodule of the model, or null")
+    length = _length(key, node, keys)
     return StageSpec(
         name=name,
         recipe=found.without(*OF_THE_STAGE),
         batches=component(node.get("batches"), f"{key}.batches"),
-        length=_length(key, node, keys),
+        length=length,
         epoch_steps=epoch_steps,
         start=start,
         part=part,
         data=_data(own, f"{key}.data", None) if own else data,
         full_steps=_full_steps(node.get("full")),
+        keep=_keep(keys, length, key),
     )
+
+
+def _keep(keys: Keys, length: Length, key: str) -> Keep:
+    if keys.budget.keep == "best" and not length.val_every:
+        raise UserError(f"budget.keep=best: nothing is validated ({key}); set budget.val_every=STEPS")
+    return keys.budget.keep  # type: ignore[return-value]
 
 
 def _full_steps(full: Any) -> int | None:

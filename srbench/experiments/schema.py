@@ -53,13 +53,14 @@ AUTO = "auto, or a number from 1 on"
 @dataclass
 class BudgetKeys:
     """How much of a recipe is spent: each stage's `quick` or `full` length, or nothing; a number stands for that of all
-    stages."""
+    stages. `keep`: which of its weights each stage leaves."""
 
     length: str = _key("quick, full or none", lambda value: value in ("quick", "full", "none"))
     steps: int | None = _key("a whole number from 0 on, or null", _from(0))
     batch_size: int | None = _key("a whole number from 1 on, or null", _from(1))
     hr_patch: int | None = _key("a number of pixels, or null", _from(1))
     val_every: int | None = _key("a whole number from 0 on, or null", _from(0))
+    keep: str = _key("last or best", lambda value: value in ("last", "best"), default="last")
 
 
 @dataclass
@@ -99,6 +100,8 @@ class Keys:
     seed: int = _key("a whole number from 0 on", _from(0))
     checkpoint: str | None = _key("a file, a published name or null", lambda value: value is None or bool(value))
     precision: Union[int, str] = _key("auto, 32, bf16 or 16", lambda value: value != "")  # noqa: UP007
+    compile: bool = _key(FLAG, default=False)
+    devices: int = _key("a whole number from 1 on", _from(1), default=1)
     device: str = _key("auto, cpu, cuda or cuda:N", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007

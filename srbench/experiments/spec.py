@@ -21,6 +21,7 @@ from srbench.metrics.protocol import Protocol
 from srbench.models import hub
 from srbench.models.backbones import backbone_identity
 from srbench.recipes.length import Length
+from srbench.recipes.outcome import Keep
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
 
@@ -74,7 +75,8 @@ class DataSpec:
 class StageSpec:
     """A training with one objective. `recipe`: a LightningModule of a model; `batches`: a sampler; `epoch_steps`: what
     losses.csv calls an epoch; `start`: weights to begin with, None: those that the stage before has left; `part`: the
-    submodule that is trained, None for all; `full_steps`: the recipe's own length, None where it states none."""
+    submodule that is trained, None for all; `full_steps`: the recipe's own length, None where it states none; `keep`:
+    the weights that it leaves, its last or its best-validated ones."""
 
     name: str
     recipe: Component
@@ -85,6 +87,7 @@ class StageSpec:
     part: str | None
     data: DataSpec
     full_steps: int | None
+    keep: Keep = "last"
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ class RunSpec:
     places: Places
     checkpoint: str | None
     precision: str
+    compile: bool
+    devices: int
     device: str
     threads: int | Literal["auto"]
     jobs: int | Literal["auto"]
@@ -205,9 +210,10 @@ class RunSpec:
 
     @property
     def network(self) -> Component:
-        """The model without where its weights lie, which `checkpoint` stands for."""
-        own = [key for key in ("checkpoint",) if self.model.arguments.get(key) == self.checkpoint]
-        return self.model.without("weights_dir", *own)
+        """The model without where its weights lie, which `checkpoint` stands for, and without `reparameterise: none`,
+        which runs of earlier versions don't say."""
+        own = {"checkpoint": self.checkpoint, "reparameterise": "none"}
+        return self.model.without("weights_dir", *(key for key in own if self.model.arguments.get(key) == own[key]))
 
     def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
         length, key = stage.length, f"recipe.stages.{stage.name}"
@@ -219,7 +225,14 @@ class RunSpec:
             "start": self._weights(stage.start, f"{key}.start"),
             "data": stage.data.identity,
             **({"part": stage.part} if stage.part else {}),
+            **(self._best_identity(stage) if stage.keep == "best" else {}),
         }
+
+    def _best_identity(self, stage: StageSpec) -> dict[str, Any]:
+        """What chooses a stage's weights: when it validates, on what and how."""
+        protocol, inference = self.evaluation.protocol, self.evaluation.inference
+        how = [protocol.name, protocol.channels, protocol.border, replace(inference, self_ensemble=False).identity]
+        return {"keep": [stage.keep, stage.length.val_every, self._validation_digest(), how]}
 
     def _with_weights(self, node: Any, key: str) -> Any:
         """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and

@@ -2,23 +2,25 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from srbench.core import hardware
 from srbench.core.errors import FailedRunError
-from srbench.core.progress import silent
+from srbench.core.progress import Listener, silent
 from srbench.data.pairs import ImagePair
 from srbench.data.supply import Supply
 from srbench.evaluation.evaluate import evaluate, mean_scores
 from srbench.evaluation.settings import Inference
 from srbench.experiments.compose import build_model
+from srbench.experiments.helpers import helped
 from srbench.experiments.inputs import validation_pairs
-from srbench.experiments.recording import Attempt
+from srbench.experiments.recording import Attempt, Slot
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, StageRecord, Training, TrainingData
@@ -31,6 +33,7 @@ from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.ranks import Ranks
 from srbench.recipes.stages import BatchSource, Stage
 
 log = logging.getLogger(__name__)
@@ -62,23 +65,34 @@ def train(attempt: Attempt) -> Record:
 def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
     run = attempt.run
     _refuse_changed(run)
-    torch.manual_seed(run.seed)
-    model = build_model(run)
-    if run.checkpoint:
-        hub.bring(model, run.checkpoint, run.places.weights_dir, run.scale, attempt.tell)
-    session = Session(
-        seed=run.seed,
-        device=attempt.slot.device,
-        precision=hardware.pick_precision(run.precision, attempt.slot.device),
-        validate=_validation(attempt),
-        tell=attempt.tell,
-        written=attempt.tracker.written,
-    )
-    stages = [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)]
-    model, outcomes = fit(model, stages, run.folder, session)
+    with helped(run, attempt.slot) as (slot, ranks):
+        model, outcomes = train_stages(run, slot, run.folder, ranks, attempt.tell, attempt.tracker.written)
+    torch.set_num_threads(attempt.slot.threads)
     use_scale(model, run.scale)
     training = _training(run, outcomes, _refuse_changed(run), memory_format(model))
     return model, replace(training, recipe=run.recipe)
+
+
+def train_stages(
+    run: RunSpec, slot: Slot, folder: Path, ranks: Ranks, tell: Listener, written: Callable[[], None]
+) -> tuple[nn.Module, list[StageOutcome]]:
+    """Trains the run's network in `folder`, as `fit`, in this process as one of several."""
+    torch.set_num_threads(slot.threads)
+    torch.manual_seed(run.seed)
+    model = build_model(run)
+    if run.checkpoint:
+        hub.bring(model, run.checkpoint, run.places.weights_dir, run.scale, tell)
+    session = Session(
+        seed=run.seed,
+        device=slot.device,
+        precision=hardware.pick_precision(run.precision, slot.device),
+        validate=validation(run, slot, ranks),
+        tell=tell,
+        written=written,
+        compile=run.compile,
+        ranks=ranks,
+    )
+    return fit(model, [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)], folder, session)
 
 
 def _refuse_changed(run: RunSpec) -> list[TrainingData]:
@@ -89,11 +103,14 @@ def _refuse_changed(run: RunSpec) -> list[TrainingData]:
     return data
 
 
-def _validation(attempt: Attempt) -> Any:
-    run = attempt.run
+def validation(run: RunSpec, slot: Slot, ranks: Ranks) -> Callable[[nn.Module], float]:
+    """Gives the PSNR of a model on the run's validation images, which the first of several processes computes."""
+    if ranks.number:
+        return lambda _: ranks.of_the_first(0.0, slot.device)
     scorer = make_scorer(["psnr"], run.evaluation.protocol, [])
     once = replace(run.evaluation.inference, self_ensemble=False)
-    return partial(_psnr, validation_pairs(run), scorer, attempt.slot.device, once)
+    psnr = partial(_psnr, validation_pairs(run), scorer, slot.device, once)
+    return lambda model: ranks.of_the_first(psnr(model), slot.device)
 
 
 def _psnr(pairs: list[ImagePair], scorer: Scorer, device: str, inference: Inference, model: nn.Module) -> float:
@@ -107,6 +124,7 @@ def _stage(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Stag
         name=spec.name,
         recipe=lambda model, length: spec.recipe.build(key, model=model, length=length),
         part=spec.part,
+        keep=spec.keep,
         batches=partial(_batches, run, spec, number, model),
         length=spec.length,
         epoch_steps=spec.epoch_steps,
@@ -146,7 +164,7 @@ def _training(run: RunSpec, outcomes: list[StageOutcome], data: list[TrainingDat
         steps_per_second=_over_time(stages, steps),
         data_wait=sum(stage.data_wait * stage.steps for stage in stages) / steps,
         final_loss=stages[-1].final_loss,
-        captured=False,
+        captured=any(session.compiled for stage in stages for session in stage.sessions),
         memory_format=memory,
         stages=tuple(stages),
         training_data=stages[0].training_data,

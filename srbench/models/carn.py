@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from srbench.models.layers.argument_checks import check_choice, check_groups
 from srbench.models.layers.classsr_names import from_classsr
+from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.partial_conv import PartialConv2d
 from srbench.models.layers.scse import SCSE
@@ -112,6 +113,8 @@ class CARN(Cascade):
       `feature_residual`: the entry's features are added there; `bilinear_residual`: the upscaled input to the output.
     - `upsampled_convs`: 3×3 convolutions between the upsampler and the exit, at the size of SR.
     - `train_mean_shift`: as ClassSR's code does, though it means to freeze it.
+    - `reparameterise`: as what the units' 3×3 convolutions are trained (`layers/reparameterised.py`); not with partial
+      padding.
     """
 
     from_published = staticmethod(from_classsr)
@@ -146,6 +149,7 @@ class CARN(Cascade):
         train_mean_shift: bool = False,
         scales: Sequence[int] | None = None,
         legacy_wiring: bool = False,
+        reparameterise: Literal["none", "parallel", "series"] = "none",
     ) -> None:
         rates = (atrous,) if isinstance(atrous, int) else tuple(atrous)
         if len(rates) != blocks and not isinstance(atrous, int):
@@ -167,6 +171,8 @@ class CARN(Cascade):
         check_choice("se_position", se_position, "local", "global", "both")
         check_choice("padding", padding, "zeros", "partial")
         check_choice("activation", activation, "relu", "leaky_relu")
+        if padding == "partial" and reparameterise != "none":
+            raise ValueError("reparameterise has no form for padding 'partial': choose padding 'zeros'.")
 
         def conv(
             inputs: int, outputs: int, kernel: int = 3, groups: int = 1, dilation: int = 1, bias: bool = True
@@ -174,6 +180,11 @@ class CARN(Cascade):
             layer = PartialConv2d if padding == "partial" else nn.Conv2d
             same = kernel // 2 * dilation
             return layer(inputs, outputs, kernel, padding=same, dilation=dilation, groups=groups, bias=bias)
+
+        def conv_of_unit(dilation: int) -> nn.Conv2d:
+            if padding == "partial":
+                return conv(width, width, 3, unit_groups, dilation)
+            return conv3x3(width, width, unit_groups, dilation, reparameterise)
 
         def act() -> nn.Module:
             return nn.ReLU(inplace=True) if activation == "relu" else nn.LeakyReLU(0.1, inplace=True)
@@ -192,7 +203,7 @@ class CARN(Cascade):
 
         def residual_unit(rate: int) -> Unit:
             second_rate = rate if atrous_convs == "both" else 1
-            body = [conv(width, width, 3, unit_groups, rate), act(), conv(width, width, 3, unit_groups, second_rate)]
+            body = [conv_of_unit(rate), act(), conv_of_unit(second_rate)]
             return Unit([*body, act(), conv(width, width, 1)] if unit == "efficient" else body, act())
 
         def block(rate: int) -> Block:

@@ -6,6 +6,7 @@ The default is the paper's baseline. Its EDSR has `blocks=32, width=256, res_sca
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -17,9 +18,10 @@ from srbench.models.layers.upsampler import upsampler
 class EDSRBlock(nn.Module):
     """x + res_scale · conv(relu(conv(x)))."""
 
-    def __init__(self, width: int, res_scale: float) -> None:
+    def __init__(self, width: int, res_scale: float, reparameterise: str) -> None:
         super().__init__()
-        self.body = nn.Sequential(conv3x3(width, width), nn.ReLU(inplace=True), conv3x3(width, width))
+        first, second = (conv3x3(width, width, reparameterise=reparameterise) for _ in range(2))
+        self.body = nn.Sequential(first, nn.ReLU(inplace=True), second)
         self.res_scale = res_scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,11 +32,18 @@ class EDSR(nn.Module):
     """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
 
     `blocks` residual blocks of `width` channels, whose branches count `res_scale` times. `rgb_range`: the value of
-    white inside, which the weights are made for; 255 in the published ones.
+    white inside, which the weights are made for; 255 in the published ones. `reparameterise`: as what the blocks'
+    convolutions are trained (`layers/reparameterised.py`).
     """
 
     def __init__(
-        self, scale: int = 2, blocks: int = 16, width: int = 64, res_scale: float = 1.0, rgb_range: float = 255
+        self,
+        scale: int = 2,
+        blocks: int = 16,
+        width: int = 64,
+        res_scale: float = 1.0,
+        rgb_range: float = 255,
+        reparameterise: Literal["none", "parallel", "series"] = "none",
     ) -> None:
         super().__init__()
         if min(blocks, width) < 1 or rgb_range <= 0:
@@ -42,7 +51,9 @@ class EDSR(nn.Module):
         self.scale, self.rgb_range = scale, rgb_range
         self.sub_mean = MeanShift(-1, rgb_range)
         self.head = nn.Sequential(conv3x3(3, width))
-        self.body = nn.Sequential(*(EDSRBlock(width, res_scale) for _ in range(blocks)), conv3x3(width, width))
+        self.body = nn.Sequential(
+            *(EDSRBlock(width, res_scale, reparameterise) for _ in range(blocks)), conv3x3(width, width)
+        )
         self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
         self.add_mean = MeanShift(1, rgb_range)
 

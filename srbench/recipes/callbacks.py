@@ -21,6 +21,7 @@ from srbench.core.progress import Listener
 from srbench.data.supply import Batch
 from srbench.recipes import history
 from srbench.recipes.checkpoints import Resumption
+from srbench.recipes.compiled import Compiled
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import TrainingSession
 from srbench.recipes.recipe import Recipe
@@ -34,7 +35,7 @@ CHECKPOINT_SECONDS = 60.0
 
 
 class NotFiniteError(FailedRunError):
-    """The loss became inf or nan."""
+    """The loss, or the gradient, became inf or nan."""
 
 
 class LossHistory(L.Callback):
@@ -54,6 +55,11 @@ class LossHistory(L.Callback):
         self.pending = list[Mapping[str, Tensor]]()  # on the device: to look at a loss is to wait for it
         self.open = list[list[float]]()
         self.latest, self.looked = math.nan, time.perf_counter()
+        self.scaled = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning's hook."""
+        self.scaled = trainer.precision == "16-mixed"
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -78,23 +84,33 @@ class LossHistory(L.Callback):
         values = torch.stack(flat).double().reshape(-1, len(self.names)).tolist() if flat else []
         first = self.recipe.step - len(values) + 1
         self.pending.clear()
-        told = len(self.losses)  # a gradient without end may be fp16's, whose update is then left out
-        bad = next((i for i, row in enumerate(values) if not all(map(math.isfinite, row[:told]))), len(values))
+        wrong = [self._wrong(row) for row in values]
+        bad = next((i for i, told in enumerate(wrong) if told), len(values))
         lines = [line for i in range(bad) for line in self._closed(first + i, values[i])]
         if lines:
             history.append(self.path, lines)
             self.written()
         self.looked = time.perf_counter()
-        if bad < len(values):
-            losses = zip(self.losses, values[bad], strict=False)
-            name, value = next((n, v) for n, v in losses if not math.isfinite(v))
-            part = "" if name == "loss" else f" ({name})"
+        if found := next(filter(None, wrong), None):
+            what, part = found
             key = f"recipe.stages.{self.stage.name}"
-            optimizer = f"{name}_optimizer" if name in self.recipe.critics else "optimizer"
+            optimizer = f"{part}_optimizer" if part in self.recipe.critics else "optimizer"
             raise NotFiniteError(
-                f"the loss{part} is {value} at step {first + bad} of stage {self.stage.name}; "
+                f"{what} at step {first + bad} of stage {self.stage.name}; "
                 f"lower {key}.{optimizer}.lr, set {key}.gradient_clip, or train with precision=32"
             )
+
+    def _wrong(self, row: Sequence[float]) -> tuple[str, str] | None:
+        """What of a step's numbers is not finite, in words, and the part that it is of; None where all are. fp16 leaves
+        an update out whose gradients are not."""
+        for name, value in zip(self.names, row, strict=True):
+            is_loss = name in self.losses
+            if math.isfinite(value) or (not is_loss and (self.scaled or value == -math.inf)):
+                continue
+            what, whole = ("loss", "loss") if is_loss else ("gradient's norm", history.GRADIENT_NORM)
+            part = name.removeprefix(whole).strip("_")
+            return f"the {what}{f' ({part})' if part else ''} is {value}", part
+        return None
 
     def _closed(self, step: int, losses: list[float]) -> Iterator[list[str]]:
         """The row that ends with `step`, if one does."""
@@ -117,10 +133,12 @@ def _mean(values: Sequence[float]) -> str:
 
 class Validation(L.Callback):
     """Validates the recipe's result, and writes validation.csv. `note`: the latest PSNR, as progress shows it;
-    `seconds`: what it took."""
+    `seconds`: what it took. `best`: told of the PSNR; where there is one, the last step is validated, too."""
 
-    def __init__(self, losses: LossHistory, path: Path, validate: Callable[[nn.Module], float]) -> None:
-        self.losses, self.path, self.validate = losses, path, validate
+    def __init__(
+        self, losses: LossHistory, path: Path, validate: Callable[[nn.Module], float], best: "Best | None"
+    ) -> None:
+        self.losses, self.path, self.validate, self.best = losses, path, validate, best
         self.note, self.seconds = "", 0.0
 
     def on_train_batch_end(
@@ -128,7 +146,7 @@ class Validation(L.Callback):
     ) -> None:
         """Lightning's hook."""
         recipe, stage = self.losses.recipe, self.losses.stage
-        if not stage.length.validates_at(recipe.step):
+        if not stage.length.validates_at(recipe.step) and not (self.best and recipe.step == stage.length.steps):
             return
         began = time.perf_counter()
         self.losses.write()  # tells of a loss that is not finite, before images that are not
@@ -138,7 +156,34 @@ class Validation(L.Callback):
         self.losses.written()
         log.info("stage %s, step %d: loss %.5f, validation %.3f dB", stage.name, recipe.step, self.losses.latest, psnr)
         self.note = f"  {psnr:.2f} dB"
+        if self.best:
+            self.best.hear(psnr)
         self.seconds += time.perf_counter() - began
+
+
+class Best(L.Callback):
+    """Keeps the `weights` of the recipe's result whose validation gave the highest `psnr`, after `step`; the first of
+    equal ones. They lie in the checkpoint, so that an interruption loses none."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.step, self.psnr = 0, -math.inf
+        self.weights: dict[str, Tensor] = {}
+
+    def hear(self, psnr: float) -> None:
+        """Of the validation of the weights that the result has now."""
+        if psnr > self.psnr:
+            self.step, self.psnr = self.recipe.step, psnr
+            weights = self.recipe.result.state_dict()
+            self.weights = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        checkpoint["best"] = {"step": self.step, "psnr": self.psnr, "weights": self.weights}
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lightning's hook."""
+        vars(self).update(checkpoint["best"])
 
 
 class StepProgress(L.Callback):
@@ -222,8 +267,8 @@ class Sessions(L.Callback):
     """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
     on."""
 
-    def __init__(self, begun: Resumption, device: str) -> None:
-        self.begun, self.device = begun, device.partition(":")[0]
+    def __init__(self, begun: Resumption, device: str, passes: Compiled, devices: int) -> None:
+        self.begun, self.device, self.passes, self.devices = begun, device.partition(":")[0], passes, devices
         self.began = time.monotonic()
         for before in begun.sessions:
             if (before.device, before.threads) != (self.device, torch.get_num_threads()):
@@ -237,7 +282,8 @@ class Sessions(L.Callback):
     def until_now(self) -> tuple[TrainingSession, ...]:
         """All sessions, this one as long as it has taken."""
         seconds = time.monotonic() - self.began
-        now = TrainingSession(self.begun.step, self.device, torch.get_num_threads(), round(seconds, 3))
+        where = self.device, torch.get_num_threads()
+        now = TrainingSession(self.begun.step, *where, round(seconds, 3), self.passes.ran, self.devices)
         return (*self.begun.sessions, now)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -111,10 +111,10 @@ def finished_outcome(path: Path, stage: Stage, model: nn.Module) -> StageOutcome
         log.warning("stage %s is trained again: %s cannot be read (%s)", stage.name, path, reason)
         return None
     length = stage.length
-    if (outcome.name, outcome.steps, outcome.batch_size, outcome.hr_patch) != (
-        stage.name, length.steps, length.batch_size, length.hr_patch
+    if (outcome.name, outcome.steps, outcome.batch_size, outcome.hr_patch, outcome.kept) != (
+        stage.name, length.steps, length.batch_size, length.hr_patch, stage.keep
     ):  # fmt: skip
-        log.warning("stage %s is trained again: %s is of another length", stage.name, path)
+        log.warning("stage %s is trained again: %s is of another length, or of other weights", stage.name, path)
         return None
     if _shapes(tensors) != _shapes(model.state_dict()):
         log.warning("stage %s is trained again: %s is of another model", stage.name, path)

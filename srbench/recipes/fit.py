@@ -15,9 +15,11 @@ from torch import nn
 
 from srbench.core.files import remove_partials
 from srbench.core.progress import Listener
+from srbench.models.layers.reparameterised import in_training_form
 from srbench.models.weights import load_weights
 from srbench.recipes import history
 from srbench.recipes.callbacks import (
+    Best,
     LastCheckpoint,
     LossHistory,
     OrderlyStop,
@@ -34,11 +36,14 @@ from srbench.recipes.checkpoints import (
     resumption,
     stage_file,
 )
+from srbench.recipes.compiled import compiled
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
+from srbench.recipes.training_memory import check_memory
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Session:
     """What training needs beside its stages: `precision` as Lightning names it; `validate`: the PSNR of a model;
-    `written`: called when rows have been added to losses.csv or validation.csv."""
+    `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
+    `ranks`: which process this is of those that train together, each in a folder of its own."""
 
     seed: int
     device: str
@@ -54,6 +60,8 @@ class Session:
     validate: Callable[[nn.Module], float]
     tell: Listener
     written: Callable[[], None] = lambda: None
+    compile: bool = False
+    ranks: Ranks = ALONE
 
 
 def fit(
@@ -122,12 +130,18 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     if stage.start:
         stage.start(model)
     trained = model.get_submodule(stage.part or "")
-    with as_found(model):
+    # First weights of a training form or a critic are the same in a training that goes on with this stage.
+    seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
+    with as_found(model), in_training_form(trained), compiled(trained, turn.session.compile) as passes:
         recipe = _recipe(trained, turn)
+        check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
-        start, sessions = begun.step, Sessions(begun, turn.session.device)
-        stream = Stream(source, start, length.steps, pinned=turn.session.device.startswith("cuda"))
-        callbacks, pace = _callbacks(recipe, turn, sessions, stop)
+        start, sessions = begun.step, Sessions(begun, turn.session.device, passes, turn.session.ranks.count)
+        stream = Stream(
+            turn.session.ranks.shared(source), start, length.steps, pinned=turn.session.device.startswith("cuda")
+        )
+        best = Best(recipe) if stage.keep == "best" else None
+        callbacks, pace = _callbacks(recipe, turn, sessions, stop, best)
         trainer = _trainer(turn.session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
@@ -135,7 +149,12 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             raise KeyboardInterrupt from None
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")
-        if recipe.result is not trained:
+        if turn.session.compile and not passes.ran:
+            log.warning("compile=true: stage %s runs no pass of its whole network; nothing was compiled", stage.name)
+        if best and best.step:
+            log.info("stage %s: keeps the weights of step %d (%.3f dB)", stage.name, best.step, best.psnr)
+            trained.load_state_dict(best.weights)
+        elif recipe.result is not trained:
             trained.load_state_dict(recipe.result.state_dict())
     return StageOutcome(
         name=stage.name,
@@ -146,18 +165,21 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         data_wait=stream.waited / pace.seconds,
         final_loss=history.final_loss(turn.folder / history.LOSSES, stage.name),
         sessions=sessions.until_now(),
+        kept=stage.keep,
+        kept_step=best.step if best and best.step else length.steps,
+        kept_psnr=best.psnr if best and best.step else None,
     )
 
 
 def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
-    # What it draws, a critic's first weights, is the same in a training that goes on with this stage.
-    seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
     recipe = turn.stage.recipe(model, turn.stage.length)
-    recipe.seed, recipe.stage = turn.session.seed, turn.index
+    recipe.seed, recipe.stage, recipe.ranks = turn.session.seed, turn.index, turn.session.ranks
     return recipe.train().to(memory_format=torch.channels_last)
 
 
-def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop) -> tuple[list[L.Callback], Pace]:
+def _callbacks(
+    recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop, best: Best | None
+) -> tuple[list[L.Callback], Pace]:
     stage, session, start = turn.stage, turn.session, sessions.begun.step
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
@@ -166,15 +188,17 @@ def _callbacks(recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlySto
     )
     history.begin(validation, history.VALIDATION_COLUMNS, (), finished, stage.name, start)
     rows = LossHistory(recipe, stage, losses, columns, session.written)
-    validates = Validation(rows, validation, session.validate)
+    validates = Validation(rows, validation, session.validate, best)
     done, total = (sum(one.length.steps for one in some) for some in (turn.before, turn.stages))
     pace = Pace(validates)
     return [
+        MeanLosses(session.ranks),
         rows,
         StepProgress(rows, validates, session.tell, done, total),
         validates,
         stop,
         sessions,
+        *([best] if best else []),
         LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, stop),
         pace,
     ], pace

@@ -4,7 +4,7 @@ Nothing in a step waits for the device: no value is read, and no branch depends 
 """
 
 from collections.abc import Callable, Iterable
-from math import nan
+from math import inf
 from typing import Any, Self
 
 import lightning as L
@@ -20,6 +20,7 @@ from srbench.data.supply import Batch
 from srbench.recipes.average import Average
 from srbench.recipes.history import GRADIENT_NORM
 from srbench.recipes.length import Length
+from srbench.recipes.ranks import ALONE
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer, int], LRScheduler]
@@ -34,8 +35,9 @@ class Recipe(L.LightningModule):
 
     `length`: of the stage. `parts`: names of the loss's parts, columns of losses.csv. `frozen`: modules that stay in
     eval mode. `average`: of the weights of one optimizer's model. `step`: batches done, the one that is being trained
-    included. `seed` and `stage` (from 0) fix, with the step, what the step draws from torch. `gradient_norms`: of each
-    optimizer's last update, before clipping. `critics`: names of the optimizers behind the first, which trains the
+    included. `seed` and `stage` (from 0) fix, with the step, what the step draws from torch. `ranks`: which process
+    this is of those that train together. `gradient_norms`: of each optimizer's last update, before clipping. `critics`:
+    names of the optimizers behind the first, which trains the
     result. `accumulate`: batches whose mean gradient makes an update; the last update of a stage may have fewer.
 
     Trainer.global_step counts the steps of all optimizers together; use `step`.
@@ -52,6 +54,7 @@ class Recipe(L.LightningModule):
         self.automatic_optimization = False
         self.length, self.steps, self.accumulate = length, length.steps, accumulate
         self.seed, self.stage, self.step = 0, 0, 0
+        self.ranks = ALONE
         self.average: Average | None = None
         self.gradient_norms: dict[Optimizer, Tensor] = {}
         self._clip: float | None = None
@@ -70,9 +73,9 @@ class Recipe(L.LightningModule):
         return (GRADIENT_NORM, *(f"{GRADIENT_NORM}_{critic}" for critic in self.critics))
 
     def norms(self) -> list[Tensor]:
-        """What stands in `norm_columns`: NaN before an optimizer's first update."""
+        """What stands in `norm_columns`: −inf, which no norm is, before an optimizer's first update."""
         found = [self.gradient_norms.get(optimizer) for optimizer in self.trainer.optimizers]
-        return [torch.full((), nan, device=self.device) if norm is None else norm for norm in found]
+        return [torch.full((), -inf, device=self.device) if norm is None else norm for norm in found]
 
     @property
     def updates(self) -> int:
@@ -95,6 +98,8 @@ class Recipe(L.LightningModule):
             self.manual_backward(loss / together if together > 1 else loss)
             if self.step - first < together:
                 return
+            trained = [weight for group in optimizer.param_groups for weight in group["params"]]
+            self.ranks.average([weight.grad for weight in trained if weight.grad is not None])
             self._clip = clip
             optimizer.step()  # calls on_before_optimizer_step, where fp16's gradients are unscaled
             optimizer.zero_grad()
@@ -136,7 +141,7 @@ class Recipe(L.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Lightning's hook: a step that draws does so alike in a training that was interrupted."""
         self.step += 1
-        seed_torch(self.device, self.seed, self.stage, self.step)
+        seed_torch(self.device, self.seed, self.stage, self.step, self.ranks.number)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Lightning's hook: clips, and keeps the norm where it is, on the device."""
@@ -159,9 +164,11 @@ class Recipe(L.LightningModule):
         self._norms = checkpoint["gradient_norms"]
 
 
-def seed_torch(device: torch.device, seed: int, stage: int, step: int) -> None:
-    """Sets what torch draws next, on the CPU and on `device`. Step 0 is before the first."""
-    number = int(np.random.SeedSequence((seed, stage, step)).generate_state(1, np.uint64)[0])
+def seed_torch(device: torch.device, seed: int, stage: int, step: int, rank: int = 0) -> None:
+    """Sets what torch draws next, on the CPU and on `device`. Step 0 is before the first; `rank`: of the process among
+    those that train together."""
+    place = (seed, stage, step, rank) if rank else (seed, stage, step)
+    number = int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
     # torch.manual_seed also looks for every other kind of device, which takes longer than small kernels do.
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":

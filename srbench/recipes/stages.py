@@ -8,6 +8,7 @@ from torch import nn
 
 from srbench.data.supply import Batch
 from srbench.recipes.length import Length
+from srbench.recipes.outcome import Keep
 from srbench.recipes.recipe import Recipe
 
 
@@ -25,6 +26,7 @@ class Stage:
     `recipe`: makes it of the model and the length. `batches`: makes their source, when the stage begins.
     `epoch_steps`: what losses.csv calls an epoch. `start`: loads other weights into the whole model before the stage;
     None goes on from the stage before. `part`: the submodule that is trained, validated and averaged; None for all.
+    `keep`: the weights that the stage leaves, of its last step or of its best validation.
     """
 
     name: str
@@ -34,3 +36,4 @@ class Stage:
     epoch_steps: int
     start: Callable[[nn.Module], None] | None = None
     part: str | None = None
+    keep: Keep = "last"

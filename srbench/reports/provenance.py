@@ -56,8 +56,19 @@ def _of_length(done: Sequence[Record]) -> Iterator[Fact]:
 def _length(record: Record) -> str:
     steps, full = record.train.steps, full_steps(record)
     if full is None:
-        return f"{steps:,} steps"
-    return f"{steps:,} of the recipe's {full:,} steps" + (f" ({100 * steps / full:.2g} %)" if steps < full else "")
+        return f"{steps:,} steps{_kept(record)}"
+    share = f" ({100 * steps / full:.2g} %)" if steps < full else ""
+    return f"{steps:,} of the recipe's {full:,} steps{share}{_kept(record)}"
+
+
+def _kept(record: Record) -> str:
+    """Of a training that left the weights of its best validation."""
+    last = record.train.stages[-1] if record.train.stages else None
+    if last is None or last.kept != "best" or last.kept_psnr is None:
+        return ""
+    return (
+        f", the weights of the best validation kept (step {last.kept_step:,} of {last.name}, {last.kept_psnr:.2f} dB)"
+    )
 
 
 def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:

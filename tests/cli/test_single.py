@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -184,3 +185,17 @@ def test_a_run_holds_to_the_limit_on_pixels_and_to_one_that_is_lifted(srbench):
     assert refused.returncode == 2
     assert ".png: 48×40 are 0 megapixels, more than max_megapixels=0.001; where that is meant, set" in refused.stderr
     assert srbench(*srbench.data, *TINY, "max_megapixels=0.002").returncode == 0
+
+
+def test_a_run_that_diverges_ends_with_a_line_that_names_the_fix_and_keeps_no_weights(srbench):
+    done = srbench(*srbench.data, *TINY, "recipe.optimizer.lr=1e20", "precision=32")
+    assert done.returncode == 1, done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert re.fullmatch(
+        r"srbench: the (loss|gradient's norm) is (inf|nan) at step \d of stage pixel; lower "
+        r"recipe\.stages\.pixel\.optimizer\.lr, set recipe\.stages\.pixel\.gradient_clip, or train with precision=32",
+        line,
+    )
+    (folder,) = (srbench.folder / "runs/single").glob("carn-*")
+    assert not list(folder.rglob("*.safetensors"))
+    assert json.loads((folder / "result.json").read_text())["error"] == line.removeprefix("srbench: ")

@@ -1,6 +1,7 @@
 """Cores and threads are two things: how many processes may run, and how many threads one of them computes with."""
 
 import os
+import sys
 
 import pytest
 
@@ -44,3 +45,19 @@ def test_cores_are_those_that_the_affinity_leaves(monkeypatch):
 def test_slurms_allotment_is_a_number_of_cores(monkeypatch):
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
     assert hardware.cores() == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
+def test_a_container_s_limit_is_the_memory_that_there_is(monkeypatch, tmp_path):
+    free = hardware.memory("cpu")
+    assert 0 < free.free <= free.total
+    for name, text in {
+        "memory.max": "3000000",
+        "memory.current": "2000000",
+        "memory.stat": "inactive_file 500000",
+    }.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(hardware, "CGROUPS", [(str(tmp_path), "memory.max", "memory.current", "inactive_file")])
+    assert hardware.memory("cpu") == hardware.DeviceMemory(3_000_000, 1_500_000)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert hardware.memory("cpu").total > 3_000_000

@@ -1,5 +1,6 @@
 """What a run does of its steps when it is asked again, and what its record says of the images."""
 
+import csv
 import multiprocessing
 import shutil
 import threading
@@ -402,3 +403,26 @@ def test_a_training_on_all_scales_of_a_model_leaves_it_at_the_runs_scale(carn):
     record = carried_out(one)
     assert record.scores["val"]["psnr"] > 0
     assert record.train.steps == 4
+
+
+def test_a_reparameterised_run_is_the_plain_network_to_all_that_reads_it(carn):
+    plain, formed = carn("study=plain"), carn("study=formed", "model.reparameterise=series")
+    one, other = carried_out(plain), carried_out(formed)
+    assert other.cost == one.cost
+    assert other.scores != one.scores
+    files = [load_file(run.folder / "weights.safetensors") for run in (plain, formed)]
+    assert files[0].keys() == files[1].keys()
+    words = ["study=again", "budget=none", "budget.steps=null", f"checkpoint={formed.folder / 'weights.safetensors'}"]
+    assert carried_out(carn(*words)).scores == other.scores
+
+
+def test_the_record_says_which_weights_were_kept(carn):
+    words = ["budget.steps=4", "budget.val_every=1", "budget.keep=best"]
+    run = carn(*words)
+    (stage,) = carried_out(run).train.stages
+    with (run.folder / "validation.csv").open(newline="") as file:
+        psnrs = {int(row["step"]): float(row["psnr"]) for row in csv.DictReader(file)}
+    assert len(psnrs) == 4
+    assert (stage.kept, stage.kept_step) == ("best", max(psnrs, key=psnrs.get))
+    assert stage.kept_psnr == pytest.approx(max(psnrs.values()), abs=1e-6)
+    assert read_record(run.folder).train.stages == (stage,)

@@ -43,6 +43,8 @@ def images(tmp_path):
         "budget.steps=7",
         "precision=32",
         "data.degradation=noise",
+        "budget.keep=best",
+        "model.reparameterise=series",
     ],
 )
 def test_what_fixes_the_weights_changes_the_hash(plan, override):
@@ -58,6 +60,8 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "data_root=/data",
         "weights_dir=/weights",
         "device=cpu",
+        "compile=true",
+        "devices=2",
         "force=true",
         "labels=[{ablation:a,variant:v,baseline:true}]",
         "jobs=3",
@@ -67,12 +71,26 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "protocol=rgb",
         "dry_run=true",
         "budget.val_every=7",
+        "budget.keep=last",
+        "~budget.keep",  # as of earlier versions
+        "model.reparameterise=none",
+        "~model.reparameterise",
         "budget.steps=500",
         "model.atrous=[1,1,1]",
     ],
 )
 def test_what_does_not_fix_the_weights_keeps_the_hash(plan, override):
     assert plan(override).config_hash == plan().config_hash
+
+
+@pytest.mark.parametrize("word", ["budget.val_every=7", "protocol=rgb", "eval.tile=64"])
+def test_what_chooses_the_best_weights_fixes_them(plan, word):
+    assert plan(word, "budget.keep=best").config_hash != plan("budget.keep=best").config_hash
+
+
+def test_the_best_of_no_validation_is_refused(plan):
+    with pytest.raises(UserError, match=r"budget\.keep=best: nothing is validated .*; set budget\.val_every=STEPS"):
+        plan("budget.keep=best", "budget.val_every=0")
 
 
 def test_the_pixels_of_the_training_images_count_and_their_place_does_not(plan, images):

@@ -6,7 +6,6 @@ import os
 import signal
 import tempfile
 from functools import partial
-from math import nan
 
 import numpy as np
 import pytest
@@ -157,6 +156,143 @@ def test_validation_sees_the_averaged_weights_which_are_the_result(files, tmp_pa
     assert all(torch.equal(stored[name], tensor) for name, tensor in result.state_dict().items())
 
 
+class Bad(nn.Module):
+    """A loss that is finite, whose gradient is not at its n-th call."""
+
+    def __init__(self, call, value):
+        super().__init__()
+        self.calls, self.call, self.value = 0, call, value
+
+    def forward(self, sr, hr):
+        self.calls += 1
+        if self.calls == self.call:
+            sr.register_hook(lambda gradient: gradient * self.value)
+        return (sr - hr).abs().mean()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("step", [7, 12])  # 12: the last
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_gradient_that_is_not_finite_stops_the_run_before_its_weights_are_kept(
+    files, tmp_path, value, step, precision
+):
+    line = (
+        rf"the gradient's norm is (inf|nan) at step {step} of stage pixel; lower recipe\.stages\.pixel\.optimizer\.lr"
+    )
+    with pytest.raises(NotFiniteError, match=line):
+        fit(
+            small_carn(),
+            [a_stage(files, recipe=supervised(loss=Bad(step, value)))],
+            tmp_path,
+            a_session(precision=precision),
+        )
+    assert not list((tmp_path / "stages").glob("*"))
+    assert (tmp_path / "losses.csv").read_text().splitlines()[-1].startswith(f"pixel,{step - 1},")
+
+
+def test_a_gradient_of_a_critic_that_is_not_finite_is_named(files, tmp_path):
+    class Nan(Adversarial):
+        def loss_of_critic(self, batch):
+            loss = super().loss_of_critic(batch)
+            loss.register_hook(lambda gradient: gradient * math.nan)
+            return loss
+
+    with pytest.raises(NotFiniteError, match=r"the gradient's norm \(critic\) is nan at step 1 of stage gan"):
+        fit(small_carn(), [a_stage(files, recipe=Nan, name="gan")], tmp_path, a_session())
+
+
+def validate_as(*psnrs):
+    """A validate function that gives these, one after the other, and keeps what it saw."""
+    seen = []
+
+    def validate(model):
+        seen.append(weights(model).clone())
+        return psnrs[len(seen) - 1]
+
+    return validate, seen
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+@pytest.mark.parametrize(("psnrs", "best"), [((30, 32, 31), 2), ((30, 31, 32), 3), ((32, 32, math.nan), 1)])
+def test_the_best_validated_weights_are_kept_where_they_are_asked_for(files, tmp_path, psnrs, best, ema):
+    validate, seen = validate_as(*psnrs)
+    stage = a_stage(files, recipe=supervised(ema=ema), keep="best")
+    result, (outcome,) = fit(small_carn(), [stage], tmp_path, a_session(validate))
+    assert len(seen) == 3  # the last step is a candidate
+    assert torch.equal(weights(result), seen[best - 1])
+    assert (outcome.kept, outcome.kept_step, outcome.kept_psnr) == ("best", 4 * best, 32)
+    stored = read_weights(tmp_path / "stages/1-pixel.safetensors")
+    assert all(torch.equal(stored[name], tensor) for name, tensor in result.state_dict().items())
+    assert len((tmp_path / "validation.csv").read_text().splitlines()) == 4
+
+
+def test_the_last_weights_are_kept_where_nothing_is_said(files, tmp_path):
+    validate, seen = validate_as(32, 31)
+    result, (outcome,) = fit(small_carn(), [a_stage(files)], tmp_path, a_session(validate))
+    assert not any(torch.equal(weights(result), one) for one in seen)
+    assert (outcome.kept, outcome.kept_step, outcome.kept_psnr) == ("last", 12, None)
+
+
+def test_the_best_weights_outlive_an_interruption(files, tmp_path):
+    stage = a_stage(files, recipe=supervised(ema=0.9), keep="best")
+    validate, seen = validate_as(32, 31)  # and fails at the third
+    with pytest.raises(IndexError):
+        fit(small_carn(), [stage], tmp_path, a_session(validate))
+    result, (outcome,) = fit(small_carn(), [stage], tmp_path, a_session(lambda _: 31.5))
+    assert torch.equal(weights(result), seen[0])
+    assert (outcome.kept_step, outcome.kept_psnr) == (4, 32)
+
+
+def test_a_stage_goes_on_from_the_weights_that_the_one_before_has_kept(files, tmp_path):
+    begun = []
+
+    def recipe(model, length):
+        begun.append(weights(model).clone())
+        return supervised()(model, length)
+
+    validate, seen = validate_as(32, 31, 30, 29, 28)
+    stages = [a_stage(files, keep="best"), a_stage(files, recipe=recipe, name="detail")]
+    fit(small_carn(), stages, tmp_path, a_session(validate))
+    assert torch.equal(begun[0], seen[0])
+
+
+def formed(form="series"):
+    torch.manual_seed(0)
+    return CARN(width=4, blocks=1, units=1, atrous=[1], reparameterise=form)
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_what_is_trained_as_several_convolutions_goes_on_as_such_and_ends_as_one(files, tmp_path, ema):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    stages = [a_stage(files, recipe=supervised(ema=ema)), a_stage(files, name="detail", steps=8)]
+    whole, _ = fit(formed(), stages, tmp_path / "a", a_session())
+    with pytest.raises(MemoryError):
+        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
+    trained = torch.load(tmp_path / "b/last.ckpt", weights_only=True)["state_dict"]
+    assert "model.b1.b1.body.0.squeeze.weight" in trained
+    with pytest.raises(MemoryError):  # in the second stage, which begins from the first one's file
+        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
+    resumed, _ = fit(formed(), stages, tmp_path / "b", a_session())
+    assert torch.equal(weights(whole), weights(resumed))
+    assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
+    stored = read_weights(tmp_path / "b/stages/1-pixel.safetensors")
+    assert stored.keys() == small_carn().state_dict().keys()
+
+
+def test_a_training_form_begins_as_the_plain_network_and_goes_another_way(files, tmp_path):
+    for name in ("none", "series", "parallel"):
+        (tmp_path / name).mkdir()
+        fit(formed(name), [a_stage(files)], tmp_path / name, a_session(precision="32-true"))
+    losses = {
+        name: np.loadtxt(tmp_path / name / "losses.csv", delimiter=",", skiprows=1, usecols=3)
+        for name in ("none", "series", "parallel")
+    }
+    for name in ("series", "parallel"):
+        assert losses[name][0] == pytest.approx(losses["none"][0], rel=1e-5)
+        assert losses[name][-1] != pytest.approx(losses["none"][-1], rel=1e-5)
+
+
 class Untrained(nn.Sequential):
     """Ends with a layer that belongs in eval mode."""
 
@@ -301,9 +437,7 @@ def test_losses_of_equal_seeds_are_equal_whenever_checkpoints_were_written(tmp_p
     fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 0)], tmp_path / "a", a_session())
     with pytest.raises(MemoryError):
         fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session(fail_at(2)))
-    assert torch.load(tmp_path / "b/last.ckpt", weights_only=True)["losses"] == [
-        [3_001.0, pytest.approx(nan, nan_ok=True)]
-    ]
+    assert torch.load(tmp_path / "b/last.ckpt", weights_only=True)["losses"] == [[3_001.0, -math.inf]]
     fit(nn.Conv2d(3, 3, 1), [long_stage(10_001, 3_001)], tmp_path / "b", a_session())
     steps, losses = np.loadtxt(tmp_path / "a/losses.csv", delimiter=",", skiprows=1, usecols=(1, 3)).T
     np.testing.assert_array_equal(steps, [*range(2, 10_001, 2), 10_001])  # each the mean of two steps, but for the last

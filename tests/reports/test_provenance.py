@@ -101,7 +101,8 @@ def trained(steps: int, *full: int | None) -> Outcome:
     """Of as many stages as there are full lengths, each with its part of the steps."""
     data = TrainingData("photos", 3, "aa")
     stages = [
-        StageRecord(f"{n}", steps // len(full), 8, 64, 7.5, 0.01, 0.02, (), data, one) for n, one in enumerate(full)
+        StageRecord(f"{n}", steps // len(full), 8, 64, 7.5, 0.01, 0.02, (), training_data=data, full_steps=one)
+        for n, one in enumerate(full)
     ]
     return scored(37.0).with_facts(train=Training(steps=steps, stages=tuple(stages), training_data=data))
 
@@ -109,6 +110,15 @@ def trained(steps: int, *full: int | None) -> Outcome:
 def test_a_training_shorter_than_the_recipes_says_what_it_cannot_show(build):
     build.run("carn", left=trained(500, 200_000))
     assert facts(build)["length of training"] == f"500 of the recipe's 200,000 steps (0.25 %){SHORT}"
+
+
+def test_the_best_weights_are_told_where_they_were_kept(build):
+    best = trained(2000, 2000)
+    (stage,) = best.facts["train"].stages
+    stage = replace(stage, kept="best", kept_step=1500, kept_psnr=33.456)
+    build.run("carn", left=best.with_facts(train=replace(best.facts["train"], stages=(stage,))))
+    told = "2,000 of the recipe's 2,000 steps, the weights of the best validation kept (step 1,500 of 0, 33.46 dB)"
+    assert facts(build)["length of training"] == told
 
 
 def test_all_stages_count(build):

@@ -96,9 +96,10 @@ def slots_for(run: RunSpec) -> list[Slot]:
 
     device, cores = hardware.pick_device(run.device), hardware.cores()
     if device == "cpu":
-        number, devices = cores, ["cpu"]
+        number, devices = max(1, cores // run.devices), ["cpu"]
     else:
-        devices = [device] if ":" in device else [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        firsts = range(0, torch.cuda.device_count() - run.devices + 1, run.devices)
+        devices = [device] if ":" in device else [f"cuda:{i}" for i in firsts]
         number = len(devices)
     if run.jobs != "auto":
         number = run.jobs

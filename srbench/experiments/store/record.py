@@ -37,7 +37,7 @@ class TrainingData:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageRecord(StageOutcome):
     """With what it was trained on, and `full_steps`: how long it is by the recipe, where that says so."""
 
@@ -48,7 +48,8 @@ class StageRecord(StageOutcome):
 @dataclass(frozen=True)
 class Training:
     """How the training went: of all stages together, and of each. `steps` 0: there was none. `final_loss`: that of the
-    last stage. `recipe`: its option in the config; None where it is not known."""
+    last stage. `captured`: passes were compiled (torch.compile). `recipe`: its option in the config; None where it is
+    not known."""
 
     steps: int = 0
     steps_per_second: float = 0.0

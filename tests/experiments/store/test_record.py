@@ -29,7 +29,7 @@ from srbench.recipes.outcome import TrainingSession
 from tests.builders import certificate, latency, member, record
 
 SESSIONS = (TrainingSession(0, "cpu", 1, 30.5), TrainingSession(250, "cuda", 8, 2.0))
-STAGE = StageRecord("pixel", 500, 8, 64, 7.5, 0.01, 0.02, SESSIONS, TrainingData("photos", 3, "aa"))
+STAGE = StageRecord("pixel", 500, 8, 64, 7.5, 0.01, 0.02, SESSIONS, training_data=TrainingData("photos", 3, "aa"))
 WHOLE = record(
     memberships=(member("atrous"),),
     train=Training(500, 7.5, 0.01, 0.02, False, "channels_last", (STAGE,), STAGE.training_data),

@@ -1,0 +1,121 @@
+"""A run that several processes train: the losses of one process, the same files, and no helper left."""
+
+import csv
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srbench.core.errors import FailedRunError, UserError
+from srbench.data.supply import Batch
+from srbench.experiments import training
+from srbench.experiments.checks import check_run
+from srbench.experiments.compose import build_on_meta
+from srbench.models.weights import read_weights
+from srbench.recipes.ranks import Ranks
+from tests.tiny_runs import carried_out
+
+FOUR = ["budget.steps=6", "budget.batch_size=4", "budget.val_every=2", "precision=32"]
+
+
+def losses(folder: Path) -> np.ndarray:
+    with (folder / "losses.csv").open(newline="") as file:
+        return np.array(
+            [[float(row[name] or "nan") for name in ("loss", "gradient_norm")] for row in csv.DictReader(file)]
+        )
+
+
+def helpers_of(pid: int) -> list[int]:
+    """The processes that this one has started and that are still there."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("words", [(), ("recipe.ema=0.9", "budget.keep=best"), ("+recipe.stages.pixel.accumulate=2",)])
+def test_two_processes_have_the_losses_of_one_at_the_same_global_batch(carn, words):
+    one, two = carn(*FOUR, "study=one", *words), carn(*FOUR, "study=two", "devices=2", *words)
+    assert one.config_hash == two.config_hash
+    alone, together = carried_out(one), carried_out(two)
+    np.testing.assert_allclose(losses(two.folder), losses(one.folder), rtol=1e-4, atol=1e-7)
+    assert len(losses(two.folder)) == 6
+    weights = read_weights(two.folder / "weights.safetensors")
+    for name, tensor in read_weights(one.folder / "weights.safetensors").items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-3, atol=1e-5)
+    files = [sorted(str(file.relative_to(run.folder)) for file in run.folder.rglob("*")) for run in (one, two)]
+    assert files[0] == files[1]
+    assert [stage.sessions[0].devices for record in (alone, together) for stage in record.train.stages] == [1, 2]
+    assert not helpers_of(os.getpid())
+
+
+def test_each_process_has_its_part_of_a_batch():
+    class Numbered:
+        def batch(self, step):
+            return Batch(torch.arange(6), torch.arange(6) + 10, 2, torch.arange(6) + 20)
+
+    parts = [Ranks(number, 3).shared(Numbered()).batch(0) for number in range(3)]
+    assert [part.lr.tolist() for part in parts] == [[0, 1], [2, 3], [4, 5]]
+    assert [part.hr.tolist() for part in parts] == [[10, 11], [12, 13], [14, 15]]
+    assert [part.thumbnail.tolist() for part in parts] == [[20, 21], [22, 23], [24, 25]]
+    assert all(part.scale == 2 for part in parts)
+
+
+def test_a_run_whose_helper_is_killed_fails_with_a_reason(carn, monkeypatch):
+    run = carn(*FOUR, "devices=2")
+
+    def kill(*_):
+        for helper in helpers_of(os.getpid()):
+            os.kill(helper, signal.SIGKILL)
+        return 30.0
+
+    monkeypatch.setattr("srbench.experiments.training._psnr", kill)
+    with pytest.raises(FailedRunError, match=r"devices=2: another process of the run has ended"):
+        carried_out(run)
+    assert json.loads((run.folder / "result.json").read_text())["status"] == "failed"
+
+
+def test_a_run_whose_helper_cannot_start_fails_with_its_reason(carn, monkeypatch):
+    run = carn(*FOUR, "devices=2")
+    monkeypatch.setattr("srbench.experiments.helpers.pickle.dumps", lambda _: b"not a pickle")
+    with pytest.raises(FailedRunError, match=r"devices=2: a process of the run has not started: .*Error"):
+        carried_out(run)
+    assert not helpers_of(os.getpid())
+
+
+def test_a_training_of_two_that_diverges_ends_with_the_reason_of_one(carn):
+    with pytest.raises(
+        FailedRunError, match=r"the (loss|gradient's norm) is (inf|nan) at step \d of stage pixel; lower"
+    ):
+        carried_out(carn(*FOUR, "devices=2", "recipe.optimizer.lr=1e20"))
+
+
+def test_an_interrupted_training_of_two_goes_on_as_two(carn, monkeypatch):
+    calm = carn(*FOUR, "devices=2", "study=calm")
+    carried_out(calm)
+    run = carn(*FOUR, "devices=2", "study=stopped")
+    psnr, calls = training._psnr, []
+
+    def stops(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return psnr(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_psnr", stops)
+        with pytest.raises(KeyboardInterrupt):
+            carried_out(run)
+    assert (run.folder / "last.ckpt").is_file()
+    carried_out(run)
+    for name in ("losses.csv", "validation.csv"):
+        assert (run.folder / name).read_bytes() == (calm.folder / name).read_bytes()
+    ours, theirs = (read_weights(one.folder / "weights.safetensors") for one in (run, calm))
+    assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
+
+
+def test_a_batch_that_cannot_be_shared_out_is_told(carn):
+    run = carn("devices=3", "budget.batch_size=4", "device=cpu")
+    with pytest.raises(UserError, match=r"devices=3: budget\.batch_size=4 .* is no multiple of it"):
+        check_run(run, build_on_meta(run))

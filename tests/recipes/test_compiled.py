@@ -1,0 +1,72 @@
+"""Compiled passes of a training: the function and the names of the network, in training alone, no silent fallback."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from srbench.core.errors import FailedRunError
+from srbench.recipes.compiled import compiled
+from srbench.recipes.fit import fit
+from srbench.recipes.supervised import Supervised, as_images
+from tests.recipes.toys import a_session, a_stage, supervised, weights
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.shuffle, self.scale = nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2), 2
+
+    def forward(self, lr):
+        return self.shuffle(self.conv(lr))
+
+
+class LooksAtValues(Small):
+    def forward(self, lr):
+        return super().forward(lr if lr.mean().item() > 2 else lr * 2)
+
+
+def test_a_compiled_training_leaves_the_weights_of_another(files, tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    seen = []
+    stage, session = a_stage(files, steps=3, val_every=2), {"precision": "32-true"}
+    plain, (outcome,) = fit(Small(), [stage], tmp_path / "a", a_session(**session))
+    assert not outcome.sessions[0].compiled
+    model = Small()
+    session["validate"] = lambda model: seen.append(model.training) or 30.0
+    result, (outcome,) = fit(model, [stage], tmp_path / "b", a_session(compile=True, **session))
+    assert outcome.sessions[0].compiled
+    assert result.state_dict().keys() == plain.state_dict().keys()
+    assert "forward" not in vars(model)  # and is evaluated as it is written
+    torch.testing.assert_close(weights(result), weights(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_a_pass_in_eval_mode_is_not_compiled():
+    model = Small().eval()
+    with compiled(model, wanted=True) as passes:
+        model(torch.rand(1, 3, 4, 4))
+    assert not passes.ran
+
+
+def test_a_network_that_cannot_be_compiled_ends_the_run_with_a_reason(files, tmp_path):
+    with pytest.raises(
+        FailedRunError, match=r"compile=true: torch\.compile cannot compile LooksAtValues: .*; set comp"
+    ):
+        fit(LooksAtValues(), [a_stage(files, steps=3)], tmp_path, a_session(compile=True))
+
+
+def test_a_recipe_that_never_runs_the_whole_network_is_told(files, tmp_path, caplog):
+    class OfAPart(Supervised):
+        def training_step(self, batch, index):
+            loss, _ = self.loss(self.model[0](as_images(batch.lr)), as_images(batch.hr))
+            (optimizer,) = self.all_optimizers
+            self.update(optimizer, loss)
+            return {"loss": loss.detach()}
+
+    stage = a_stage(files, steps=2, recipe=partial(OfAPart, **supervised().keywords))
+    _, (outcome,) = fit(nn.Sequential(Small()), [stage], tmp_path, a_session(compile=True))
+    assert not outcome.sessions[0].compiled
+    assert "compile=true: stage pixel runs no pass of its whole network; nothing was compiled" in caplog.text
