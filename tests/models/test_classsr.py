@@ -218,7 +218,7 @@ def test_the_classifier_starts_small_and_its_last_layer_as_torch_s():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"branches": [FSRCNN(d=1)]}, "ClassSR chooses between 2 branches or more, not 1."),
+        ({"branches": {"hard": None}}, "ClassSR needs a branch; branches has none."),
         ({"scale": 2}, "branch 1 has scale 4, but ClassSR's is 2: make them equal."),
         ({"patch": 3}, "patch must be 4 or more and step from 1 to patch; they are 3 and 28."),
         ({"step": 33}, "patch must be 4 or more and step from 1 to patch; they are 32 and 33."),
