@@ -10,6 +10,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.data import classsr_windows
 from srbench.data.chains import Degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
@@ -220,8 +221,8 @@ class RunSpec:
         }
 
     def _with_weights(self, node: Any) -> Any:
-        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and
-        without where they lie."""
+        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, and of a folder of
+        `sub_images`, in its place, and without where they lie."""
         if isinstance(node, list):
             return [self._with_weights(entry) for entry in node]
         if not isinstance(node, dict):
@@ -233,6 +234,8 @@ class RunSpec:
             return self._with_weights(value)
         if key == "backbone":
             return backbone_identity(value, self.places.weights_folders, key)
+        if key == "sub_images":
+            return classsr_windows.identity(Path(value).expanduser())
         return self._weights(value) if key == "checkpoint" or key.endswith("_checkpoint") else value
 
     def _weights(self, name: str | None) -> str | None:
