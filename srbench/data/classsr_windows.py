@@ -140,9 +140,7 @@ def _make_piles(
                 raise UserError(f"{file}: {width}×{height} at {factor:g} is smaller than a window of {grid.size}")
             sizes[_name(name, factor)] = (tall, wide)
     hr = Pile(folder / "HR", sizes, {"files": stamps})
-    tasks = [
-        (tuple(_name(name, factor) for factor in factors), (file, tuple(factors))) for name, file in named.items()
-    ]
+    tasks = [(tuple(_name(name, factor) for factor in factors), (file, tuple(factors))) for name, file in named.items()]
     memmap.build(hr, _shrunk, tasks, jobs, tell)
     small = {name: (height // SCALE, width // SCALE) for name, (height, width) in sizes.items()}
     lr = Pile(folder / "LR", small, {"files": stamps})

@@ -46,11 +46,11 @@ class SubImagePatches:
     """Sub-images of 32 LR and 128 HR pixels, ×4, or crops of `supply.hr_patch` from them, with flips and rotations.
     `batch(k)` depends on (seed, stage, k) and the images alone; sub-images and turns are drawn uniformly.
 
-    `level`: the class that is drawn from, 1 the easiest; None: all. `classes`: how many there are. `thresholds`: between
-    them, in dB from the least on; None: such that each holds as many sub-images (tertiles of three). Those published are
-    27.16882 and 35.149761. `sub_images`: a folder of `data prepare … classsr=true`; None: they are cut from the supply's
-    images at each of `factors`, once, into the user's cache, and ranked by `ranking`, by MATLAB's bicubic where that is
-    None.
+    `level`: the class that is drawn from, 1 the easiest; None: all. `classes`: how many there are. `thresholds`:
+    between them, in dB from the least on; None: such that each holds as many sub-images (tertiles of three). Those
+    published are 27.16882 and 35.149761. `sub_images`: a folder of `data prepare … classsr=true`; None: they are cut
+    from the supply's images at each of `factors`, once, into the user's cache, and ranked by `ranking`, by MATLAB's
+    bicubic where that is None.
 
     Raises ValueError for arguments that do not fit, and UserError for another scale, for a patch larger than a
     sub-image, for sub-images of other files than the supply's, for images that are smaller than a sub-image, and, with
@@ -105,7 +105,9 @@ class SubImagePatches:
         """`every`: of each class there must be some."""
         shares = ", ".join(f"{count} of class {number}" for number, count in enumerate(self.counts, 1))
         bounds = ", ".join(f"{bound:.2f}" for bound in self.thresholds)
-        told = f"{shares} (1: the easiest), with PSNR of {psnr.min():.2f} to {psnr.max():.2f} dB and thresholds {bounds}"
+        told = (
+            f"{shares} (1: the easiest), with PSNR of {psnr.min():.2f} to {psnr.max():.2f} dB and thresholds {bounds}"
+        )
         log.info("sub-images: %s", told)
         if every and 0 in self.counts:
             empty = self.counts.index(0) + 1

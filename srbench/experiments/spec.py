@@ -162,9 +162,14 @@ class RunSpec:
 
     @cached_property
     def config_hash(self) -> str:
-        """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
+        """SHA-256, in hex, of what fixes the weights, and of all the model's arguments. UserError for training images
+        or weights that are not there."""
+        return self.hash_without()
+
+    def hash_without(self, *arguments: str) -> str:
+        """The same without some of the model's arguments, on which its weights do not depend."""
         fixed = {
-            "model": self._with_weights(self.network.identity),
+            "model": self._with_weights(self.network.without(*arguments).identity),
             "scale": self.scale,
             "seed": self.seed,
             "data": self.data.identity,

@@ -26,6 +26,7 @@ from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.initialise import start_small
 from srbench.models.layers.sub_images import covered, merge_mean
 from srbench.models.layers.tiles import pad_to, split
+from srbench.models.traits import Traits
 
 CPU_AT_ONCE = 8  # sub-images; more would leave the cache
 GPU_AT_ONCE = 64  # sub-images; bounds the memory of a large image
@@ -76,6 +77,7 @@ class ClassSR(nn.Module):
     """
 
     from_published = staticmethod(from_classsr)
+    traits = Traits(untrained_arguments=("routing",))
 
     def __init__(
         self,

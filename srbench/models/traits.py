@@ -18,7 +18,9 @@ class Traits:
     """`scales`: those that the model has an upsampler each for; its `scale`, which may be set, chooses. `thumbnail`:
     side of the square picture of the whole LR image that `forward` takes besides; None: none. `shuffle_thumbnails`:
     in an evaluation each image is given another one's. `smallest_input`: the least side of LR; `multiple`: sides of LR
-    are padded to multiples of it. `whole_image_statistics`: tiles change the result."""
+    are padded to multiples of it. `whole_image_statistics`: tiles change the result. `untrained_arguments`: of the
+    class's constructor, that change what it does in eval mode alone: runs that differ in nothing else are trained once,
+    where one is done before another begins."""
 
     scales: tuple[int, ...] = ()
     thumbnail: int | None = None
@@ -26,6 +28,7 @@ class Traits:
     smallest_input: int = 1
     multiple: int = 1
     whole_image_statistics: bool = False
+    untrained_arguments: tuple[str, ...] = ()
 
     def size_for(self, height: int, width: int) -> tuple[int, int]:
         """The least height and width of LR, not below these, that the model takes."""
@@ -33,8 +36,8 @@ class Traits:
         return rows * self.multiple, columns * self.multiple
 
 
-def traits_of(model: "nn.Module") -> Traits:
-    """The model's `traits`, as a Traits or as a mapping; those of a model that has none are the defaults.
+def traits_of(model: Any) -> Traits:
+    """The `traits` of a model, or of its class, as a Traits or as a mapping; those of a model that has none are the defaults.
 
     Raises ValueError for a trait that does not exist.
     """
@@ -46,7 +49,8 @@ def traits_of(model: "nn.Module") -> Traits:
     known = [field.name for field in fields(Traits)]
     for name in told:
         if name not in known:
-            raise ValueError(f"{type(model).__name__} has no trait {name}{did_you_mean(str(name), known)}")
+            named = model if isinstance(model, type) else type(model)
+            raise ValueError(f"{named.__name__} has no trait {name}{did_you_mean(str(name), known)}")
     return Traits(**told)
 
 

@@ -44,9 +44,9 @@ class AverageLoss(Loss):
 class Routed(Supervised):
     """Trains a ClassSR, each sub-image of a batch through all branches, weighted by their probabilities (`soft`).
 
-    `loss`: of the image, (sr, hr); `routing`: of the probabilities, (N, M); each is one loss or several by name, and the
-    weighted sum of all is trained. `freeze_branches`: trains the classifier alone; the branches stay in eval mode, so
-    that the statistics of their batch normalisation do not move. The rest as Supervised.
+    `loss`: of the image, (sr, hr); `routing`: of the probabilities, (N, M); each is one loss or several by name, and
+    the weighted sum of all is trained. `freeze_branches`: trains the classifier alone; the branches stay in eval mode,
+    so that the statistics of their batch normalisation do not move. The rest as Supervised.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class Routed(Supervised):
         accumulate: int = 1,
     ) -> None:
         if not isinstance(model, ClassSR) or len(model.branches) < 2:
-            raise ValueError(f"this stage trains a ClassSR of two branches or more, as model=classsr, not {_told(model)}.")
+            raise ValueError(
+                f"this stage trains a ClassSR of two branches or more, as model=classsr, not {_told(model)}."
+            )
         super().__init__(model, length, loss, optimizer, schedule, gradient_clip, ema, accumulate)
         self.routing = as_sum(routing)
         if doubled := self.loss.weights.keys() & self.routing.weights.keys():
@@ -87,4 +89,4 @@ class Routed(Supervised):
 
 
 def _told(model: nn.Module) -> str:
-    return f"a {type(model).__name__}" + (" of one" if isinstance(model, ClassSR) else "")
+    return f"a {type(model).__name__}" + (" of one branch" if isinstance(model, ClassSR) else "")
