@@ -114,7 +114,7 @@ def quantiles(psnr: np.ndarray, levels: int) -> tuple[float, ...]:
     return tuple(float(ordered[len(ordered) * part // levels]) for part in range(1, levels))
 
 
-def identity(folder: Path) -> str:
+def sub_images_identity(folder: Path) -> str:
     """A digest of what lies in a folder of `prepare`. UserError where nothing does."""
     try:
         return json_digest([sha256(folder / "windows.npy"), json.loads((folder / "HR" / "index.json").read_bytes())])

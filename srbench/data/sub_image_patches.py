@@ -30,10 +30,10 @@ class Ranking(Protocol):
         """uint8 (N, 32, 32, 3) → uint8 (N, 128, 128, 3)."""
 
 
-class Bicubic:
+class BicubicRanking:
     """Ranks by MATLAB's bicubic."""
 
-    identity = "bicubic"
+    identity: object = "bicubic"
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         count, side = lr.shape[:2]
@@ -57,6 +57,8 @@ class SubImagePatches:
     a `level`, for a class without sub-images. That all are in one class is a warning.
     """
 
+    only_scale = SCALE
+
     def __init__(
         self,
         supply: Supply,
@@ -79,7 +81,9 @@ class SubImagePatches:
                 f"a multiple of {SCALE} up to that is needed"
             )
         self.supply = supply
-        self.images = _prepared(supply, sub_images) if sub_images else _cut(supply, factors, ranking or Bicubic())
+        self.images = (
+            _prepared(supply, sub_images) if sub_images else _cut(supply, factors, ranking or BicubicRanking())
+        )
         psnr = np.array(self.images.windows["psnr"])
         self.thresholds = tuple(thresholds) if thresholds else classsr_windows.quantiles(psnr, classes)
         levels = classsr_windows.levels(psnr, self.thresholds)

@@ -9,6 +9,7 @@ from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
 from srbench.evaluation.inference import overlap_for
+from srbench.experiments.component import imported
 from srbench.experiments.inputs import datasets, validation_pairs
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.overrides import parse_override
@@ -16,6 +17,7 @@ from srbench.experiments.trial import try_network
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.traits import Traits, traits_of
+from srbench.recipes.modes import as_found
 
 
 def check_run(run: RunSpec, model: nn.Module) -> None:
@@ -81,12 +83,15 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
         raise UserError(f"{named}: model={run.name} sees the whole LR image, which a degraded patch has not")
     stage.batches.check(f"{key}.batches")
+    only = getattr(imported(stage.batches.target), "only_scale", run.scale)
+    if only != run.scale:
+        raise UserError(f"scale={run.scale}: {key}.batches, {stage.batches.class_name}, is for scale={only}")
+    part = _part(model, stage, key)
     if not _is_as_shipped(run):
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
-        rehearse(
-            partial(stage.recipe.build, key, model=_part(model, stage, key), length=stage.length), key, stage.length
-        )
+        with as_found(model):  # other runs have it, too
+            rehearse(partial(stage.recipe.build, key, model=part, length=stage.length), key, stage.length)
 
 
 def _part(model: nn.Module, stage: StageSpec, key: str) -> nn.Module:

@@ -9,7 +9,7 @@ from srbench.core import hardware
 from srbench.core.progress import Listener
 from srbench.data.classsr_windows import Upscale
 from srbench.data.prepare.make import Ranker
-from srbench.evaluation.window_ranking import WindowUpscaler
+from srbench.evaluation.window_upscaler import WindowUpscaler
 from srbench.experiments.compose import ready_model
 from srbench.experiments.spec import RunSpec
 from srbench.models import hub

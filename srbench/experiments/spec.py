@@ -240,7 +240,7 @@ class RunSpec:
         if key == "backbone":
             return backbone_identity(value, self.places.weights_folders, key)
         if key == "sub_images":
-            return classsr_windows.identity(Path(value).expanduser())
+            return classsr_windows.sub_images_identity(Path(value).expanduser())
         return self._weights(value) if key == "checkpoint" or key.endswith("_checkpoint") else value
 
     def _weights(self, name: str | None) -> str | None:

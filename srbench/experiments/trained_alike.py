@@ -1,4 +1,4 @@
-"""Weights that another run of the study has trained, where the two differ in what their model does in eval mode alone."""
+"""Weights that another run of the study has trained, where the two differ in what their model does at test alone."""
 
 from dataclasses import dataclass
 from pathlib import Path

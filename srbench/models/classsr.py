@@ -156,11 +156,12 @@ class ClassSR(nn.Module):
             return self.in_equal_parts(drawn.to(windows.device).expand(windows.shape[:2]))
         if self.routing == "psnr":
             return self.in_equal_parts(own_loss(windows.flatten(0, 1), self.scale).unflatten(0, windows.shape[:2]))
-        return self.choose(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        output: Tensor = self.choose(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        return output
 
     def in_equal_parts(self, difficulty: Tensor) -> Tensor:
         """(N, T) → each image's windows by their ranks, (N, T) int64."""
-        ranks = difficulty.argsort(1, stable=True).argsort(1)
+        ranks: Tensor = difficulty.argsort(stable=True, dim=1).argsort(1)
         return ranks * len(self.names) // difficulty.shape[1]
 
     def choose(self, sub_images: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Traits:
 
 
 def traits_of(model: Any) -> Traits:
-    """The `traits` of a model, or of its class, as a Traits or as a mapping; those of a model that has none are the defaults.
+    """The `traits` of a model or its class, as a Traits or as a mapping; a model that has none has the defaults.
 
     Raises ValueError for a trait that does not exist.
     """

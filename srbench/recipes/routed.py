@@ -20,9 +20,13 @@ from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
 from srbench.recipes.supervised import Supervised, as_images
 
 
-class ClassLoss(Loss):
-    """How undecided the probabilities (N, M) are: the mean over the samples of M − 1 − Σ |p_i − p_j| over all pairs of
-    classes. From 0, one class is certain, to M − 1, all are alike."""
+class RoutingLoss(Loss):
+    """Of the probabilities (N, M) of N samples for M classes."""
+
+
+class ClassLoss(RoutingLoss):
+    """How undecided they are: the mean over the samples of M − 1 − Σ |p_i − p_j| over all pairs of classes. From 0, one
+    class is certain, to M − 1, all are alike."""
 
     def forward(self, probabilities: Tensor) -> Tensor:
         pairs = combinations(probabilities.unbind(1), 2)
@@ -30,9 +34,9 @@ class ClassLoss(Loss):
         return (probabilities.shape[1] - 1 - apart).mean()
 
 
-class AverageLoss(Loss):
-    """How unevenly a batch's probabilities (N, M) fall on the classes: Σ |Σ p_i − N / M| over the classes, divided by
-    its largest value, 2 N (M − 1) / M. From 0, evenly, to 1, all on one."""
+class AverageLoss(RoutingLoss):
+    """How unevenly those of a batch fall on the classes: Σ |Σ p_i − N / M| over the classes, divided by its largest
+    value, 2 N (M − 1) / M. From 0, evenly, to 1, all on one."""
 
     def forward(self, probabilities: Tensor) -> Tensor:
         samples, classes = probabilities.shape
@@ -44,35 +48,36 @@ class AverageLoss(Loss):
 class Routed(Supervised):
     """Trains a ClassSR, each sub-image of a batch through all branches, weighted by their probabilities (`soft`).
 
-    `loss`: of the image, (sr, hr); `routing`: of the probabilities, (N, M); each is one loss or several by name, and
-    the weighted sum of all is trained. `freeze_branches`: trains the classifier alone; the branches stay in eval mode,
-    so that the statistics of their batch normalisation do not move. The rest as Supervised.
+    `loss`: by name, of (sr, hr), and of the probabilities where it is a RoutingLoss; their weighted sum is trained. The
+    rest as Supervised. Raises ValueError for a model that has nothing to route, and for losses without one of each.
     """
+
+    freezes_branches = False
 
     def __init__(
         self,
         model: nn.Module,
         length: Length,
-        loss: nn.Module | Mapping[str, nn.Module],
-        routing: nn.Module | Mapping[str, nn.Module],
+        loss: Mapping[str, nn.Module],
         optimizer: MakeOptimizer,
         schedule: MakeSchedule,
-        freeze_branches: bool = False,
         gradient_clip: float | None = None,
         ema: float | None = None,
         accumulate: int = 1,
     ) -> None:
         if not isinstance(model, ClassSR) or len(model.branches) < 2:
-            raise ValueError(
-                f"this stage trains a ClassSR of two branches or more, as model=classsr, not {_told(model)}."
-            )
-        super().__init__(model, length, loss, optimizer, schedule, gradient_clip, ema, accumulate)
+            told = f"a {type(model).__name__}" + (" of one branch" if isinstance(model, ClassSR) else "")
+            raise ValueError(f"this stage trains a ClassSR of two branches or more, as model=classsr, not {told}.")
+        named = loss if isinstance(loss, Mapping) else {}
+        routing = {name: one for name, one in named.items() if isinstance(one, RoutingLoss)}
+        of_image = {name: one for name, one in named.items() if name not in routing}
+        if not routing or not of_image:
+            raise ValueError("loss needs terms by name of the image and of the probabilities; a weight may be 0.")
+        super().__init__(model, length, of_image, optimizer, schedule, gradient_clip, ema, accumulate)
         self.routing = as_sum(routing)
-        if doubled := self.loss.weights.keys() & self.routing.weights.keys():
-            raise ValueError(f"loss and routing both have a term {min(doubled)}; give each a name of its own.")
         self.parts = (*self.loss.weights, *self.routing.weights)
         self.frozen = (*self.frozen, self.routing)
-        if freeze_branches:
+        if self.freezes_branches:
             self.frozen = (*self.frozen, *(branch.requires_grad_(False) for branch in model.branches))
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
@@ -88,5 +93,8 @@ class Routed(Supervised):
         return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
 
 
-def _told(model: nn.Module) -> str:
-    return f"a {type(model).__name__}" + (" of one branch" if isinstance(model, ClassSR) else "")
+class ClassifierAlone(Routed):
+    """The same with the branches frozen and in eval mode, so that the statistics of their batch normalisation do not
+    move either."""
+
+    freezes_branches = True
