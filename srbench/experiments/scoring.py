@@ -87,7 +87,7 @@ def _with_routing(attempt: Attempt, record: Record, name: str, pairs: list[Image
         log.warning("%s: how windows were routed is not recorded: %s", name, error)
         return record
     told = ", ".join(f"{share:.1%}" for share in found.shares)
-    if len(found.shares) > 1 and max(found.shares) == 1:
+    if attempt.model.routing != "full" and max(found.shares) == 1:
         log.warning("%s: all windows went to one branch (from the easiest on: %s)", name, told)
     return replace(record, routing={**record.routing, name: found})
 

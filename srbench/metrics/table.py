@@ -140,13 +140,15 @@ ROUTED_COSTS = {
             caveat="the mean of a window as routed, the classifier included, by fvcore's count: a multiply-add is one, "
             "a transposed convolution counts at its input's positions",
         ),
-        CostColumn("flops_routed_share", "of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"),
+        CostColumn("flops_routed_share", "FLOPs of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"),
         CostColumn(
             *("classsr_flops_routed", "ClassSR FLOPs/window", "M", 1e6, False),
             caveat="as Kong et al. (CVPR 2021) count: a multiply-add is two, a transposed convolution counts at its "
             "output's positions; the classifier is included for every family",
         ),
-        CostColumn("classsr_flops_routed_share", "of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"),
+        CostColumn(
+            "classsr_flops_routed_share", "ClassSR FLOPs of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"
+        ),
         CostColumn(
             *("time_routed_share", "Time of full", "%", 0.01, False),
             caveat=f"of the windows as routed {OF_FULL}, which took turns",

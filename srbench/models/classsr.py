@@ -185,8 +185,9 @@ class ClassSR(nn.Module):
 
     def members(self, windows: Tensor) -> Iterator[tuple[Callable[[Tensor], Tensor], Tensor]]:
         """What runs, each with the places of its windows among all, (M,) int64."""
-        if self.routing == "soft":
-            yield lambda part: self.soft(part)[0], torch.arange(windows[..., 0, 0, 0].numel(), device=windows.device)
+        if self.routing in ("soft", "full"):  # whatever the values are, so that costs can be counted without any
+            network = self.branches[-1] if self.routing == "full" else lambda part: self.soft(part)[0]
+            yield network, torch.arange(windows[..., 0, 0, 0].numel(), device=windows.device)
             return
         choices = self.route(windows).flatten()
         sizes = F.one_hot(choices, len(self.names)).sum(0).tolist()

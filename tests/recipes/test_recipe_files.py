@@ -1,8 +1,9 @@
 """What conf/recipe trains with: each file composed as for a run, and what its stages are built from told in full.
 
 Sources: Ahn et al., ECCV 2018, §4, with their training script (carn_paper); the training script of yu45020/Waifu2x of
-January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper). What is
-nobody else's, `quick` and supervised, is the project's.
+January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper); the
+published options of ClassSR and issue 45 of its repository (classsr…). What is nobody else's, `quick`, supervised and
+ClassSR's joint stage, is the project's.
 """
 
 from pathlib import Path
@@ -17,7 +18,11 @@ from srbench.data.degradations import ShrinkAndJpeg
 from srbench.data.patches import FixedPatches, Patches
 from srbench.data.supply import Supply
 from srbench.experiments.spec import RunSpec, StageSpec
+from srbench.models.classsr import ClassSR
+from srbench.models.fsrcnn import FSRCNN
 from srbench.recipes.length import Length
+from srbench.recipes.routed import Routed
+from srbench.recipes.supervised import Supervised
 
 MILESTONES = [100_000, 500_000, 800_000, 900_000, 950_000]
 PATCHES = {"sampler": "Patches", "scales": (2,), "degrade": None, "turns": 8}  # eight flips and rotations
@@ -60,6 +65,25 @@ STAGES = {
         "l2": LATER | {"loss": "MSELoss", "lr": 2e-4},
     },
 }
+BETAS = {"betas": (0.9, 0.99), "eta_min": 1e-7}
+OF_CLASSES = {"sampler": "SubImagePatches", "level": None, "classes": 3, "thresholds": None, "sub_images": None}
+OF_CLASSES |= {"ranking": None, "factors": [1.0, 0.9, 0.8, 0.7, 0.6]}
+BRANCH = {key: value for key, value in PLAIN.items() if key not in PATCHES} | BETAS | OF_CLASSES
+ROUTED = BRANCH | {"loss": {"image": 1000, "class": 0.5, "average": 3}, "lr": 2e-4}
+STAGES["classsr"] = {
+    "easy": BRANCH | {"T_max": 500_000, "part": "net1", "level": 1},
+    "medium": BRANCH | {"T_max": 500_000, "part": "net2", "level": 2},
+    "hard": BRANCH | {"T_max": 500_000, "part": "net3", "level": 3},
+    "classifier": ROUTED | {"recipe": "ClassifierAlone", "T_max": 500_000},
+    "joint": ROUTED | {"recipe": "Routed"},
+}
+OF_RCAN = {"lr": 3e-5, "eta_min": 2e-6}
+STAGES["classsr_rcan"] = {
+    name: about | ({"lr": 2e-4, "T_max": 1_000_000} if "part" in about else OF_RCAN)
+    for name, about in STAGES["classsr"].items()
+}
+ONE_CLASS = {key: value for key, value in BRANCH.items() if key not in ("level", "classes", "thresholds", "ranking")}
+STAGES["classsr_single"] = {"pixel": ONE_CLASS | {"T_max": 1_000_000}}
 for key in ("scales", "turns"):  # of crops that are cut once
     del STAGES["waifu2x_study"]["pixel"][key]
 
@@ -73,7 +97,14 @@ LENGTHS = {
         (Length(250, 8, 64, 125), Length(1_000_000, 64, 384, 5000)),
         (Length(250, 8, 96, 125), Length(650_000, 64, 480, 5000)),
     ],
+    "classsr_single": [(Length(2200, 8, 64, 1100), Length(1_000_000, 16, 128, 5000))],
 }
+for recipe, steps, batch in (("classsr", 500_000, 96), ("classsr_rcan", 1_000_000, 60)):
+    LENGTHS[recipe] = [
+        *[(Length(1000, 8, 64, 0), Length(steps, 16, 128, 5000))] * 3,
+        (Length(400, 16, 128, 200), Length(200_000, batch, 128, 1000)),
+        (Length(200, 8, 128, 100), Length(200_000, batch, 128, 1000)),
+    ]
 
 
 def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
@@ -82,13 +113,14 @@ def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
 
 
 def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
-    model = nn.Conv2d(3, 3, 1)
+    routed = stage.recipe.class_name in ("Routed", "ClassifierAlone")
+    model = ClassSR([FSRCNN(d=1), FSRCNN(d=1)]) if routed else nn.Conv2d(3, 3, 1)
     recipe = stage.recipe.build("recipe", model=model, length=stage.length)
     optimizer = recipe.make_optimizer(list(model.parameters()))
     return {
         "recipe": type(recipe).__name__,
         "data": stage.data.component.class_name,
-        "loss": type(recipe.loss.losses["whole"]).__name__,
+        "loss": of_loss(recipe),
         **of_optimizer(optimizer),
         **of_schedule(recipe.make_schedule(optimizer, recipe.updates)),
         "gradient_clip": recipe.gradient_clip,
@@ -96,8 +128,22 @@ def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, An
         "accumulate": recipe.accumulate,
         "epoch_steps": stage.epoch_steps,
         "start": stage.start,
-        **of_sampler(stage.batches.build("batches", Supply(files, run.scale, (2, 3, 4), 2, 24, seed=0))),
+        **({"part": stage.part} if stage.part else {}),
+        **of_batches(stage, run, files),
     }
+
+
+def of_loss(recipe: Supervised) -> str | dict[str, float]:
+    """The class of the only one, or the weights by name."""
+    if isinstance(recipe, Routed):
+        return recipe.loss.weights | recipe.routing.weights
+    return type(recipe.loss.losses["whole"]).__name__
+
+
+def of_batches(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
+    if stage.batches.class_name == "SubImagePatches":  # the files are too small to cut from
+        return {"sampler": "SubImagePatches", **stage.batches.arguments}
+    return of_sampler(stage.batches.build("batches", Supply(files, run.scale, (2, 3, 4), 2, 24, seed=0)))
 
 
 def of_optimizer(optimizer: Optimizer) -> dict[str, Any]:
