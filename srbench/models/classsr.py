@@ -118,7 +118,9 @@ class ClassSR(nn.Module):
         """(N, 3, h, w) → all branches' outputs weighted by their probabilities, and these: (N, 3, sh, sw), (N, B)."""
         if self.classifier is None:
             return self.branches[0](sub_images), sub_images.new_ones(len(sub_images), 1)
-        probabilities = self.classifier(sub_images).softmax(1)
+        logits = self.classifier(sub_images)
+        # In bfloat16 probabilities that are nearly alike would be equal, and their losses have no gradient.
+        probabilities = logits.softmax(1, dtype=torch.promote_types(logits.dtype, torch.float32))
         weights = probabilities[..., None, None, None].unbind(1)
         weighted = [branch(sub_images) * weight for branch, weight in zip(self.branches, weights, strict=True)]
         return reduce(torch.add, weighted), probabilities
