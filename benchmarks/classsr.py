@@ -62,6 +62,7 @@ def show_flops(family: str, model: ClassSR, counts: list[int]) -> None:
     print(
         f"  published count: {mean / 1e6:.0f} M of {published[-1] / 1e6:.0f} M a sub-image ({mean / published[-1]:.1%})"
     )
+    assert model.classifier
     true = [2 * cost.products for cost in costs]
     mean = average(true) + 2 * complexity(model.classifier, model.patch, model.patch).products
     print(f"  true count, classifier included: {mean / 1e6:.1f} M of {true[-1] / 1e6:.1f} M ({mean / true[-1]:.1%})")

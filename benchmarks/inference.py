@@ -54,7 +54,7 @@ def written_out(norm: LayerNorm, x: Tensor) -> Tensor:
 def one_sub_image_at_a_time(net: ClassSR, windows: Tensor) -> Tensor:
     """As the published test, which loops over sub-images."""
     sub_images = windows.flatten(0, 1).split(1)
-    outputs = [net.branches[int(net.classifier(sub_image).argmax())](sub_image) for sub_image in sub_images]
+    outputs = [net.branches[int(net.choose(sub_image))](sub_image) for sub_image in sub_images]
     output: Tensor = torch.cat(outputs).unflatten(0, windows.shape[:2])
     return output
 

@@ -38,7 +38,7 @@ def _maker(asked: DataPrepareVerb) -> Callable[[PrepareRequest, Group, Listener]
     """Of the one thing that is to be made."""
     if asked.classsr:
         from srbench.experiments.compose import compose_run
-        from srbench.experiments.window_ranking import ranker
+        from srbench.experiments.ranker import ranker
 
         limit = f"max_megapixels={asked.max_megapixels}"
         network = ranker(compose_run([*asked.config, f"scale={classsr_windows.SCALE}", limit]))

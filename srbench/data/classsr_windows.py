@@ -11,16 +11,20 @@ The scripts write 1.59 million pairs of files for DIV2K. Here windows are cut wh
 (data/piles.py) of whole images, about 25 GB.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from srbench.core.errors import UserError
+from srbench.core.files import sha256
+from srbench.core.json_digest import json_digest
 from srbench.core.progress import Listener
 from srbench.data import memmap
-from srbench.data.images import image_size, read_image
+from srbench.data.images import by_name, image_size, read_image
 from srbench.data.memmap import Pile
 from srbench.data.prepare.cut import Grid
 from srbench.data.resize import imresize
@@ -40,9 +44,11 @@ Upscale = Callable[[np.ndarray], np.ndarray]  # uint8 (N, 32, 32, 3) → uint8 (
 
 class SubImages:
     """What `prepare` has left in a folder. `windows`: one record each, with the number of its image, `top` and `left`
-    in pixels of LR, `psnr` in dB, and `level`, 1 simple, 2 medium, 3 hard."""
+    in pixels of LR, `psnr` in dB, and `level`, 1 simple, 2 medium, 3 hard; `files`: `file_names` of the images."""
 
     def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / "HR" / "index.json").read_bytes())
+        self.files = frozenset(index["about"]["files"])
         self.windows = np.load(folder / "windows.npy", mmap_mode="r")
         self.hr = list(memmap.images(folder / "HR").values())
         self.lr = list(memmap.images(folder / "LR").values())
@@ -76,6 +82,12 @@ def prepare(
     UserError for an image that cannot be read or is smaller than a window at the smallest factor.
     """
     _make_piles(files, folder, factors, grid, jobs, tell)
+    with FileLock(folder / "lock"):
+        _rank(folder, grid, upscale, tell)
+    return SubImages(folder)
+
+
+def _rank(folder: Path, grid: Grid, upscale: Upscale, tell: Listener) -> None:
     ready, part = folder / "windows.npy", folder / "psnr.part.npy"
     for file in (ready, part):
         if file.is_file() and file.stat().st_mtime_ns < (folder / "LR" / "index.json").stat().st_mtime_ns:
@@ -88,37 +100,60 @@ def prepare(
         np.save(partial, windows)
         partial.replace(ready)
     part.unlink(missing_ok=True)
-    return SubImages(folder)
 
 
-def levels(psnr: np.ndarray) -> np.ndarray:
-    """1, 2 or 3 for PSNR in dB."""
-    return np.where(psnr < HARD_BELOW, HARD, np.where(psnr < SIMPLE_FROM, MEDIUM, SIMPLE)).astype(np.uint8)
+def levels(psnr: np.ndarray, thresholds: Sequence[float] = (HARD_BELOW, SIMPLE_FROM)) -> np.ndarray:
+    """From 1, the simplest, for PSNR in dB; `thresholds`: from the least on, each belongs to the simpler side."""
+    harder = np.searchsorted(np.array(thresholds, psnr.dtype), psnr, side="right")
+    return (len(thresholds) + 1 - harder).astype(np.uint8)
+
+
+def quantiles(psnr: np.ndarray, levels: int) -> tuple[float, ...]:
+    """The thresholds that put as many windows into each level: tertiles for three."""
+    ordered = np.sort(psnr)
+    return tuple(float(ordered[len(ordered) * part // levels]) for part in range(1, levels))
+
+
+def sub_images_identity(folder: Path) -> str:
+    """A digest of what lies in a folder of `prepare`. UserError where nothing does."""
+    try:
+        return json_digest([sha256(folder / "windows.npy"), json.loads((folder / "HR" / "index.json").read_bytes())])
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"sub_images={folder}: holds none of ClassSR's windows; make them with: "
+            "python -m srbench data prepare NAME classsr=true model=…"
+        ) from error
 
 
 def _make_piles(
     files: Sequence[Path], folder: Path, factors: Sequence[float], grid: Grid, jobs: int, tell: Listener
 ) -> None:
-    stamps = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
+    named = by_name(files)
+    stamps = {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in file_names(files).items()}
     sizes = {}
-    for file in files:
+    for name, file in named.items():
         height, width = image_size(file)
         for factor in factors:
             # What imresize gives, cropped.
             tall, wide = (int(np.ceil(length * factor - 1e-9)) // SCALE * SCALE for length in (height, width))
             if min(tall, wide) < grid.size:
                 raise UserError(f"{file}: {width}×{height} at {factor:g} is smaller than a window of {grid.size}")
-            sizes[_name(file, factor)] = (tall, wide)
+            sizes[_name(name, factor)] = (tall, wide)
     hr = Pile(folder / "HR", sizes, {"files": stamps})
-    tasks = [(tuple(_name(file, factor) for factor in factors), (file, tuple(factors))) for file in files]
+    tasks = [(tuple(_name(name, factor) for factor in factors), (file, tuple(factors))) for name, file in named.items()]
     memmap.build(hr, _shrunk, tasks, jobs, tell)
     small = {name: (height // SCALE, width // SCALE) for name, (height, width) in sizes.items()}
     lr = Pile(folder / "LR", small, {"files": stamps})
     memmap.build(lr, _quarter, [((name,), (hr.folder, name)) for name in small], jobs, tell)
 
 
-def _name(file: Path, factor: float) -> str:
-    return f"{file.stem}@{factor:g}"
+def file_names(files: Sequence[Path]) -> dict[str, Path]:
+    """As `by_name`, with their suffixes."""
+    return {f"{name}{file.suffix}": file for name, file in by_name(files).items()}
+
+
+def _name(name: str, factor: float) -> str:
+    return f"{name}@{factor:g}"
 
 
 def _shrunk(file: Path, factors: Sequence[float]) -> list[np.ndarray]:

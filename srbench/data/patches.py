@@ -56,14 +56,8 @@ class Patches:
 
     def batch(self, step: int) -> Batch:
         """The batch of `step` (0, 1, …)."""
-        clean = self._crops(step)
-        degradation = None if self.degrade else self.supply.degradation
-        if degradation is None:
-            return clean
-        random = self.supply.random(step, 1)  # 1: other numbers than those that chose the crops
-        images = clean.hr if degradation.shrinks else clean.lr
-        lr = np.stack([degradation(image, clean.scale, random) for image in images.numpy()])
-        return clean._replace(lr=torch.from_numpy(lr))
+        crops = self._crops(step)
+        return crops if self.degrade else self.supply.degraded(crops, step)
 
     def _crops(self, step: int) -> Batch:
         random, number = self.supply.random(step), self.supply.batch_size

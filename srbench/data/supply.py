@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from srbench.data.chains import Degradation
@@ -48,3 +49,12 @@ class Supply:
         # The first stage has no key of its own, so that its batches are those of releases that knew no stages.
         key = (self.stage,) if self.stage else ()
         return np.random.default_rng(np.random.SeedSequence((self.seed, *place), spawn_key=key))
+
+    def degraded(self, clean: Batch, step: int) -> Batch:
+        """The batch of `step` with LR that went through the degradation, if there is one."""
+        if self.degradation is None:
+            return clean
+        random = self.random(step, 1)  # 1: other numbers than those that chose the crops
+        images = clean.hr if self.degradation.shrinks else clean.lr
+        lr = np.stack([self.degradation(image, clean.scale, random) for image in images.numpy()])
+        return clean._replace(lr=torch.from_numpy(lr))

@@ -11,6 +11,7 @@ from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
 from srbench.evaluation.inference import overlap_for
+from srbench.experiments.component import imported
 from srbench.experiments.inputs import datasets, validation_pairs
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.overrides import parse_override
@@ -20,6 +21,7 @@ from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.backbones import backbone_file
 from srbench.models.traits import Traits, traits_of
+from srbench.recipes.modes import as_found
 
 READS_WEIGHTS = "weights_dir"  # argument of a recipe that reads others' weights, which no test of srbench's has seen
 
@@ -128,12 +130,15 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
         backbone_file(name, run.places.weights_folders, place)
     # Of srbench's own, those are tried that depend on the patch, which the budget may say, or on files.
     tried = backbones or READS_WEIGHTS in stage.recipe.arguments or "discriminator" in stage.recipe.arguments
+    only = getattr(imported(stage.batches.target), "only_scale", run.scale)
+    if only != run.scale:
+        raise UserError(f"scale={run.scale}: {key}.batches, {stage.batches.class_name}, is for scale={only}")
+    part = _part(model, stage, key)
     if tried or not _is_as_shipped(run):
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
-        rehearse(
-            partial(stage.recipe.build, key, model=_part(model, stage, key), length=stage.length), key, stage.length
-        )
+        with as_found(model):  # other runs have it, too
+            rehearse(partial(stage.recipe.build, key, model=part, length=stage.length), key, stage.length)
 
 
 def _backbones(node: Any, key: str) -> Iterator[tuple[str, str]]:

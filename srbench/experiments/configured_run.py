@@ -118,9 +118,10 @@ def _stages(recipe: Mapping[str, Any], keys: Keys, data: DataSpec) -> tuple[Stag
     if keys.budget.length == "none" or keys.budget.steps == 0:
         return ()
     stages = recipe.get("stages")
-    if not isinstance(stages, dict) or not stages:
+    kept = {name: node for name, node in stages.items() if node is not None} if isinstance(stages, dict) else {}
+    if not kept:
         raise UserError("recipe.stages: must map the name of each stage to what it is, as in {pixel: {…}}")
-    return tuple(_stage(str(name), node, recipe, keys, data) for name, node in stages.items())
+    return tuple(_stage(str(name), node, recipe, keys, data) for name, node in kept.items())
 
 
 def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: DataSpec) -> StageSpec:

@@ -10,12 +10,14 @@ from srbench.core.json_digest import json_digest
 from srbench.data.folders import benchmark_names, benchmark_pairs
 from srbench.data.images import by_name
 from srbench.data.pairs import ImagePair, digests
+from srbench.experiments.component import imported
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import Left, left
 from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
 from srbench.metrics.cost import LATENCY_INPUT
 from srbench.metrics.figures import Cost
 from srbench.metrics.table import lacking
+from srbench.models.traits import traits_of
 
 
 def datasets(run: RunSpec) -> dict[str, list[ImagePair]]:
@@ -38,13 +40,18 @@ def wanted(run: RunSpec) -> Wanted:
     asked = run.evaluation
     images = None if asked.save_images == "all" else asked.save_images
     return Wanted(
-        train=run.config_hash if run.stages else None,
+        train=training_hash(run) if run.stages else None,
         scores={
             name: WantedScores(_of_scores(run, pairs), asked.metrics, images) for name, pairs in datasets(run).items()
         },
         cost=json_digest([_network(run), [figure.name for figure in fields(Cost)]]),
         latency=wanted_latency(run) if asked.latency else None,
     )
+
+
+def training_hash(run: RunSpec) -> str:
+    """Of what fixes the trained weights: `config_hash` but for arguments that change the model's eval mode alone."""
+    return run.hash_without(*traits_of(imported(run.model.target)).untrained_arguments)
 
 
 def wanted_latency(run: RunSpec) -> WantedLatency:

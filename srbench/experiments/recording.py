@@ -208,8 +208,8 @@ def _lasting(known: Record) -> dict[str, Any]:
     and that it has ended well."""
     ended = {"status": "done"} if known.status == "done" else {}
     names = (
-        *("train", "cost", "latency", "scores", "certificates", "missing", "weights_sha256", "fingerprints"),
-        *("device", "threads", "precision", "versions", "git", "started", "seconds"),
+        *("train", "cost", "latency", "scores", "certificates", "missing", "routing", "weights_sha256"),
+        *("fingerprints", "device", "threads", "precision", "versions", "git", "started", "seconds"),
     )
     return {name: getattr(known, name) for name in names} | ended
 

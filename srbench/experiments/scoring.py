@@ -1,5 +1,6 @@
 """The step of a run that evaluates its network: one data set after the other, and of each what it lacks."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from srbench.data.images import image_size, write_image
 from srbench.data.pairs import ImagePair, digests, lr_source
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.evaluate import LARGE, ImageResult, evaluate, mean_scores, missing_means
+from srbench.evaluation.routing import measure_routing
 from srbench.experiments.inputs import datasets
 from srbench.experiments.recording import Attempt
 from srbench.experiments.store.left import IMAGES
@@ -21,6 +23,9 @@ from srbench.experiments.store.record import Evaluation, Record
 from srbench.experiments.store.scores import ImageRow, read_rows, write_rows
 from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.metrics.table import METRICS, score_name
+from srbench.models.classsr import ClassSR
+
+log = logging.getLogger(__name__)
 
 Rows = dict[str, ImageRow]  # of one data set, by image
 
@@ -38,6 +43,7 @@ def score(attempt: Attempt) -> Record:
     attempt.keep(replace(attempt.record, weights_sha256=attempt.weights_sha256))
     for name, lacking in todo.items():
         record, rows[name] = _with_set(attempt, name, sets[name], lacking, rows.get(name, {}))
+        record = _with_routing(attempt, record, name, sets[name])
         ordered = dict.fromkeys([*sets, *rows])
         write_rows(attempt.run.folder, (row for one in ordered for row in rows.get(one, {}).values()))
         attempt.keep(record)  # a set that is done is not lost with the next
@@ -69,6 +75,21 @@ def _with_set(
     record = record.with_evaluation(name, Evaluation(scores, certificate, missing), asked)
     of_others = tuple(one for one in record.missing if one.what not in scorer.scores and one not in scorer.missing)
     return replace(record, missing=of_others + scorer.missing), rows
+
+
+def _with_routing(attempt: Attempt, record: Record, name: str, pairs: list[ImagePair]) -> Record:
+    """With how the network routed the set, if it does that."""
+    if not isinstance(attempt.model, ClassSR):
+        return record
+    try:
+        found = measure_routing(attempt.model, pairs, attempt.slot.device, attempt.tell)
+    except ValueError as error:
+        log.warning("%s: how windows were routed is not recorded: %s", name, error)
+        return record
+    told = ", ".join(f"{share:.1%}" for share in found.shares)
+    if attempt.model.routing != "full" and max(found.shares) == 1:
+        log.warning("%s: all windows went to one branch (from the easiest on: %s)", name, told)
+    return replace(record, routing={**record.routing, name: found})
 
 
 def _is_missing(before: Evaluation, name: str, metric: str) -> bool:

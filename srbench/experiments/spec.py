@@ -10,6 +10,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.data import classsr_windows
 from srbench.data.chains import Degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
@@ -168,9 +169,14 @@ class RunSpec:
 
     @cached_property
     def config_hash(self) -> str:
-        """SHA-256, in hex, of what fixes the weights. UserError for training images or weights that are not there."""
+        """SHA-256, in hex, of what fixes the weights, and of all the model's arguments. UserError for training images
+        or weights that are not there."""
+        return self.hash_without()
+
+    def hash_without(self, *arguments: str) -> str:
+        """The same without some of the model's arguments, on which its weights do not depend."""
         fixed = {
-            "model": self._with_weights(self.network.identity, "model"),
+            "model": self._with_weights(self.network.without(*arguments).identity, "model"),
             "scale": self.scale,
             "seed": self.seed,
             "data": self.data.identity,
@@ -235,8 +241,8 @@ class RunSpec:
         return {"keep": [stage.keep, stage.length.val_every, self._validation_digest(), how]}
 
     def _with_weights(self, node: Any, key: str) -> Any:
-        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, in its place, and
-        without where they lie. `key`: of the node."""
+        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, and of a folder of
+        `sub_images`, in its place, and without where they lie. `key`: of the node."""
         if isinstance(node, list):
             return [self._with_weights(entry, key) for entry in node]
         if not isinstance(node, dict):
@@ -249,6 +255,8 @@ class RunSpec:
             return self._with_weights(value, key)
         if name == "backbone":
             return backbone_identity(value, self.places.weights_folders, key)
+        if name == "sub_images":
+            return classsr_windows.sub_images_identity(Path(value).expanduser())
         return self._weights(value, key) if name == "checkpoint" or name.endswith("_checkpoint") else value
 
     def _weights(self, name: str | None, key: str) -> str | None:

@@ -24,6 +24,7 @@ from srbench.experiments.recording import Attempt, Slot
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, StageRecord, Training, TrainingData
+from srbench.experiments.trained_alike import copy_training, trained_alike
 from srbench.experiments.trained_weights import read_trained, write_trained
 from srbench.experiments.whole_images import picture_side
 from srbench.metrics.cost import memory_format
@@ -49,6 +50,10 @@ def train(attempt: Attempt) -> Record:
     if there and there.fingerprint == fingerprint:
         log.info("takes the weights that are there, without training again: %s", weights)
         training = there.training
+    elif alike := trained_alike(attempt.run, fingerprint):
+        log.info("takes the weights of %s, which differs in nothing that training sees", alike.folder.name)
+        copy_training(alike.folder, attempt.run.folder)
+        training = alike.training
     else:
         attempt.trained, training = _fitted(attempt)
         write_trained(weights, attempt.trained.cpu().state_dict(), fingerprint, training)

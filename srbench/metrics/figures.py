@@ -1,6 +1,6 @@
 """What a network costs, as values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -49,3 +49,53 @@ class Latency:
     threads: int
     device: str
     memory_format: str
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How a network that gives each window of an image to one of its branches did so on a data set.
+
+    `windows`: by image, how many went to each branch, from the easiest on; where all run, how many would. `flops`: of a
+    window in the mean, the classifier's included, and `full_flops`, those of the last branch: fvcore's, where a
+    multiply-add is one, and a transposed convolution counts at its input's positions. `classsr_flops` and
+    `full_classsr_flops`: as Kong et al., CVPR 2021, count, where a multiply-add is two, and a transposed convolution
+    counts at its output's positions. `seconds`, `full_seconds`: of the windows of the first `timed_images` images, as
+    routed and all through the last branch, which took turns.
+    """
+
+    windows: dict[str, tuple[int, ...]]
+    flops: float
+    full_flops: float
+    classsr_flops: float
+    full_classsr_flops: float
+    seconds: float
+    full_seconds: float
+    timed_images: int
+    threads: int
+    device: str
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of each branch, of all windows."""
+        totals = [sum(counts) for counts in zip(*self.windows.values(), strict=True)]
+        return tuple(total / sum(totals) for total in totals)
+
+
+def routed_costs(routings: Iterable[Routing]) -> dict[str, float]:
+    """By name of table.ROUTED_COSTS, over all windows of these data sets; empty without any."""
+    found = [(sum(map(sum, one.windows.values())), one) for one in routings]
+    windows = sum(count for count, _ in found)
+    if not windows:
+        return {}
+
+    def mean(name: str) -> float:
+        return float(sum(count * getattr(one, name) for count, one in found) / windows)
+
+    seconds, full_seconds = (sum(getattr(one, name) for _, one in found) for name in ("seconds", "full_seconds"))
+    return {
+        "flops_routed": mean("flops"),
+        "flops_routed_share": mean("flops") / mean("full_flops"),
+        "classsr_flops_routed": mean("classsr_flops"),
+        "classsr_flops_routed_share": mean("classsr_flops") / mean("full_classsr_flops"),
+        "time_routed_share": seconds / full_seconds,
+    }

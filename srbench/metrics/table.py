@@ -35,7 +35,7 @@ class Metric:
 @dataclass(frozen=True)
 class CostColumn:
     """`unit` and its `size` in plain units; `whole`: an integer; `told_by`: the names under which a record tells why it
-    is missing."""
+    is missing; `caveat`: what the title does not tell, for a footnote."""
 
     name: str
     title: str
@@ -43,6 +43,7 @@ class CostColumn:
     size: float
     whole: bool
     told_by: tuple[str, ...] = ()
+    caveat: str = ""
 
 
 NETWORKS = 1e-4  # of scores by networks in float32, whose last digits depend on threads and processor
@@ -127,6 +128,31 @@ MORE_COSTS = {
         CostColumn("activations_256", "Act. 256²", "M", 1e6, True, ("activations", "flops")),
         CostColumn("conv_activations_720p", "Conv act. 720p", "M", 1e6, True, ("flops",)),
         CostColumn("conv_activations_256", "Conv act. 256²", "M", 1e6, True, ("flops",)),
+    )
+}
+# Of networks that give each window of an image to one of their branches, over all windows of the data sets.
+OF_FULL = "against all windows through the last branch"
+ROUTED_COSTS = {
+    cost.name: cost
+    for cost in (
+        CostColumn(
+            *("flops_routed", "FLOPs/window", "M", 1e6, False),
+            caveat="the mean of a window as routed, the classifier included, by fvcore's count: a multiply-add is one, "
+            "a transposed convolution counts at its input's positions",
+        ),
+        CostColumn("flops_routed_share", "FLOPs of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"),
+        CostColumn(
+            *("classsr_flops_routed", "ClassSR FLOPs/window", "M", 1e6, False),
+            caveat="as Kong et al. (CVPR 2021) count: a multiply-add is two, a transposed convolution counts at its "
+            "output's positions; the classifier is included for every family",
+        ),
+        CostColumn(
+            "classsr_flops_routed_share", "ClassSR FLOPs of full", "%", 0.01, False, caveat=f"the same {OF_FULL}"
+        ),
+        CostColumn(
+            *("time_routed_share", "Time of full", "%", 0.01, False),
+            caveat=f"of the windows as routed {OF_FULL}, which took turns",
+        ),
     )
 }
 

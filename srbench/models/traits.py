@@ -19,7 +19,9 @@ class Traits:
     side of the square picture of the whole LR image that `forward` takes besides; None: none. `shuffle_thumbnails`:
     in an evaluation each image is given another one's. `smallest_input`: the least side of LR; `multiple`: sides of LR
     are padded to multiples of it. `whole_image_statistics`: tiles change the result. `embedding`: length of the vector
-    of the whole LR image that `embed(lr, thumbnail)` gives, (N, embedding); None: there is no such method."""
+    of the whole LR image that `embed(lr, thumbnail)` gives, (N, embedding); None: there is no such method.
+    `untrained_arguments`: of the class's constructor, that change what it does in eval mode alone: runs that differ in
+    nothing else are trained once, where one is done before another begins."""
 
     scales: tuple[int, ...] = ()
     thumbnail: int | None = None
@@ -28,6 +30,7 @@ class Traits:
     multiple: int = 1
     whole_image_statistics: bool = False
     embedding: int | None = None
+    untrained_arguments: tuple[str, ...] = ()
 
     def size_for(self, height: int, width: int) -> tuple[int, int]:
         """The least height and width of LR, not below these, that the model takes."""
@@ -35,8 +38,8 @@ class Traits:
         return rows * self.multiple, columns * self.multiple
 
 
-def traits_of(model: "nn.Module") -> Traits:
-    """The model's `traits`, as a Traits or as a mapping; those of a model that has none are the defaults.
+def traits_of(model: Any) -> Traits:
+    """The `traits` of a model or its class, as a Traits or as a mapping; a model that has none has the defaults.
 
     Raises ValueError for a trait that does not exist.
     """
@@ -48,7 +51,8 @@ def traits_of(model: "nn.Module") -> Traits:
     known = [field.name for field in fields(Traits)]
     for name in told:
         if name not in known:
-            raise ValueError(f"{type(model).__name__} has no trait {name}{did_you_mean(str(name), known)}")
+            named = model if isinstance(model, type) else type(model)
+            raise ValueError(f"{named.__name__} has no trait {name}{did_you_mean(str(name), known)}")
     return Traits(**told)
 
 

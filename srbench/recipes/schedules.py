@@ -12,10 +12,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
 
 
-def cosine(optimizer: Optimizer, steps: int, eta_min: float = 0.0) -> CosineAnnealingLR:
+def cosine(optimizer: Optimizer, steps: int, eta_min: float = 0.0, stretch: float = 1.0) -> CosineAnnealingLR:
     """Half a cosine, from the optimizer's learning rate to `eta_min` over all steps (Loshchilov and Hutter, ICLR 2017,
-    §3, without restarts)."""
-    return CosineAnnealingLR(optimizer, steps, eta_min)
+    §3, without restarts), or over `stretch` times as many, of which the last are not made."""
+    if not stretch >= 1:
+        raise ValueError(f"stretch is {stretch}; it must be 1 or more.")
+    return CosineAnnealingLR(optimizer, round(stretch * steps), eta_min)
 
 
 def multistep(optimizer: Optimizer, steps: int, milestones: Sequence[int], gamma: float) -> MultiStepLR:

@@ -6,7 +6,7 @@ from dataclasses import astuple, fields
 from io import StringIO
 
 from srbench.core.harmless import as_cell, in_one_line
-from srbench.metrics.table import COSTS, MORE_COSTS
+from srbench.metrics.table import COSTS, MORE_COSTS, ROUTED_COSTS
 from srbench.reports.columns import PARTS, Part, ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.published import PublishedScore
@@ -25,7 +25,7 @@ def table_csv(report: Report) -> str:
     names = ["ablation", "model", "variant", "baseline", "scale", "seeds", *COSTS]
     for score, of_score in parts.items():
         names += [score.name, *map(score.part, of_score)]
-    more = [name for name in MORE_COSTS if any(row.costs[name].value is not None for row in report.rows)]
+    more = [name for name in MORE_COSTS | ROUTED_COSTS if any(row.costs[name].value is not None for row in report.rows)]
     trained = [field.name for field in fields(TrainedOn)] if any(row.trained for row in report.rows) else []
     names += [*more, *(f"train_{name}" for name in trained), "protocol", "resizer", "final_loss", *report.settings]
     names += ["ntire_score", "ntire_baseline"] if report.ntire else []

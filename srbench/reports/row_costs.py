@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from srbench.experiments.store.record import Record
-from srbench.metrics.figures import Latency, beyond_fvcore
-from srbench.metrics.table import COSTS, MORE_COSTS, CostColumn
+from srbench.metrics.figures import Latency, beyond_fvcore, routed_costs
+from srbench.metrics.table import COSTS, MORE_COSTS, ROUTED_COSTS, CostColumn
 from srbench.reports.means import means_by_row
 from srbench.reports.reasons import why_missing
 from srbench.reports.rows import BICUBIC, Member
@@ -39,7 +39,7 @@ def latencies_by_row(members: Iterable[Member]) -> dict[int, float]:
 
 
 def costs_of(members: Sequence[Member], latency_ms: float | None) -> dict[str, Figure]:
-    """By name of COSTS and MORE_COSTS, of the members of a row and the mean of their latencies."""
+    """By name of COSTS, MORE_COSTS and ROUTED_COSTS, of the members of a row and the mean of their latencies."""
     done = any(one.record for one in members)
     # The bicubic row has no network.
     blank = members[0].model == BICUBIC and done
@@ -50,7 +50,13 @@ def costs_of(members: Sequence[Member], latency_ms: float | None) -> dict[str, F
         value = latency_ms if name == LATENCY else _first(members, name)
         reason = "" if value is not None or blank else _reason(members, column)
         found[name] = Figure(value, reason, beyond if name in OF_FVCORE and value is not None else "")
-    return found
+    return found | _routed(members)
+
+
+def _routed(members: Sequence[Member]) -> dict[str, Figure]:
+    """The means over the finished runs; empty for networks that do not route."""
+    costs = [found for one in members if one.record and (found := routed_costs(one.record.routing.values()))]
+    return {name: Figure(sum(one[name] for one in costs) / len(costs) if costs else None) for name in ROUTED_COSTS}
 
 
 def _first(members: Sequence[Member], name: str) -> int | None:

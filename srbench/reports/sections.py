@@ -9,7 +9,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, CostColumn
+from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, ROUTED_COSTS, CostColumn
 from srbench.reports.cells import Cell, Mark, cell_of, printed_value
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
@@ -20,12 +20,12 @@ from srbench.reports.rows import BICUBIC, DEGRADATION
 
 Cells = tuple[Cell, ...]  # of a row, one a column
 BEST: tuple[Mark, ...] = ("best", "second")
-ALL_COSTS = COSTS | MORE_COSTS
+ALL_COSTS = COSTS | MORE_COSTS | ROUTED_COSTS
 SHOWN_COSTS = tuple(
     ALL_COSTS[name]
     for name in (
         *("params", "params_frozen", "params_dead", "flops_720p", "flops_256", "activations_720p", "activations_256"),
-        *("conv_activations_720p", "conv_activations_256", "latency_ms"),
+        *("conv_activations_720p", "conv_activations_256", "latency_ms", *ROUTED_COSTS),
     )
 )
 SHOWN = "psnr"  # the metric whose deltas are shown; a CSV has those of all
@@ -90,7 +90,9 @@ def _columns(rows: Sequence[TableRow], compared: Set[ScoreColumn]) -> Iterator[C
     yield from (Column(SettingColumn(key), key) for key in rows[0].settings if key != DEGRADATION)
     if any(row.seeds > 1 for row in rows):
         yield Column("seeds", "Seeds")
-    yield from (Column(cost, f"{cost.title} ({cost.unit})") for cost in SHOWN_COSTS if _tells(cost, rows))
+    yield from (
+        Column(cost, f"{cost.title} ({cost.unit})", note=cost.caveat) for cost in SHOWN_COSTS if _tells(cost, rows)
+    )
     if rows[0].ntire:
         yield Column("ntire_score", NTIRE_TITLE)
     for score in rows[0].scores:
@@ -110,7 +112,7 @@ def _tells(cost: CostColumn, rows: Sequence[TableRow]) -> bool:
             return unknown or any(figure.value for figure in figures)
         case "params_frozen":  # 24 of a mean shift do not show beside a network's
             return any(1000 * (row.costs[cost.name].value or 0) > (row.costs["params"].value or 0) for row in rows)
-        case "activations_256":
+        case name if name == "activations_256" or name in ROUTED_COSTS:
             return any(figure.value is not None for figure in figures)
         case "conv_activations_720p" | "conv_activations_256":
             alike = cost.name.removeprefix("conv_")

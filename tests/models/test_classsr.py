@@ -122,6 +122,14 @@ def test_costs_that_depend_on_values_are_refused_in_a_sentence():
         complexity(random_classsr(), 64, 64)
 
 
+def test_costs_that_depend_on_no_values_are_counted_over_all_windows():
+    branches = [FSRCNN(d=d) for d in (2, 3)]
+    window = [complexity(branch, 32, 32).flops for branch in branches]
+    chosen = complexity(Classifier(2), 32, 32).flops
+    assert complexity(ClassSR(branches, routing="full"), 32, 60).flops == 2 * window[1]
+    assert complexity(ClassSR(branches, routing="soft"), 32, 60).flops == 2 * (sum(window) + chosen)
+
+
 @pytest.mark.parametrize("size", [(32, 32), (33, 61), (60, 88), (71, 130)])
 def test_batched_routing_equals_one_window_at_a_time(size):
     model = random_classsr()
@@ -218,9 +226,10 @@ def test_the_classifier_starts_small_and_its_last_layer_as_torch_s():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"branches": [FSRCNN(d=1)]}, "ClassSR chooses between 2 branches or more, not 1."),
+        ({"branches": {"hard": None}}, "ClassSR needs a branch; branches has none."),
         ({"scale": 2}, "branch 1 has scale 4, but ClassSR's is 2: make them equal."),
         ({"patch": 3}, "patch must be 4 or more and step from 1 to patch; they are 3 and 28."),
+        ({"routing": "best"}, "routing is 'best': choose from hard, soft, full, random, psnr."),
         ({"step": 33}, "patch must be 4 or more and step from 1 to patch; they are 32 and 33."),
     ],
 )
@@ -248,3 +257,49 @@ def test_the_branches_of_a_preset_follow_the_scale_and_can_be_varied(scale):
     assert [branch.head_conv[0].out_channels for branch in model.branches] == [16, 36, 40]
     with torch.inference_mode():
         assert model(torch.rand(1, 3, 40, 33)).shape == (1, 3, scale * 40, scale * 33)
+
+
+def routed_as(routing: str) -> ClassSR:
+    model = random_classsr()
+    made = ClassSR(model.branches, routing=routing).double().eval()
+    made.classifier = model.classifier
+    return made
+
+
+def test_full_routing_is_the_last_branch_on_every_window_which_has_no_classifier_alone():
+    model, lr = random_classsr(), dark_to_bright(1, 60, 88)
+    alone = ClassSR([None, model.branches[-1]]).double().eval()
+    assert alone.classifier is None
+    assert [name for name, _ in alone.named_children()] == ["net1"]
+    with torch.inference_mode():
+        for made in (routed_as("full"), alone):
+            windows = made.windows(lr)
+            expected = model.branches[-1](windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+            torch.testing.assert_close(made(lr), merge_mean(expected, 240, 352, 112), rtol=0, atol=1e-12)
+        assert torch.equal(alone.soft(lr)[1], torch.ones(1, 1, dtype=torch.double))
+
+
+def test_soft_routing_at_test_is_the_mixture_of_training():
+    model, lr = routed_as("soft"), dark_to_bright(1, 60, 88)
+    with torch.inference_mode():
+        windows = model.windows(lr)
+        expected = model.soft(windows.flatten(0, 1))[0].unflatten(0, windows.shape[:2])
+        torch.testing.assert_close(model(lr), merge_mean(expected, 240, 352, 112), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("routing", ["random", "psnr"])
+def test_controls_give_each_branch_an_equal_part_of_every_image_alike_each_time(routing):
+    model, images = routed_as(routing), dark_to_bright(2, 88, 116)
+    with torch.inference_mode():
+        routes = model.routes(images)
+        assert torch.equal(routes, model.routes(images))
+        assert torch.equal(routes[1:], model.routes(images[1:]))
+        model(images)
+    assert [row.bincount().tolist() for row in routes] == [[4, 4, 4]] * 2
+
+
+def test_by_psnr_flat_windows_are_easy_and_noisy_ones_hard():
+    lr = torch.full((1, 3, 32, 88), 0.5, dtype=torch.double)
+    lr[..., 32:60] += torch.linspace(-0.02, 0.02, 28)
+    lr[..., 60:] = torch.rand(3, 32, 28, dtype=torch.double)
+    assert routed_as("psnr").routes(lr).tolist() == [[0, 1, 2]]

@@ -11,6 +11,7 @@ from srbench.models.layers.sub_images import covered, merge_mean
 from srbench.models.layers.tiles import split
 from srbench.models.rcan import RCAN
 from srbench.models.srresnet import SRResNet
+from srbench.recipes.routed import AverageLoss, ClassLoss
 from tests.conftest import Parity, assert_matches
 
 
@@ -141,3 +142,11 @@ def test_sub_images_averaged_back(parity):
     _, height, width = published_test_images(reference)
     merged = merge_mean(channels_first(reference["sr_patches"])[None], scale * height, scale * width, scale * step)
     assert_matches(merged[0], channels_first(reference["merged"]))
+
+
+@pytest.mark.parametrize("kind", ["", "_onehot", "_uniform"])
+@pytest.mark.parametrize(("name", "loss"), [("class_loss", ClassLoss()), ("average_loss", AverageLoss())])
+def test_the_losses_of_the_probabilities(kind, name, loss, parity):
+    reference = parity("classsr_losses")
+    expected = reference[f"{name}{kind}"].item()
+    assert loss(reference[f"prob{kind}"]).item() == pytest.approx(expected, rel=1e-6, abs=1e-6)

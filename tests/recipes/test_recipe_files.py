@@ -2,8 +2,8 @@
 
 Sources: Ahn et al., ECCV 2018, §4, with their training script (carn_paper); the training script of yu45020/Waifu2x of
 January 2019 (waifu2x_study); the published options of MDRN, and the slides of ISR_Task_2023 (mdrn_paper, edge_study,
-restoration); MossNet's page, which has 50,000 steps (mossnet, distillation). What is nobody else's, `quick` and
-supervised, is the project's.
+restoration); MossNet's page, which has 50,000 steps (mossnet, distillation); the published options of ClassSR and issue
+45 of its repository (classsr…). What is nobody else's, `quick`, supervised and ClassSR's joint stage, is the project's.
 """
 
 from pathlib import Path
@@ -19,9 +19,13 @@ from srbench.data.degradations import ShrinkAndJpeg
 from srbench.data.patches import FixedPatches, Patches
 from srbench.data.supply import Supply
 from srbench.experiments.spec import RunSpec, StageSpec
+from srbench.models.classsr import ClassSR
+from srbench.models.fsrcnn import FSRCNN
 from srbench.models.mossnet import MossNet
 from srbench.recipes.distillation import Distillation
 from srbench.recipes.length import Length
+from srbench.recipes.routed import Routed
+from srbench.recipes.supervised import Supervised
 from tests.recipes.test_gan_recipe_files import STAGES as GAN_STAGES
 
 MILESTONES = [100_000, 500_000, 800_000, 900_000, 950_000]
@@ -72,6 +76,25 @@ STAGES = {
     "edge_study": {"pixel": NO_COSINE | {"loss": "EdgeAsPublished", "lr": 1e-6, "schedule": "ConstantLR", "factor": 1}},
     "restoration": {"pixel": PLAIN | {"lr": 3e-4, "betas": (0.9, 0.99), "T_max": 10_000, "eta_min": 1e-6}},
 }
+BETAS = {"betas": (0.9, 0.99), "eta_min": 1e-7}
+OF_CLASSES = {"sampler": "SubImagePatches", "level": None, "classes": 3, "thresholds": None, "sub_images": None}
+OF_CLASSES |= {"ranking": None, "factors": [1.0, 0.9, 0.8, 0.7, 0.6]}
+BRANCH = {key: value for key, value in PLAIN.items() if key not in PATCHES} | BETAS | OF_CLASSES
+ROUTED = BRANCH | {"loss": {"image": 1000, "class": 0.5, "average": 3}, "lr": 2e-4}
+STAGES["classsr"] = {
+    "easy": BRANCH | {"T_max": 500_000, "part": "net1", "level": 1},
+    "medium": BRANCH | {"T_max": 500_000, "part": "net2", "level": 2},
+    "hard": BRANCH | {"T_max": 500_000, "part": "net3", "level": 3},
+    "classifier": ROUTED | {"recipe": "ClassifierAlone", "T_max": 500_000},
+    "joint": ROUTED | {"recipe": "Routed"},
+}
+OF_RCAN = {"lr": 3e-5, "eta_min": 2e-6}
+STAGES["classsr_rcan"] = {
+    name: about | ({"lr": 2e-4, "T_max": 1_000_000} if "part" in about else OF_RCAN)
+    for name, about in STAGES["classsr"].items()
+}
+ONE_CLASS = {key: value for key, value in BRANCH.items() if key not in ("level", "classes", "thresholds", "ranking")}
+STAGES["classsr_single"] = {"pixel": ONE_CLASS | {"T_max": 1_000_000}}
 for key in ("scales", "turns"):  # of crops that are cut once
     del STAGES["waifu2x_study"]["pixel"][key]
 
@@ -90,7 +113,14 @@ LENGTHS = {
     "distillation": [TILES],
     "edge_study": [(Length(100, 8, 96, 0), Length(20_000, 64, 128, 500))],
     "restoration": [(Length(400, 8, 96, 200), Length(10_000, 64, 240, 500))],
+    "classsr_single": [(Length(2200, 8, 64, 1100), Length(1_000_000, 16, 128, 5000))],
 }
+for recipe, steps, batch in (("classsr", 500_000, 96), ("classsr_rcan", 1_000_000, 60)):
+    LENGTHS[recipe] = [
+        *[(Length(1000, 8, 64, 0), Length(steps, 16, 128, 5000))] * 3,
+        (Length(400, 16, 128, 200), Length(200_000, batch, 128, 1000)),
+        (Length(200, 8, 128, 100), Length(200_000, batch, 128, 1000)),
+    ]
 
 
 def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
@@ -99,7 +129,8 @@ def built(run: RunSpec, files: list[Path]) -> dict[str, dict[str, Any]]:
 
 
 def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
-    model = nn.Conv2d(3, 3, 1)
+    routed = stage.recipe.class_name in ("Routed", "ClassifierAlone")
+    model = ClassSR([FSRCNN(d=1), FSRCNN(d=1)]) if routed else nn.Conv2d(3, 3, 1)
     recipe = stage.recipe.build("recipe", model=model, length=stage.length)
     if isinstance(recipe, Distillation):
         assert recipe.weights == {"hr": 0.5, "output": 0.5}  # and of embeddings, which a convolution has not
@@ -109,7 +140,7 @@ def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, An
     return {
         "recipe": type(recipe).__name__,
         "data": stage.data.component.class_name,
-        "loss": type(recipe.loss.losses["whole"]).__name__,
+        "loss": of_loss(recipe),
         **of_optimizer(optimizer),
         **of_schedule(recipe.make_schedule(optimizer, recipe.updates)),
         "gradient_clip": recipe.gradient_clip,
@@ -117,8 +148,22 @@ def described(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, An
         "accumulate": recipe.accumulate,
         "epoch_steps": stage.epoch_steps,
         "start": stage.start,
-        **of_sampler(stage.batches.build("batches", Supply(files, run.scale, (2, 3, 4), 2, 24, seed=0))),
+        **({"part": stage.part} if stage.part else {}),
+        **of_batches(stage, run, files),
     }
+
+
+def of_loss(recipe: Supervised) -> str | dict[str, float]:
+    """The class of the only one, or the weights by name."""
+    if isinstance(recipe, Routed):
+        return recipe.loss.weights | recipe.routing.weights
+    return type(recipe.loss.losses["whole"]).__name__
+
+
+def of_batches(stage: StageSpec, run: RunSpec, files: list[Path]) -> dict[str, Any]:
+    if stage.batches.class_name == "SubImagePatches":  # the files are too small to cut from
+        return {"sampler": "SubImagePatches", **stage.batches.arguments}
+    return of_sampler(stage.batches.build("batches", Supply(files, run.scale, (2, 3, 4), 2, 24, seed=0)))
 
 
 def of_optimizer(optimizer: Optimizer) -> dict[str, Any]:

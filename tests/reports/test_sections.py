@@ -5,9 +5,9 @@ from math import inf
 import pytest
 
 from srbench.experiments.store.record import Membership
-from srbench.metrics.figures import Cost
+from srbench.metrics.figures import Cost, Routing
 from srbench.metrics.missing import Missing
-from srbench.metrics.table import COSTS, MORE_COSTS
+from srbench.metrics.table import COSTS, MORE_COSTS, ROUTED_COSTS
 from srbench.reports.cells import Cell
 from srbench.reports.columns import DeltaColumn, ScoreColumn
 from tests.reports.conftest import (
@@ -227,6 +227,24 @@ def test_activations_of_convolutions_alone_have_columns_where_they_differ(build)
     (section,) = build.report().sections
     names = ("activations_256", "conv_activations_256")
     assert shown(section, *(MORE_COSTS[name] for name in names))[0][1] == ["9.00", "7.00"]
+
+
+def test_what_routing_saves_has_columns_with_notes_where_a_network_routes(build):
+    build.run("carn", hashed="0", left=scored(37.0))
+    assert not {column.of for column in build.report().sections[0].columns} & set(ROUTED_COSTS.values())
+    found = [
+        Routing({"a": (3, 1)}, share * 10e6, 10e6, share * 80e6, 40e6, share, 2.0, 1, 1, "cpu") for share in (1, 0.5)
+    ]
+    for seed, routing in enumerate(found):
+        build.run("classsr", hashed=f"{seed + 1}", seed=seed, left=scored(37.0).with_facts(routing={"set5": routing}))
+    (section,) = build.report().sections
+    own = [column for column in section.columns if column.of in ROUTED_COSTS.values()]
+    assert all(column.note for column in own)
+    assert [column.title for column in own] == [
+        *("FLOPs/window (M)", "FLOPs of full (%)", "ClassSR FLOPs/window (M)", "ClassSR FLOPs of full (%)"),
+        "Time of full (%)",
+    ]
+    assert shown(section, *ROUTED_COSTS.values())[0] == [[""] * 5, ["7.50", "75.0", "60.0", "150", "37.5"]]
 
 
 def test_a_set_with_fewer_images_than_it_has_is_told_at_its_scores(build):

@@ -10,7 +10,7 @@ from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.codec import FormatError, decode, json_schema, to_json
 from srbench.experiments.store.json_files import in_short, newer, read_json
 from srbench.experiments.store.schema_1 import of_schema_1
-from srbench.metrics.figures import Cost, Latency
+from srbench.metrics.figures import Cost, Latency, Routing
 from srbench.metrics.missing import Missing
 from srbench.metrics.table import METRICS, score_name
 from srbench.recipes.outcome import StageOutcome
@@ -86,7 +86,7 @@ class Record:
     """What a run leaves. `error`: null also of a run that has not ended. `ablation`, `variant`, `baseline`: the first
     of its `memberships`, else null, "default" and false. `overrides`: the words of the command line that fix the
     weights. `versions`: of srbench, torch and the like; `git`: the commit of srbench's checkout. `device`, `threads`,
-    `precision`: of the training. `seconds`: of all sessions."""
+    `precision`: of the training. `seconds`: of all sessions. `routing`: by data set, of a network that routes."""
 
     schema: int
     run: str
@@ -116,6 +116,7 @@ class Record:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     certificates: dict[str, Certificate] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
+    routing: dict[str, Routing] = field(default_factory=dict)
     weights_sha256: str | None = None
     fingerprints: Fingerprints = Fingerprints()
 
