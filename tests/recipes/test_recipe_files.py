@@ -86,7 +86,7 @@ STAGES["classsr"] = {
     "medium": BRANCH | {"T_max": 500_000, "part": "net2", "level": 2},
     "hard": BRANCH | {"T_max": 500_000, "part": "net3", "level": 3},
     "classifier": ROUTED | {"recipe": "ClassifierAlone", "T_max": 500_000},
-    "joint": ROUTED | {"recipe": "Routed"},
+    "joint": ROUTED | {"recipe": "Routed", "lr": 2e-5},
 }
 OF_RCAN = {"lr": 3e-5, "eta_min": 2e-6}
 STAGES["classsr_rcan"] = {
