@@ -3,7 +3,7 @@ file that Hydra reads, wherever it lies, may stand for more than it shows."""
 
 from pathlib import Path
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
@@ -17,8 +17,9 @@ from srbench.core.yaml_files import check_aliases
 PRIMARY = "config.yaml"
 
 
-class CheckedFiles(FileConfigSource):
-    """Those of the project, of `--config-dir` and of `hydra.searchpath`."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Of the files of the project, of `--config-dir` and of `hydra.searchpath`. Hydra registers its own again in each
+    process that a launcher starts, and keeps what is there if it has the same name."""
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Hydra's hook. UserError for a file whose aliases stand for too much."""
@@ -26,7 +27,7 @@ class CheckedFiles(FileConfigSource):
         return super().load_config(config_path)
 
 
-class UserGroups(CheckedFiles):
+class UserGroups(FileConfigSource):
     """The groups of ./conf. Its config.yaml is that of another program of Hydra's, and is none here."""
 
     @staticmethod
@@ -39,7 +40,7 @@ class UserGroups(CheckedFiles):
         return self._normalize_file_name(config_path) != PRIMARY and super().is_config(config_path)
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Hydra's hook. UserError as CheckedFiles."""
+        """Hydra's hook. UserError as FileConfigSource."""
         if not self.is_config(config_path):
             raise ConfigLoadError(f"Config not found : {config_path}")
         return super().load_config(config_path)
@@ -63,8 +64,8 @@ class UserConf(SearchPathPlugin):
 
 
 def look_into_conf() -> None:
-    """Tells Hydra of ./conf, and has it read files as CheckedFiles does."""
+    """Tells Hydra of ./conf, and has it read files by FileConfigSource."""
     plugins = Plugins.instance()
-    SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles  # `register` keeps what is there
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
     plugins.register(UserGroups)
     plugins.register(UserConf)

@@ -19,6 +19,7 @@ from srbench.core.paths import weights_folders
 from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.perceptual import SMALLEST, Net, lpips_network
 from srbench.models.backbones import backbone_file
+from srbench.models.layers.full_precision import in_full_precision
 from srbench.models.layers.normalize import MEAN, STD
 from srbench.recipes.constants import as_constants
 from srbench.recipes.losses import Loss
@@ -78,7 +79,7 @@ class Perceptual(Loss):
         ours = self.network((sr - self.mean) / self.std)
         with torch.no_grad():
             theirs = self.network((hr - self.mean) / self.std)
-        with torch.autocast(sr.device.type, enabled=False):
+        with in_full_precision(sr.device):
             terms = [
                 weight * self.criterion(*(self.compared(features[layer].float()) for features in (ours, theirs)))
                 for layer, weight in self.layers.items()
@@ -128,7 +129,7 @@ class LPIPSLoss(Loss):
         ours = self._features(sr)
         with torch.no_grad():
             theirs = self._features(hr)
-        with torch.autocast(sr.device.type, enabled=False):
+        with in_full_precision(sr.device):
             terms = [
                 linear((_unit(x.float()) - _unit(y.float())).square()).mean()
                 for linear, x, y in zip(self.network.lins, ours, theirs, strict=True)

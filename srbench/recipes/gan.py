@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.data.supply import Batch
+from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.adversarial import AdversarialLoss
 from srbench.recipes.length import Length
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
@@ -104,7 +105,7 @@ class GAN(Supervised):
     def _penalty(self, hr: Tensor) -> Tensor:
         """|∇D(hr)|², the mean over the images; in float32, as it is differentiated twice."""
         images = hr.detach().requires_grad_()
-        with torch.autocast(hr.device.type, enabled=False):
+        with in_full_precision(hr.device):
             (gradient,) = torch.autograd.grad(self.discriminator(images).sum(), images, create_graph=True)
         return gradient.square().sum((1, 2, 3)).mean()
 

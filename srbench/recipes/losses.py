@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.full_precision import in_full_precision
 from srbench.models.layers.normalize import STD
 
 Reduction = Literal["mean", "sum"]
@@ -182,7 +183,7 @@ class WeightedSum(nn.Module):
     def forward(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and each of the `parts` without its weight, detached."""
         # Autocast is for the network: a Sobel filter in bf16 would round each edge to eight bits.
-        with torch.autocast(sr.device.type, enabled=False):
+        with in_full_precision(sr.device):
             values = {name: loss(sr.float(), hr) for name, loss in self.losses.items()}
         weighted = [values[name] if weight == 1 else values[name] * weight for name, weight in self.weights.items()]
         return reduce(torch.add, weighted), {name: values[name].detach() for name in self.parts}

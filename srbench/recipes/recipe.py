@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.data.supply import Batch
+from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.average import Average
 from srbench.recipes.history import GRADIENT_NORM
 from srbench.recipes.length import Length
@@ -94,7 +95,7 @@ class Recipe(L.LightningModule):
         first = (self.step - 1) // self.accumulate * self.accumulate
         together = min(self.accumulate, self.steps - first)
         # Autocast is for forward passes; the backward pass repeats what it did there.
-        with torch.autocast(self.device.type, enabled=False):
+        with in_full_precision(self.device):
             self.manual_backward(loss / together if together > 1 else loss)
             if self.step - first < together:
                 return

@@ -69,7 +69,7 @@ def test_words_that_are_no_recipe_are_refused_before_a_run(checked, word, line):
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads .there are ema, epoch_steps, "),
+        ("+recipe.batch_size=4", "recipe.batch_size: no such key that a stage reads .there are accumulate, ema, "),
         ("+recipe.stages.pixel.quick.stepss=4", "recipe.stages.pixel.quick.stepss: no such key, did you mean steps"),
         ("+logger.project=x", "logger.project: no such key"),
         ("+protocol.bordr=3", "protocol.bordr: Protocol takes no bordr, did you mean border"),

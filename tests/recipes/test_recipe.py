@@ -29,18 +29,24 @@ def test_what_is_drawn_depends_on_seed_stage_and_step_and_on_nothing_else():
 
 
 class Watched(Function):
-    """The identity, which notes whether autocast is on in its two passes."""
+    """The identity, which notes whether autocast is on in its two passes; not of the meta device, where a training is
+    predicted."""
 
     seen: ClassVar = []
 
     @staticmethod
+    def note(pass_, x):
+        if not x.is_meta:
+            Watched.seen.append((pass_, torch.is_autocast_enabled("cpu")))
+
+    @staticmethod
     def forward(ctx, x):
-        Watched.seen.append(("forward", torch.is_autocast_enabled("cpu")))
+        Watched.note("forward", x)
         return x.clone()
 
     @staticmethod
     def backward(ctx, gradient):
-        Watched.seen.append(("backward", torch.is_autocast_enabled("cpu")))
+        Watched.note("backward", gradient)
         return gradient
 
 

@@ -23,7 +23,8 @@ WIDE, NARROW = Membership("atrous", "wide", False), Membership("atrous", "narrow
 
 
 def stage(steps: int, full: int | None, name: str = "main", loss: float = 0.5) -> StageRecord:
-    return StageRecord(name, steps, 8, 64, 1.0, 0.0, loss, (), DATA, full)
+    about = {"steps_per_second": 1.0, "data_wait": 0.0, "sessions": (), "training_data": DATA}
+    return StageRecord(name, steps, 8, 64, final_loss=loss, full_steps=full, **about)
 
 
 def ended(loss: float, steps: int = STEPS, full: int | None = STEPS) -> Outcome:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.models.layers.argument_checks import check_choice
+from srbench.models.layers.full_precision import in_full_precision
 
 GAIN = 2  # of channels between the convolutions in series
 
@@ -48,7 +49,7 @@ class TrainingForm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         (conv,) = self.folded
-        with torch.autocast(x.device.type, enabled=False):  # bf16 would round each factor
+        with in_full_precision(x.device):  # bf16 would round each factor
             weight, bias = self.kernel()
         return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
