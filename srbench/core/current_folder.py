@@ -13,8 +13,8 @@ OTHERS_VERBS = ("report", "status", "verify", "explain", "score", "resize", "dat
 
 def find_own_modules(words: list[str]) -> None:
     """Has a command find modules in the current folder first, by whichever of `python -m srbench` and `srbench` it is
-    called. A verb that reads studies or images, and builds no network of one's own, finds none there: a folder with a
-    study in it may hold a pandas.py. With `allow=`, which names classes of somebody's, it does, but after all that is
+    called. A verb that reads studies or images, and builds no network of one's own, as `data prepare` may, finds none
+    there: a folder with a study in it may hold a pandas.py. With `allow=`, which names classes of somebody's, it does, but after all that is
     installed.
 
     `python -P` leaves the current folder out of everything. Where srbench itself lies in the current folder, it stays.
@@ -22,7 +22,7 @@ def find_own_modules(words: list[str]) -> None:
     folder = os.getcwd()
     if sys.flags.safe_path or __file__.startswith(f"{folder}{os.sep}srbench{os.sep}"):
         return
-    if words[:1] and words[0] in OTHERS_VERBS:
+    if words[:1] and words[0] in OTHERS_VERBS and words[:2] != ["data", "prepare"]:
         if sys.path[:1] in ([""], [folder]):
             del sys.path[0]
         if any(word.startswith("allow=") for word in words):

@@ -216,10 +216,9 @@ class RunSpec:
 
     @property
     def network(self) -> Component:
-        """The model without where its weights lie, which `checkpoint` stands for, and without `reparameterise: none`,
-        which runs of earlier versions don't say."""
-        own = {"checkpoint": self.checkpoint, "reparameterise": "none"}
-        return self.model.without("weights_dir", *(key for key in own if self.model.arguments.get(key) == own[key]))
+        """The model without where its weights lie, which `checkpoint` stands for."""
+        own = [key for key in ("checkpoint",) if self.model.arguments.get(key) == self.checkpoint]
+        return self.model.without("weights_dir", *own)
 
     def _stage_identity(self, stage: StageSpec) -> dict[str, Any]:
         length, key = stage.length, f"recipe.stages.{stage.name}"
@@ -241,8 +240,8 @@ class RunSpec:
         return {"keep": [stage.keep, stage.length.val_every, self._validation_digest(), how]}
 
     def _with_weights(self, node: Any, key: str) -> Any:
-        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or `backbone`, and of a folder of
-        `sub_images`, in its place, and without where they lie. `key`: of the node."""
+        """With the digest of each file of weights, a `checkpoint`, `…_checkpoint` or, of a recipe, `backbone`, and of
+        its folder of `sub_images`, in its place, and without where they lie. `key`: of the node."""
         if isinstance(node, list):
             return [self._with_weights(entry, key) for entry in node]
         if not isinstance(node, dict):
@@ -253,9 +252,10 @@ class RunSpec:
         key = f"{parent}.{name}"
         if not isinstance(value, str):
             return self._with_weights(value, key)
-        if name == "backbone":
+        of_recipe = parent.startswith("recipe.")  # to a network of the user's they may be anything
+        if of_recipe and name == "backbone":
             return backbone_identity(value, self.places.weights_folders, key)
-        if name == "sub_images":
+        if of_recipe and name == "sub_images":
             return classsr_windows.sub_images_identity(Path(value).expanduser())
         return self._weights(value, key) if name == "checkpoint" or name.endswith("_checkpoint") else value
 

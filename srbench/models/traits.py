@@ -46,6 +46,8 @@ def traits_of(model: Any) -> Traits:
     told: Any = getattr(model, "traits", None)
     if told is None:
         return Traits()
+    if isinstance(told, property):  # of a class whose modules tell each for itself
+        return Traits()
     if isinstance(told, Traits):
         return told
     known = [field.name for field in fields(Traits)]

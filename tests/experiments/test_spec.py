@@ -74,13 +74,17 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "budget.keep=last",
         "~budget.keep",  # as of earlier versions
         "model.reparameterise=none",
-        "~model.reparameterise",
         "budget.steps=500",
         "model.atrous=[1,1,1]",
     ],
 )
 def test_what_does_not_fix_the_weights_keeps_the_hash(plan, override):
     assert plan(override).config_hash == plan().config_hash
+
+
+def test_a_backbone_of_ones_own_network_is_an_argument_as_any(plan):
+    words = [plan("model._target_=mine.Net", f"+model.backbone={name}").config_hash for name in ("resnet18", "resnet34")]
+    assert len(set(words)) == 2
 
 
 @pytest.mark.parametrize("word", ["budget.val_every=7", "protocol=rgb", "eval.tile=64"])

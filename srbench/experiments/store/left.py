@@ -104,10 +104,11 @@ def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted)
 
 
 def is_timed(record: Record, wanted: WantedLatency) -> bool:
-    """Whether a run has the latency that is wanted of it, or is known to have none."""
+    """Whether a run has the latency that is wanted of it, or is known to have none; a device that is named is tried."""
     if record.fingerprints.latency != wanted.fingerprint:
         return False
-    return any(one.what == "latency" for one in record.missing) or any(
+    told = wanted.device in (None, record.device.partition(":")[0])
+    return (told and any(one.what == "latency" for one in record.missing)) or any(
         wanted.device in (None, "cpu" if one.device == "cpu" else "cuda") and wanted.threads in (None, one.threads)
         for one in record.latency
     )

@@ -93,6 +93,8 @@ def test_a_network_that_cannot_be_timed_is_not_timed_again_unless_it_is_another(
     found = replace(DONE, latency=(), missing=(Missing("latency", "network", "does not run on 256×256 pixels"),))
     assert not what_is_left(found)
     assert what_is_left(found, asked(latency=WantedLatency("another network", None, None))).steps == ("latency",)
+    assert not what_is_left(found, asked(latency=WantedLatency("clock", DONE.device, None)))
+    assert what_is_left(found, asked(latency=WantedLatency("clock", "cuda", None))).steps == ("latency",)
 
 
 def test_the_latency_of_any_gpu_is_that_of_a_gpu():
