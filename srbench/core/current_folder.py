@@ -14,8 +14,8 @@ OTHERS_VERBS = ("report", "status", "verify", "explain", "score", "resize", "dat
 def find_own_modules(words: list[str]) -> None:
     """Has a command find modules in the current folder first, by whichever of `python -m srbench` and `srbench` it is
     called. A verb that reads studies or images, and builds no network of one's own, as `data prepare` may, finds none
-    there: a folder with a study in it may hold a pandas.py. With `allow=`, which names classes of somebody's, it does, but after all that is
-    installed.
+    there: a folder with a study in it may hold a pandas.py. With `allow=`, which names classes of somebody's, it does,
+    but after all that is installed.
 
     `python -P` leaves the current folder out of everything. Where srbench itself lies in the current folder, it stays.
     """

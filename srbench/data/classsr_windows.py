@@ -115,10 +115,11 @@ def quantiles(psnr: np.ndarray, levels: int) -> tuple[float, ...]:
 
 
 def sub_images_identity(folder: Path) -> str:
-    """A digest of what lies in a folder of `prepare`. UserError where nothing does."""
+    """A digest of what lies in a folder of `prepare`, whenever it was made. UserError where nothing does."""
     try:
-        return json_digest([sha256(folder / "windows.npy"), json.loads((folder / "HR" / "index.json").read_bytes())])
-    except (OSError, ValueError) as error:
+        images = json.loads((folder / "HR" / "index.json").read_bytes())["images"]
+        return json_digest([sha256(folder / "windows.npy"), images])
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(
             f"sub_images={folder}: holds none of ClassSR's windows; make them with: "
             "python -m srbench data prepare NAME classsr=true model=…"

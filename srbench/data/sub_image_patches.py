@@ -132,4 +132,5 @@ def _prepared(supply: Supply, folder: str) -> SubImages:
 def _cut(supply: Supply, factors: Sequence[float], ranking: Ranking) -> SubImages:
     key = json_digest([[str(file.resolve()) for file in supply.files], list(factors), ranking.identity])[:16]
     folder = cache_folder("classsr") / key
+    log.info("the sub-images of %d images lie in %s, or are cut to there now", len(supply.files), folder)
     return classsr_windows.prepare(supply.files, folder, factors, TRAIN, ranking, 1, silent)

@@ -83,8 +83,8 @@ def test_what_does_not_fix_the_weights_keeps_the_hash(plan, override):
 
 
 def test_a_backbone_of_ones_own_network_is_an_argument_as_any(plan):
-    words = [plan("model._target_=mine.Net", f"+model.backbone={name}").config_hash for name in ("resnet18", "resnet34")]
-    assert len(set(words)) == 2
+    runs = [plan("model._target_=mine.Net", f"+model.backbone={name}") for name in ("resnet18", "resnet34")]
+    assert len({run.config_hash for run in runs}) == 2
 
 
 @pytest.mark.parametrize("word", ["budget.val_every=7", "protocol=rgb", "eval.tile=64"])

@@ -73,7 +73,17 @@ STAGES = {
     },
     "mossnet": {"pixel": MOSSNET},
     "distillation": {"pixel": MOSSNET | {"recipe": "Distillation"}},
-    "edge_study": {"pixel": NO_COSINE | {"loss": "EdgeAsPublished", "lr": 1e-6, "schedule": "ConstantLR", "factor": 1}},
+    "edge_study": {
+        "pixel": NO_COSINE
+        | {
+            "loss": "EdgeAsPublished",
+            "lr": 1e-6,
+            "betas": (0.9, 0.99),
+            "ema": 0.999,
+            "schedule": "ConstantLR",
+            "factor": 1,
+        }
+    },
     "restoration": {"pixel": PLAIN | {"lr": 3e-4, "betas": (0.9, 0.99), "T_max": 10_000, "eta_min": 1e-6}},
 }
 BETAS = {"betas": (0.9, 0.99), "eta_min": 1e-7}
@@ -113,7 +123,7 @@ LENGTHS = {
     "distillation": [TILES],
     "edge_study": [(Length(100, 8, 96, 0), Length(20_000, 64, 128, 500))],
     "restoration": [(Length(400, 8, 96, 200), Length(10_000, 64, 240, 500))],
-    "classsr_single": [(Length(2200, 8, 64, 1100), Length(1_000_000, 16, 128, 5000))],
+    "classsr_single": [(Length(1800, 8, 64, 900), Length(1_000_000, 16, 128, 5000))],
 }
 for recipe, steps, batch in (("classsr", 500_000, 96), ("classsr_rcan", 1_000_000, 60)):
     LENGTHS[recipe] = [
