@@ -19,8 +19,8 @@ COLUMNS = (
 RELATIONS: dict[Direction, str] = {"lower": "<", "higher": ">", "equal": "≈"}
 REMARKS = (
     f"In brackets: the {100 - 100 * LEVEL:g} % confidence interval of the difference, first minus second: of scores "
-    "paired per image, and per seed where there are several; of losses, and costs as routed, over the seeds. Of latencies "
-    "it spans the quantiles instead. Counts of parameters, FLOPs and activations are exact.",
+    "paired per image, and per seed where there are several; of losses, and costs as routed, over the seeds. "
+    "Of latencies it spans the quantiles instead. Counts of parameters, FLOPs and activations are exact.",
     "Reproduced: the intervals of all comparisons lie within what is claimed. Contradicted: one lies outside. "
     "Undecided at this budget: neither. Without an interval, a difference beyond a margin decides. One seed whose "
     "training was shorter than the recipe's decides nothing.",

@@ -9,11 +9,9 @@ from srbench.experiments.store.overrides import Override, parse_override
 from srbench.experiments.store.record import Record
 from srbench.reports.differences import ByRun, Difference, NotComparedError, Pair, over_seeds
 
-# What a recipe, or a stage of it, may vary and still minimise the same loss.
-SAME_LOSS = frozenset(
-    ("optimizer", "schedule", "discriminator_optimizer", "discriminator_schedule", "gradient_clip", "ema")
-    + ("accumulate", "multi_scale", "epoch_steps", "batches", "patches", "quick", "full", "keep", "part", "start")
-)
+# Keys of a recipe, or of a stage of it, that leave the loss the same.
+OF_UPDATES = ("optimizer", "schedule", "discriminator_optimizer", "discriminator_schedule", "gradient_clip", "ema")
+OF_BATCHES = ("accumulate", "multi_scale", "epoch_steps", "batches", "patches", "quick", "full", "part", "start")
 
 
 def of_losses(pairs: Sequence[Pair], losses: ByRun) -> Difference:
@@ -68,7 +66,7 @@ def _may_change_loss(key: str, last: str) -> bool:
         stage, rest = rest[1:2], rest[2:]
         if stage and stage != [last]:
             return False
-    return not rest or rest[0] not in SAME_LOSS
+    return not rest or rest[0] not in OF_UPDATES + OF_BATCHES
 
 
 def _loss(record: Record, steps: int, losses: ByRun) -> float:
