@@ -7,7 +7,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.store.codec import FormatError, decode
-from srbench.experiments.store.record import Membership
+from srbench.experiments.store.record import DEFAULT, Membership
 from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
 
 OF_CLAIM = ("text", "source", "decides")
@@ -40,15 +40,16 @@ def _claim(where: str, content: Any, about: dict[str, Any]) -> StatedClaim:
         raise UserError(f"{where}: {error}") from error
 
 
-def check_variants(claims: Iterable[StatedClaim], variants: Collection[str]) -> None:
+def check_variants(claims: Iterable[StatedClaim], variants: Collection[object]) -> None:
     """Raises UserError, naming the claim, for a row that is neither one of an ablation's variants nor `MODEL:variant`.
 
     Rows of other models than those at hand are no mistake: `are_about` leaves such claims out.
     """
+    known = set(map(str, variants))
     for claim in claims:
         for row in claim.rows:
-            if row not in variants and row.partition(":")[2] not in variants:
-                told = did_you_mean(row, variants)
+            if row not in known and row.partition(":")[2] not in known:
+                told = did_you_mean(row, known)
                 raise UserError(f"ablation={claim.ablation}: claims.{claim.name}: no such variant {row}{told}")
 
 
@@ -70,7 +71,8 @@ def are_about(claims: Iterable[StatedClaim], places: Collection[Place]) -> list[
 def _names(claim: StatedClaim, places: Iterable[Place]) -> Iterator[str]:
     """All that the claim may call a row."""
     for model, place in places:
+        variant = str(place.variant) if place else DEFAULT
         if claim.of_sweep:
             yield model
-        if place and (claim.of_sweep or claim.ablation == place.ablation):
-            yield from (place.variant, f"{model}:{place.variant}")
+        if claim.of_sweep or (place and claim.ablation == place.ablation):
+            yield from (variant, f"{model}:{variant}")

@@ -1,7 +1,8 @@
 """What a sweep's file says that others have published of its runs: `source`, `runs`, and a file of `curves`."""
 
 import csv
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,19 @@ def _curves(where: str, path: Path) -> PublishedCurves:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         rows = list(csv.DictReader(lines, strict=True))
         names = [name for name in rows[0] if name != "step"]
-        losses = {name: tuple(float(row[name]) for row in rows if row[name]) for name in names}
+        losses = {name: _losses(name, [row[name] for row in rows]) for name in names}
         return PublishedCurves(tuple(int(row["step"]) for row in rows), losses)
     except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
         raise UserError(f"{where}: {path}: cannot be read as losses by step: {in_short(error)}") from error
+
+
+def _losses(name: str, values: Sequence[str]) -> tuple[float, ...]:
+    """Up to the end of a training. ValueError for a blank before it, which would shift what follows, and for what is
+    not finite."""
+    length = max((place for place, value in enumerate(values, 1) if value), default=0)
+    if not all(values[:length]):
+        raise ValueError(f"{name}: a loss follows a blank")
+    losses = tuple(map(float, values[:length]))
+    if not all(map(isfinite, losses)):
+        raise ValueError(f"{name}: a loss is not finite")
+    return losses

@@ -17,7 +17,7 @@ from srbench.evaluation.settings import Inference
 from srbench.experiments.ablations import as_override
 from srbench.experiments.component import TARGET, Component
 from srbench.experiments.store.overrides import parse_override
-from srbench.experiments.store.record import Membership, TrainingData, identity_of
+from srbench.experiments.store.record import DEFAULT, Membership, TrainingData, identity_of
 from srbench.metrics.protocol import Protocol
 from srbench.models import hub
 from srbench.models.backbones import backbone_identity
@@ -265,7 +265,7 @@ class RunSpec:
     @property
     def variant(self) -> str:
         """Of the first membership, else `default`."""
-        return self.memberships[0].variant if self.memberships else "default"
+        return self.memberships[0].variant if self.memberships else DEFAULT
 
     @cached_property
     def folder(self) -> Path:

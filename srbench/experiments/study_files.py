@@ -7,7 +7,7 @@ import yaml
 
 from srbench.core.yaml_files import read_yaml
 
-NAMING = ("baseline",)  # keys whose value is one of the names
+NAMING = ("baseline", "rows")  # keys whose value is one of the names, or a list of them
 
 
 class _Names(yaml.SafeLoader):
@@ -23,10 +23,16 @@ class _Names(yaml.SafeLoader):
             if not isinstance(key, str) or key in found:
                 told = f"the key {key} stands there twice" if isinstance(key, str) else "a key is no text"
                 raise yaml.constructor.ConstructorError(None, None, told, key_node.start_mark)
-            value = self.construct_object(value_node, deep=deep)
-            named = key in NAMING and isinstance(value_node, yaml.ScalarNode) and value is not None
-            found[key] = value_node.value if named else value
+            named = key in NAMING
+            found[key] = self._name(value_node) if named else self.construct_object(value_node, deep=deep)
         return found
+
+    def _name(self, node: yaml.Node) -> Any:
+        """A name or a list of names as written; else its value."""
+        if isinstance(node, yaml.SequenceNode):
+            return [self._name(one) for one in node.value]
+        value = self.construct_object(node, deep=True)
+        return node.value if isinstance(node, yaml.ScalarNode) and value is not None else value
 
 
 def read_study_file(path: Path) -> Any:

@@ -34,8 +34,8 @@ class Metric:
 
 @dataclass(frozen=True)
 class CostColumn:
-    """`unit` and its `size` in plain units; `whole`: an integer; `told_by`: the names under which a record tells why it
-    is missing; `caveat`: what the title does not tell, for a footnote."""
+    """`unit` and its `size` in plain units; `whole`: a count, the same with every seed and on every machine; `told_by`:
+    the names under which a record tells why it is missing; `caveat`: what the title does not tell, for a footnote."""
 
     name: str
     title: str
@@ -155,6 +155,7 @@ ROUTED_COSTS = {
         ),
     )
 }
+ALL_COSTS = COSTS | MORE_COSTS | ROUTED_COSTS
 
 
 def score_name(dataset: str, metric: str) -> str:

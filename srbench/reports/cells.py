@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, CostColumn
+from srbench.metrics.table import ALL_COSTS, METRICS, CostColumn
 from srbench.reports.certified import told_degradations
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
@@ -94,7 +94,7 @@ def _delta(score: ScoreFigures, baseline: bool) -> Cell:
 
 def figure_text(name: str, value: float) -> str:
     """A loss, a score (`set5.psnr`) or a cost by its name, with its unit."""
-    if cost := (COSTS | MORE_COSTS).get(name):
+    if cost := ALL_COSTS.get(name):
         return f"{_three_digits(value / cost.size)} {cost.unit}".strip()
     _, dot, metric = name.partition(".")
     return _signed(value, f".{_places(metric)}f" if dot else "#.4g")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.reports.comparison import TableRow
-from srbench.reports.row_differences import NotComparedError
+from srbench.reports.differences import NotComparedError
 
 ALIKE = ("ablation", "model", "degradations", "settings")  # of rows that are rather compared than others
 

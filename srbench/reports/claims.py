@@ -2,8 +2,9 @@
 
 A claim is that a difference lies in a region: at least the margin in the stated direction, or within the margin of
 zero. An interval inside of the region reproduces it, one outside contradicts it, and one across its edge leaves it
-undecided at this budget. Costs are exact. Where a loss or a score has no interval, a difference beyond the margin
-decides, but only of runs that were trained as long as their recipe says: what leads early may not lead in the end.
+undecided at this budget. Counts are exact. Where there is no interval, a difference beyond a margin decides. One pair
+of trainings that are shorter than their recipe says decides nothing, as what leads early may not lead in the end, and
+an interval over images does not hold the noise of training.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,8 @@ from typing import Any, Literal
 from srbench.experiments.store.stated_claims import Direction, StatedClaim, StatedComparison
 from srbench.reports.claimed_rows import rows_beside
 from srbench.reports.comparison import TableRow
-from srbench.reports.row_differences import ByRun, Difference, NotComparedError, difference, seed_pairs
+from srbench.reports.differences import ByRun, Difference, NotComparedError
+from srbench.reports.row_differences import difference
 from srbench.reports.trained_on import shortened
 
 Verdict = Literal["reproduced", "contradicted", "undecided at this budget", "not compared"]
@@ -93,21 +95,20 @@ def _compared(
 ) -> JudgedComparison:
     try:
         found = difference(comparison.metric, first, second, losses, images)
-        records = [record for pair in seed_pairs(first, second) for record in pair] if comparison.is_uncertain else []
     except NotComparedError as missing:
         return JudgedComparison(comparison, *names, None, "not compared", str(missing))
-    told = shortened(records)
+    told = shortened(record for pair in found.pairs for record in pair)
     return JudgedComparison(comparison, *names, found, _verdict(comparison, found, bool(told)), "", told)
 
 
 def _verdict(comparison: StatedComparison, found: Difference, shortened: bool) -> Verdict:
     margin = comparison.margin_at(found.second)
+    if shortened and len(found.pairs) == 1:
+        return "undecided at this budget"
     if found.low is not None and found.high is not None:
         return _of_interval(comparison.direction, found.low, found.high, margin)
-    if not comparison.is_uncertain:
-        return _of_interval(comparison.direction, found.value, found.value, margin)
-    unsettled = comparison.direction != "equal" and abs(found.value) < margin
-    if shortened or unsettled:
+    unsettled = not margin or (comparison.direction != "equal" and abs(found.value) < margin)
+    if unsettled and not comparison.is_exact:
         return "undecided at this budget"
     return _of_interval(comparison.direction, found.value, found.value, margin)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from srbench.experiments.store.stated_claims import Direction, StatedComparison
+from srbench.metrics.table import ALL_COSTS
 from srbench.reports.cells import Cell, figure_text
 from srbench.reports.claims import JudgedClaim, JudgedComparison
 from srbench.reports.columns import Column
@@ -18,10 +19,11 @@ COLUMNS = (
 RELATIONS: dict[Direction, str] = {"lower": "<", "higher": ">", "equal": "≈"}
 REMARKS = (
     f"In brackets: the {100 - 100 * LEVEL:g} % confidence interval of the difference, first minus second: of scores "
-    "paired per image, and per seed where there are several; of losses over the seeds. Costs are exact.",
+    "paired per image, and per seed where there are several; of losses, and costs as routed, over the seeds. "
+    "Of latencies it spans the quantiles instead. Counts of parameters, FLOPs and activations are exact.",
     "Reproduced: the intervals of all comparisons lie within what is claimed. Contradicted: one lies outside. "
-    "Undecided at this budget: neither. Without an interval, a difference beyond the margin decides, but not where the "
-    "training was shorter than the recipe's.",
+    "Undecided at this budget: neither. Without an interval, a difference beyond a margin decides. One seed whose "
+    "training was shorter than the recipe's decides nothing.",
 )
 
 
@@ -61,12 +63,13 @@ def _measured(one: JudgedComparison) -> str:
         return f"missing: {one.reason}"
     found, metric = one.found, one.comparison.metric
     text = f"{figure_text(metric, found.first)} against {figure_text(metric, found.second)}"
-    if one.comparison.is_uncertain:
-        text += f": {_signed(found.value)}"
+    size = ALL_COSTS[metric].size if metric in ALL_COSTS else 1
+    if not one.comparison.is_exact:
+        text += f": {_signed(found.value / size)}"
     elif found.second:
         text += f": ×{found.first / found.second:.3g}"
     if found.low is not None and found.high is not None:
-        text += f" [{_signed(found.low)}, {_signed(found.high)}]"
+        text += f" [{_signed(found.low / size)}, {_signed(found.high / size)}]"
     return "; ".join(filter(None, (text, one.shortened, *found.remarks)))
 
 

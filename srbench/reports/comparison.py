@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from srbench.data.catalog.catalog import missing_part
-from srbench.experiments.store.record import Record
+from srbench.experiments.store.record import DEFAULT, Record
 from srbench.reports.certified import Degradations, lr_of, protocols_of
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.means import means_by_row
@@ -13,8 +13,6 @@ from srbench.reports.row_costs import Figure, costs_of, latencies_by_row
 from srbench.reports.row_scores import Numbers, ScoreFigures, scores_of
 from srbench.reports.rows import Member, differing
 from srbench.reports.trained_on import TrainedOn, started_from, trainings
-
-DEFAULT = "default"  # the variant of a run in no ablation
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from math import isfinite, nan
 import numpy as np
 from pandas import DataFrame, Series
 
+from srbench.experiments.store.loss_table import parts_of
 from srbench.experiments.store.published_figures import PublishedRuns
-from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 from srbench.reports.comparison import TableRow
 from srbench.reports.rows import Member
 
@@ -69,19 +69,13 @@ def loss_panels(
     for row in rows:
         title = f"{row.model} · {row.ablation}" if row.ablation else "runs outside ablations"
         grouped.setdefault(title, []).append(row)
-    logged = {name: _logged(losses, name) for name in ("loss", *_parts(losses))}
+    logged = {name: _logged(losses, name) for name in ("loss", *parts_of(losses))}
     panels = []
     for title, own in grouped.items():
         if curves := tuple(_curves(own, logged["loss"], published)):
             parts = ((name, tuple(_curves(own, of_part, {}))) for name, of_part in logged.items() if name != "loss")
             panels.append(Panel(title, curves, tuple(Panel(name, part) for name, part in parts if part)))
     return tuple(panels)
-
-
-def _parts(losses: DataFrame) -> list[str]:
-    """Of a loss: what is logged beside it but the norms of gradients."""
-    names = (name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS))
-    return [name for name in names if not name.startswith(GRADIENT_NORM)]
 
 
 def _curves(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from srbench.experiments.store.published_figures import PublishedRun, PublishedRuns
 from srbench.experiments.store.stated_claims import FINAL_LOSS, is_known
-from srbench.metrics.table import COSTS, MORE_COSTS
+from srbench.metrics.table import ALL_COSTS, COSTS, MORE_COSTS
 from srbench.reports.cells import ABSENT, Cell, figure_text
 from srbench.reports.columns import Column, ScoreColumn
 from srbench.reports.comparison import TableRow
@@ -36,7 +36,8 @@ def _rows(run: PublishedRun, row: TableRow) -> Iterator[Cells]:
     for place, (name, value) in enumerate(run.figures.items()):
         label = Cell("" if place else row.label, "", (run.note,) if run.note and not place else ())
         measured, short = _measured(name, row), shortened(records)
-        notes = (short,) if short and measured is not None and name not in COSTS | MORE_COSTS else ()
+        untrained = name in COSTS | MORE_COSTS  # the same whatever was trained
+        notes = (short,) if short and measured is not None and not untrained else ()
         text = ABSENT if measured is None else _digits(name, measured)
         yield (label, Cell(name), Cell(_digits(name, value)), Cell(text, "", notes))
 
@@ -52,7 +53,7 @@ def _measured(name: str, row: TableRow) -> float | None:
 
 def _digits(name: str, value: float) -> str:
     """All digits of a count, which a unit would round."""
-    cost = (COSTS | MORE_COSTS).get(name)
+    cost = ALL_COSTS.get(name)
     if cost and cost.whole:
         return f"{value:,.0f}"
     return figure_text(name, value) if is_known(name) else f"{value:g}"

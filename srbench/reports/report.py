@@ -16,6 +16,7 @@ from srbench.reports.claims import JudgedClaim, judge_claims
 from srbench.reports.claims_section import section_of_claims
 from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
 from srbench.reports.comparison import TableRow, table_rows
+from srbench.reports.differences import by_run
 from srbench.reports.explained_scores import explained_scores
 from srbench.reports.loss_curves import Panel, loss_panels
 from srbench.reports.means import deltas, deviations, long_scores, means, usable_scores
@@ -27,7 +28,6 @@ from srbench.reports.published_runs import sections_of_published_runs
 from srbench.reports.published_section import section_of_published
 from srbench.reports.reasons import gaps
 from srbench.reports.refusals import Refusal, refusals
-from srbench.reports.row_differences import by_run
 from srbench.reports.row_scores import Numbers, intervals, no_delta
 from srbench.reports.rows import Member, differing, members_of
 from srbench.reports.sections import Section, sections_of

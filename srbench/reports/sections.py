@@ -9,7 +9,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from srbench.metrics.table import COSTS, METRICS, MORE_COSTS, ROUTED_COSTS, CostColumn
+from srbench.metrics.table import ALL_COSTS, METRICS, ROUTED_COSTS, CostColumn
 from srbench.reports.cells import Cell, Mark, cell_of, printed_value
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn, SettingColumn
 from srbench.reports.comparison import TableRow
@@ -20,7 +20,6 @@ from srbench.reports.rows import BICUBIC, DEGRADATION
 
 Cells = tuple[Cell, ...]  # of a row, one a column
 BEST: tuple[Mark, ...] = ("best", "second")
-ALL_COSTS = COSTS | MORE_COSTS | ROUTED_COSTS
 SHOWN_COSTS = tuple(
     ALL_COSTS[name]
     for name in (

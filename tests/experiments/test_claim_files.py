@@ -1,5 +1,7 @@
 """The claims of sweeps and ablation files, and what a sweep says is published, as they are read."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hydra.types import RunMode
@@ -7,12 +9,13 @@ from hydra.types import RunMode
 from srbench.core.errors import UserError
 from srbench.core.paths import sweep_folders
 from srbench.experiments.ablations import load_sweep, parse_ablation
-from srbench.experiments.claim_files import parse_claims
+from srbench.experiments.claim_files import check_rows, parse_claims
 from srbench.experiments.compose import Composer
 from srbench.experiments.grid import expand, plan_of
 from srbench.experiments.published_files import parse_published
 from srbench.experiments.request import read_request
 from srbench.experiments.store.published_figures import PublishedCurves, PublishedRun, PublishedRuns
+from srbench.experiments.store.record import Membership
 from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
 
 COMPARED = {"rows": ["wide", "narrow"], "metric": "val.psnr", "direction": "higher", "margin": 0.05}
@@ -71,6 +74,11 @@ def test_an_ablation_claims_something_of_its_variants():
 
 # In a grid
 
+NUMBERS = """
+runs: {64: {model.width: 64}, 1e1: {model.width: 10}, off: {model.width: 8}}
+claims:
+  c: {text: t, source: s, decides: [{rows: [64, 1e1, off], metric: flops_routed, direction: higher}]}
+"""
 SWEEP = """
 overrides: {model: [carn, mossnet], budget: none}
 runs: {}
@@ -101,7 +109,7 @@ def planned(loader, tmp_path, monkeypatch):
     return plan
 
 
-@pytest.mark.parametrize("rows", ["mossnet, carn"])
+@pytest.mark.parametrize("rows", ["mossnet, carn", "'carn:default', mossnet", "'mossnet:default', 'carn:default'"])
 def test_a_sweep_may_be_about_models(planned, tmp_path, rows):
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps/mine.yaml").write_text(SWEEP.replace("ROWS", rows))
@@ -122,9 +130,30 @@ def test_claims_of_an_ablation_about_other_models_are_left_out(planned, tmp_path
     assert planned("model=carn,mossnet", "ablation=mine") == ["of_carn", "of_mossnet"]
 
 
-@pytest.mark.parametrize("name", ["carn_study", "published"])
-def test_every_saved_sweep_is_read(name):
-    assert load_sweep(name, sweep_folders()).name == name
+SWEEPS = sorted(path.stem for path in (Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_saved_sweep_is_read_and_claims_something_of_its_rows(name, loader):
+    sweep = load_sweep(name, sweep_folders())
+    ablations = read_request([f"sweep={name}"], loader).ablations
+    variants = [one for found in ablations for part in found.applies_to.values() for one in part["variants"]]
+    rows = [*sweep.runs, *variants]
+    check_rows(sweep.claims, {("any", Membership(name, row, False)) for row in rows})
+
+
+def test_names_that_look_like_numbers_are_names(tmp_path):
+    (tmp_path / "width.yaml").write_text(NUMBERS)
+    sweep = load_sweep("width", [tmp_path])
+    assert sweep.claims[0].rows == ("64", "1e1", "off")
+    check_rows(sweep.claims, {("carn", Membership("width", run, False)) for run in sweep.runs})
+
+
+def test_variants_that_are_numbers_are_compared_as_texts():
+    variants = {64: {"model.width": 64}, 32: {"model.width": 32}}
+    file = {"applies_to": {"CARN": {"baseline": 64, "variants": variants}}}
+    (found,) = parse_ablation("width", {**file, "claims": {"c": claim(rows=["64", "carn:32"])}}).claims
+    assert found.rows == ("64", "carn:32")
 
 
 # What is published
@@ -152,10 +181,16 @@ def test_figures_notes_and_curves_of_runs_are_read(tmp_path):
         ({"source": "x", "curves": "no.csv"}, r"curves: .*no\.csv: cannot be read as losses by step: No such file"),
         ({"source": "x", "curves": "words.csv"}, "curves: .*cannot be read as losses by step"),
         ({"source": "x", "curves": "empty.csv"}, "curves: .*cannot be read as losses by step"),
+        ({"source": "x", "curves": "gap.csv"}, "curves: .*cannot be read as losses by step: a: a loss follows a blank"),
+        ({"source": "x", "curves": "nan.csv"}, "curves: .*cannot be read as losses by step: a: a loss is not finite"),
+        ({"source": "x", "curves": "inf.csv"}, "curves: .*cannot be read as losses by step: a: a loss is not finite"),
     ],
 )
 def test_what_nobody_can_have_published_is_told(tmp_path, content, reason):
     (tmp_path / "words.csv").write_text("step,a\n40,low\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "gap.csv").write_text("step,a\n40,.5\n80,\n120,.4\n")
+    (tmp_path / "nan.csv").write_text("step,a\n40,nan\n")
+    (tmp_path / "inf.csv").write_text("step,a\n40,inf\n")
     with pytest.raises(UserError, match=f"^sweep=s: published: .*{reason}"):
         parse_published("sweep=s", content, ["a"], tmp_path)

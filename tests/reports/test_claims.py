@@ -10,13 +10,13 @@ from srbench.data.lr_source import DegradationStep
 from srbench.experiments.store.plans import new_plan, write_plan
 from srbench.experiments.store.record import Membership, StageRecord, Training, TrainingData
 from srbench.experiments.store.stated_claims import StatedClaim, StatedComparison
-from srbench.metrics.figures import Cost
+from srbench.metrics.figures import Cost, Latency, Routing
 from srbench.reports.claims import JudgedClaim
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
 from srbench.reports.terminal import summary
 from tests.builders import RGB
-from tests.reports.conftest import ON_FILES, STEPS, Builder, Outcome, failed, imaged
+from tests.reports.conftest import FIXED, ON_FILES, STEPS, Builder, Outcome, failed, imaged
 
 DATA = TrainingData("photos", 3, "a" * 64)
 WIDE, NARROW = Membership("atrous", "wide", False), Membership("atrous", "narrow", True)
@@ -138,6 +138,64 @@ def test_a_longer_run_without_its_losses_is_not_compared_with_a_shorter(build):
     assert judged.comparisons[0].reason.startswith("the losses of carn-wide-")
 
 
+def test_of_one_seed_without_a_margin_nothing_is_decided(build):
+    two(build, ended(0.1), ended(0.5))
+    assert claimed(build, compared(margin=None)).verdict == "undecided at this budget"
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        (("recipe/loss=l1",), ("recipe/loss=l2",)),
+        (("recipe.loss.fft.weight=0.1",), ()),
+        (("recipe=gan",), ()),
+        (("recipe.stages.main.adversarial.weight=0.1",), ()),
+        (("recipe/loss@recipe.stages.main.loss=l2",), ()),
+    ],
+)
+def test_final_losses_of_overrides_that_change_the_loss_are_not_compared(build, wide, narrow):
+    build.run("carn", WIDE, hashed="a", words=wide, left=ended(0.1))
+    build.run("carn", NARROW, hashed="b", words=narrow, left=ended(0.5))
+    judged = claimed(build, compared())
+    assert judged.verdict == "not compared"
+    told = wide[0].replace("/loss@recipe.stages.main.loss", ".stages.main.loss")
+    assert judged.comparisons[0].reason.startswith(f"final_loss: the losses themselves may differ by {told}")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "recipe.optimizer.lr=0.1",
+        "recipe/schedule=cosine",
+        "recipe.stages.main.full.steps=9",
+        "recipe.stages.pre.loss=x",
+    ],
+)
+def test_other_factors_of_a_recipe_leave_the_loss_the_same(build, word):
+    build.run("carn", WIDE, hashed="a", words=(word,), left=ended(0.1))
+    build.run("carn", NARROW, hashed="b", left=ended(0.5))
+    assert claimed(build, compared()).verdict == "reproduced"
+
+
+def test_final_losses_of_stages_by_other_names_are_not_compared(build):
+    other = Training(steps=STEPS, final_loss=0.1, stages=(stage(STEPS, STEPS, "gan"),))
+    two(build, Outcome(facts={"train": other}), ended(0.5))
+    judged = claimed(build, compared())
+    assert judged.verdict == "not compared"
+    assert judged.comparisons[0].reason == "final_loss: of other stages, gan and main"
+
+
+def test_final_losses_with_other_parts_are_not_compared(build):
+    wide = build.run("carn", WIDE, hashed="a", left=ended(0.1))
+    narrow = build.run("carn", NARROW, hashed="b", left=ended(0.5))
+    for run, part in ((wide, "l1"), (narrow, "fft")):
+        header = f"stage,step,epoch,loss,{part},gradient_norm\n"
+        (build.folder / run / "losses.csv").write_text(f"{header}main,10,1,0.5,0.2,1.0\n")
+    judged = claimed(build, compared())
+    assert judged.verdict == "not compared"
+    assert judged.comparisons[0].reason.startswith("final_loss: of losses with other parts, ")
+
+
 # Scores
 
 PSNR = compared("higher", "set5.psnr", 0.1)
@@ -160,6 +218,32 @@ def test_the_interval_of_a_score_is_over_the_images_in_pairs(build, wide, verdic
     assert judged.verdict == verdict
     assert (one.found.low, one.found.high) == pytest.approx((expected.low, expected.high))
     assert one.found.remarks == ("one seed: the noise of training is not in the interval",)
+
+
+def trained(steps: int, full: int, psnr: list[float]) -> Outcome:
+    about = Training(steps=steps, final_loss=0.5, stages=(stage(steps, full),))
+    return imaged(set5=psnr).with_facts(train=about)
+
+
+@pytest.mark.parametrize("other", ["trained", "fixed"])
+def test_one_seed_trained_for_less_than_the_recipe_says_decides_no_score(build, other):
+    narrow = trained(100, 200, [30.0, 31.0, 32.0]) if other == "trained" else imaged(set5=[30.0, 31.0, 32.0])
+    narrow = narrow if other == "trained" else narrow.with_facts(train=FIXED)
+    two(build, trained(100, 200, [36.0, 37.1, 38.0]), narrow)
+    judged = claimed(build, PSNR)
+    (one,) = judged.comparisons
+    assert (judged.verdict, one.shortened) == ("undecided at this budget", "at 100 of 200 steps")
+    assert one.found.low > 5
+
+
+def test_several_seeds_and_weights_that_are_only_evaluated_decide_a_score(build):
+    for seed in range(3):
+        build.run("carn", WIDE, seed=seed, hashed=f"w{seed}", left=trained(100, 200, [36.0, 37.1 + seed / 100, 38.0]))
+        build.run("carn", NARROW, seed=seed, hashed=f"n{seed}", left=trained(100, 200, [30.0, 31.0, 32.0]))
+    assert claimed(build, PSNR).verdict == "reproduced"
+    for place, psnr in ((WIDE, 36.0), (NARROW, 30.0)):
+        build.run("carn_m", place, left=imaged(set5=[psnr, psnr + 1, psnr + 2.1]).with_facts(train=FIXED))
+    assert [one.verdict for one in claimed(build, PSNR).comparisons] == ["reproduced"] * 2
 
 
 def test_scores_under_another_protocol_are_not_compared(build):
@@ -237,6 +321,77 @@ def test_a_cost_that_was_not_measured_is_missing(build):
     two(build, costing(10), costing(20))
     judged = claimed(build, compared("lower", "latency_ms"))
     assert judged.comparisons[0].reason == "latency_ms of wide: not measured"
+
+
+def timed(low: float, median: float, high: float, **changes: Any) -> Outcome:
+    found = Latency(1, 256, 256, median, low, high, 1, "cpu", "channels_last")
+    return Outcome(facts={"latency": (replace(found, **changes),)})
+
+
+@pytest.mark.parametrize(
+    ("wide", "verdict"),
+    [
+        ((30, 31, 32), "reproduced"),
+        ((30, 31, 40), "undecided at this budget"),  # faster in the median, but not in every tenth pass
+        ((48, 50, 52), "contradicted"),
+    ],
+)
+def test_a_latency_is_as_certain_as_its_quantiles(build, wide, verdict):
+    two(build, timed(*wide), timed(38, 40, 42))
+    judged = claimed(build, compared("lower", "latency_ms", None, relative=0.02))
+    (one,) = judged.comparisons
+    assert judged.verdict == verdict
+    assert (one.found.low, one.found.high) == (wide[0] - 42, wide[2] - 38)
+    assert f"{wide[1]}.0 ms against 40.0 ms: " in summary(build.report())
+
+
+@pytest.mark.parametrize("change", [{"device": "H100"}, {"threads": 2}, {"height": 128}, {"width": 128}])
+def test_latencies_under_other_conditions_are_not_compared(build, change):
+    two(build, timed(30, 31, 32, **change), timed(38, 40, 42))
+    judged = claimed(build, compared("lower", "latency_ms", None))
+    assert judged.verdict == "not compared"
+    assert judged.comparisons[0].reason.startswith("latency_ms: measured on ")
+    assert "cpu with 1 thread, 256×256" in judged.comparisons[0].reason
+
+
+def routed(flops: float, steps: int = STEPS, dataset: str = "val", device: str = "cpu") -> Outcome:
+    found = Routing({"0": (1, 1)}, flops, 8e6, 2 * flops, 16e6, 1.0, 2.0, 1, 1, device)
+    about = Training(steps=steps, final_loss=0.5, stages=(stage(steps, STEPS),))
+    return Outcome(facts={"routing": {dataset: found}, "train": about})
+
+
+@pytest.mark.parametrize(
+    ("wide", "steps", "verdict"),
+    [
+        (4e6, STEPS, "reproduced"),
+        (7.5e6, STEPS, "undecided at this budget"),
+        (9e6, STEPS, "contradicted"),
+        (4e6, STEPS // 2, "undecided at this budget"),
+    ],
+)
+def test_a_cost_as_routed_depends_on_the_training(build, wide, steps, verdict):
+    two(build, routed(wide, steps), routed(8e6))
+    assert claimed(build, compared("lower", "flops_routed", None, relative=0.1)).verdict == verdict
+    assert f"{wide / 1e6:.2f} M against 8.00 M: {wide / 1e6 - 8:+.3g}".replace("-", "−") in summary(build.report())
+
+
+def test_of_several_seeds_costs_as_routed_have_an_interval(build):
+    for seed, flops in enumerate((4e6, 4.1e6, 4.2e6)):
+        build.run("carn", WIDE, seed=seed, hashed=f"w{seed}", left=routed(flops, STEPS // 2))
+        build.run("carn", NARROW, seed=seed, hashed=f"n{seed}", left=routed(8e6, STEPS // 2))
+    judged = claimed(build, compared("lower", "flops_routed", None, relative=0.1))
+    expected = ttest_1samp([-4e6, -3.9e6, -3.8e6], 0).confidence_interval()
+    assert judged.verdict == "reproduced"
+    assert judged.comparisons[0].found.high == pytest.approx(expected.high)
+
+
+def test_costs_routed_on_other_images_and_times_on_other_devices_are_not_compared(build):
+    two(build, routed(4e6, dataset="set5"), routed(8e6, device="H100"))
+    on_images, _ = claimed(build, compared("lower", "flops_routed"), compared("lower", "time_routed_share")).comparisons
+    assert on_images.reason == "flops_routed: measured on set5 and on val"
+    two(build, routed(4e6), routed(8e6, device="H100"))
+    (of_time,) = claimed(build, compared("lower", "time_routed_share", 0.1)).comparisons
+    assert of_time.reason == "time_routed_share: measured on cpu with 1 thread and on H100 with 1 thread"
 
 
 # Rows
@@ -338,6 +493,16 @@ def test_a_claim_that_was_stated_anew_counts_as_last_stated(build):
     two(build, ended(0.4), ended(0.5))
     claimed(build, compared("higher"))
     assert claimed(build, compared()).verdict == "reproduced"
+
+
+def test_a_sweep_and_an_ablation_of_one_name_may_both_claim(build):
+    two(build, ended(0.4), ended(0.5))
+    claims = [
+        StatedClaim("width", "atrous", of_sweep, text, "a paper", (compared(),))
+        for of_sweep, text in ((True, "of a sweep"), (False, "of an ablation"))
+    ]
+    write_plan(build.folder, new_plan("mine", "a command", {}, claims, {}))
+    assert [one.text for one in build.report().claims] == ["of a sweep", "of an ablation"]
 
 
 def test_a_study_without_claims_has_no_section_of_them(build):

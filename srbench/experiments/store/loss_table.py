@@ -10,6 +10,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from srbench.core.regular_files import read_regular
+from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 
 FILE = "losses.csv"
 NEEDED = {b"step", b"epoch", b"loss"}
@@ -42,6 +43,12 @@ def loss_frame(folders: Sequence[Path]) -> DataFrame:
     losses = losses.sort_values("run", kind="stable", ignore_index=True)
     first = ["run", "stage", "step", "epoch", "loss"]
     return losses.astype({"step": "int64"})[[*first, *(name for name in losses if name not in first)]]
+
+
+def parts_of(losses: DataFrame) -> list[str]:
+    """The names of the loss's parts: what is logged beside it but the norms of gradients."""
+    names = (name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS))
+    return [name for name in names if not name.startswith(GRADIENT_NORM)]
 
 
 def _lines(path: Path) -> tuple[bytes, bytes]:

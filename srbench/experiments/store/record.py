@@ -17,6 +17,7 @@ from srbench.recipes.outcome import StageOutcome
 
 SCHEMA = 2
 FILE = "result.json"
+DEFAULT = "default"  # the variant of a run in no ablation
 
 
 @dataclass(frozen=True)

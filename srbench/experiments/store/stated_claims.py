@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from srbench.metrics.table import COSTS, METRICS, MORE_COSTS
+from srbench.metrics.table import ALL_COSTS, METRICS
 
 FINAL_LOSS = "final_loss"
 Direction = Literal["lower", "higher", "equal"]
@@ -34,13 +34,13 @@ class StatedComparison:
             raise ValueError("margin or relative, not both")
         if not isfinite(least := self.margin or self.relative or 0.0) or least < 0:
             raise ValueError("a margin is a number from 0 on")
-        if self.direction == "equal" and not least and self.is_uncertain:
+        if self.direction == "equal" and not least and not self.is_exact:
             raise ValueError("direction equal needs a margin, within which two count as equal")
 
     @property
-    def is_uncertain(self) -> bool:
-        """Whether the metric varies with seeds or images, as costs do not."""
-        return self.metric == FINAL_LOSS or "." in self.metric
+    def is_exact(self) -> bool:
+        """Whether the metric is a count; others vary with seeds, images or machines."""
+        return self.metric in ALL_COSTS and ALL_COSTS[self.metric].whole
 
     def margin_at(self, second: float) -> float:
         """In the metric's unit; `second`: the value of the second row."""
@@ -68,4 +68,4 @@ class StatedClaim:
 def is_known(metric: str) -> bool:
     """Whether a report may have a figure of that name."""
     _, dot, of_score = metric.partition(".")
-    return of_score in METRICS if dot else metric == FINAL_LOSS or metric in COSTS | MORE_COSTS
+    return of_score in METRICS if dot else metric == FINAL_LOSS or metric in ALL_COSTS

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.experiments.store.plans import FOLDER, Plan, PlannedRun, plan_files, read_plan, united
 from srbench.experiments.store.published_figures import PublishedRuns
-from srbench.experiments.store.record import FILE, Membership, Record, read_record
+from srbench.experiments.store.record import DEFAULT, FILE, Membership, Record, read_record
 from srbench.experiments.store.stated_claims import StatedClaim
 
 BEGUN = "config.yaml"  # what a run writes first
@@ -57,7 +57,7 @@ class StudyRun:
     @property
     def variant(self) -> str:
         """`default` for none."""
-        return (self.known.variant if self.known else None) or "default"
+        return (self.known.variant if self.known else None) or DEFAULT
 
     @property
     def memberships(self) -> tuple[Membership, ...]:
@@ -100,7 +100,9 @@ class Study:
         """Of all commands, each once, as the last one states it; the texts of an older srbench are none."""
         found: dict[Any, StatedClaim | Any] = {}
         for claim in (claim for plan in self.plans for claim in plan.claims):
-            found[(claim.ablation, claim.name) if isinstance(claim, StatedClaim) else repr(claim)] = claim
+            found[(claim.of_sweep, claim.ablation, claim.name) if isinstance(claim, StatedClaim) else repr(claim)] = (
+                claim
+            )
         return tuple(found.values())
 
     @property
