@@ -18,7 +18,7 @@ from srbench.data.supply import Supply
 from srbench.evaluation.evaluate import evaluate, mean_scores
 from srbench.evaluation.settings import Inference
 from srbench.experiments.compose import build_model
-from srbench.experiments.helpers import helped
+from srbench.experiments.training_processes import helped
 from srbench.experiments.inputs import validation_pairs
 from srbench.experiments.recording import Attempt, Slot
 from srbench.experiments.spec import RunSpec, StageSpec
