@@ -77,7 +77,8 @@ class Routing:
 
     def __post_init__(self) -> None:
         counts = list(self.windows.values())
-        if len({len(one) for one in counts}) > 1 or any(n < 0 for one in counts for n in one) or not sum(map(sum, counts)):
+        below = any(number < 0 for one in counts for number in one)
+        if len({len(one) for one in counts}) > 1 or below or not sum(map(sum, counts)):
             raise ValueError("A routing needs windows, as many numbers of them for each image, none below 0.")
         for name in ("full_flops", "full_classsr_flops", "full_seconds"):
             if not getattr(self, name) > 0:
