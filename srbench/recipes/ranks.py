@@ -101,7 +101,7 @@ class MeanLosses(L.Callback):
 @contextmanager
 def joined(ranks: Ranks, meeting: Path, device: str) -> Iterator[None]:
     """Meanwhile this process belongs to the others, which meet by a file that is made for it."""
-    store = distributed.FileStore(str(meeting), ranks.count)
+    store = distributed.FileStore(str(meeting), ranks.count)  # type: ignore[attr-defined]  # documented
     store.set(str(ranks.number), "here")
     try:
         store.wait([str(number) for number in range(ranks.count)], TO_MEET)
@@ -118,7 +118,7 @@ def joined(ranks: Ranks, meeting: Path, device: str) -> Iterator[None]:
             distributed.destroy_process_group()
 
 
-def _connect(ranks: Ranks, store: distributed.Store, device: torch.device) -> None:
+def _connect(ranks: Ranks, store: Any, device: torch.device) -> None:
     gpu = device.type == "cuda"
     distributed.init_process_group(
         "nccl" if gpu else "gloo",
