@@ -50,7 +50,10 @@ def wanted(run: RunSpec) -> Wanted:
 
 
 def training_hash(run: RunSpec) -> str:
-    """Of what fixes the trained weights: `config_hash` but for arguments that change the model's eval mode alone."""
+    """Of what fixes the trained weights: `config_hash` but for arguments that change the model's eval mode alone, by
+    which the best weights are chosen."""
+    if any(stage.keep == "best" for stage in run.stages):
+        return run.config_hash
     return run.hash_without(*traits_of(imported(run.model.target)).untrained_arguments)
 
 

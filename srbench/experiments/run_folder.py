@@ -15,7 +15,8 @@ from srbench.experiments.store.left import IMAGES, WEIGHTS
 from srbench.experiments.store.record import FILE, NewerRecordError, read_record
 
 RESULTS = (FILE, WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json")
-FOLDERS = ("stages", IMAGES)
+STAGES = "stages"
+FOLDERS = (STAGES, IMAGES)
 
 
 def claim_folder(run: RunSpec) -> None:
@@ -60,7 +61,8 @@ def ready_folder(folder: Path) -> Path:
 
 
 def forget(folder: Path) -> None:
-    """Removes what a run has left, so that it begins anew. UserError while another process works on it."""
+    """Removes what a run has left, so that it begins anew: a run whose folder has STAGES trains itself, whoever carries
+    it out, and however often it is interrupted. UserError while another process works on it."""
 
     def refuse(worker: Worker) -> None:
         raise UserError(f"force=true: {folder}: {worker} works on it; end that first")
@@ -71,6 +73,7 @@ def forget(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
         for name in FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / STAGES).mkdir(exist_ok=True)
 
 
 def _made(folder: Path) -> None:

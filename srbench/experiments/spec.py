@@ -187,6 +187,8 @@ class RunSpec:
                 for stage, digest in zip(self.stages, self.training_digests, strict=True)
             ],
         }
+        if self.stages and self.devices != 1:  # each normalises, and draws, for its part of a batch
+            fixed["devices"] = self.devices
         if not self.stages:
             fixed["validation images"] = self._validation_digest()
         return json_digest(fixed)
@@ -210,7 +212,8 @@ class RunSpec:
         varied = {parse_override(key).key.replace("/", ".") for key in factors} | {"data.root"}
         if "recipe" in varied:  # which may choose the data and the lengths
             varied |= {"data", "budget"}
-        written = _without({key: self.written.get(key) for key in CONTEXT}, varied)
+        keys = CONTEXT if self.devices == 1 else (*CONTEXT, "devices")
+        written = _without({key: self.written.get(key) for key in keys}, varied)
         same_images = not any(key.partition(".")[0] in ("data", "recipe", "scale") for key in varied - {"data.root"})
         return json_digest([written, self.training_digests if same_images else None])
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.core.files import write_file
+from srbench.experiments.run_folder import STAGES
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Training
 from srbench.experiments.trained_weights import read_trained
-from srbench.recipes.history import LOSSES, VALIDATION
+from srbench.recipes.history import LOSSES
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,19 @@ class TrainedRun:
 
 
 def trained_alike(run: RunSpec, fingerprint: str) -> TrainedRun | None:
-    """A run of the study whose training has that fingerprint and is done; None where there is none, and for a run whose
-    training is its own."""
-    if fingerprint == run.config_hash:
+    """A run of the study whose training has that fingerprint and is done, with whole weights; None where there is none,
+    and for a run whose training is its own, or that begins anew (`forget`) or has trained a stage."""
+    if fingerprint == run.config_hash or (run.folder / STAGES).is_dir():
         return None
     for file in sorted(run.places.study_dir.glob(f"*-x{run.scale}-s{run.seed}-*/{WEIGHTS}")):
-        there = read_trained(file)
+        there = read_trained(file) if (file.parent / LOSSES).is_file() else None
         if there and there.fingerprint == fingerprint:
             return TrainedRun(file.parent, there.training)
     return None
 
 
 def copy_training(source: Path, folder: Path) -> None:
-    """Copies what a training leaves, the weights last: they say that it is done."""
-    for name in (LOSSES, VALIDATION, WEIGHTS):
+    """Copies what a training leaves, the weights last: they say that it is done. Not its validation, which the other
+    run's eval mode has made."""
+    for name in (LOSSES, WEIGHTS):
         write_file(folder / name, (source / name).read_bytes())

@@ -18,7 +18,6 @@ from srbench.data.supply import Supply
 from srbench.evaluation.evaluate import evaluate, mean_scores
 from srbench.evaluation.settings import Inference
 from srbench.experiments.compose import build_model
-from srbench.experiments.helpers import helped
 from srbench.experiments.inputs import validation_pairs
 from srbench.experiments.recording import Attempt, Slot
 from srbench.experiments.spec import RunSpec, StageSpec
@@ -26,6 +25,7 @@ from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.record import Record, StageRecord, Training, TrainingData
 from srbench.experiments.trained_alike import copy_training, trained_alike
 from srbench.experiments.trained_weights import read_trained, write_trained
+from srbench.experiments.training_processes import helped
 from srbench.experiments.whole_images import picture_side
 from srbench.metrics.cost import memory_format
 from srbench.metrics.scorer import Scorer, make_scorer

@@ -60,7 +60,8 @@ class Routing:
     multiply-add is one, and a transposed convolution counts at its input's positions. `classsr_flops` and
     `full_classsr_flops`: as Kong et al., CVPR 2021, count, where a multiply-add is two, and a transposed convolution
     counts at its output's positions. `seconds`, `full_seconds`: of the windows of the first `timed_images` images, as
-    routed and all through the last branch, which took turns.
+    routed and all through the last branch, which took turns. Raises ValueError for windows and costs of which there are
+    no shares.
     """
 
     windows: dict[str, tuple[int, ...]]
@@ -73,6 +74,15 @@ class Routing:
     timed_images: int
     threads: int
     device: str
+
+    def __post_init__(self) -> None:
+        counts = list(self.windows.values())
+        below = any(number < 0 for one in counts for number in one)
+        if len({len(one) for one in counts}) > 1 or below or not sum(map(sum, counts)):
+            raise ValueError("A routing needs windows, as many numbers of them for each image, none below 0.")
+        for name in ("full_flops", "full_classsr_flops", "full_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"A routing's {name} must be above 0, not {getattr(self, name)}.")
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -10,7 +10,8 @@ Keep = Literal["last", "best"]
 class TrainingSession:
     """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda) with
     `threads`, in so many processes, `devices`, its passes `compiled` or not. Where one of these differs, numbers are
-    rounded otherwise."""
+    rounded otherwise; where `devices` does, batch normalisation and losses that compare the images of a batch see
+    another part of it, too."""
 
     after_step: int
     device: str

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import lightning as L
 import torch
 from torch import Tensor, distributed
+from torch.distributed import distributed_c10d
 
 from srbench.core.errors import FailedRunError
 from srbench.data.supply import Batch
@@ -22,7 +23,8 @@ from srbench.data.supply import Batch
 if TYPE_CHECKING:
     from srbench.recipes.stages import BatchSource
 
-PATIENCE = timedelta(days=1)  # while the first process validates; one that has died is noticed at once
+TO_MEET = timedelta(minutes=5)
+PATIENCE = timedelta(days=1)  # while the first process validates; who has started the others looks after them
 
 
 class LostRankError(FailedRunError):
@@ -60,7 +62,7 @@ class Ranks:
     def _talk(self, operation: Any, *arguments: Any) -> None:
         try:
             operation(*arguments)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # the latter once all is aborted
             raise LostRankError(f"devices={self.count}: another process of the run has ended") from error
 
 
@@ -99,11 +101,39 @@ class MeanLosses(L.Callback):
 @contextmanager
 def joined(ranks: Ranks, meeting: Path, device: str) -> Iterator[None]:
     """Meanwhile this process belongs to the others, which meet by a file that is made for it."""
-    backend = "nccl" if device.startswith("cuda") else "gloo"
-    distributed.init_process_group(
-        backend, init_method=meeting.as_uri(), rank=ranks.number, world_size=ranks.count, timeout=PATIENCE
-    )
+    store = distributed.FileStore(str(meeting), ranks.count)  # type: ignore[attr-defined]  # documented
+    store.set(str(ranks.number), "here")
+    try:
+        store.wait([str(number) for number in range(ranks.count)], TO_MEET)
+    except RuntimeError as error:
+        raise LostRankError(f"devices={ranks.count}: the processes of the run have not met") from error
+    _connect(ranks, store, torch.device(device))
     try:
         yield
+    except BaseException:
+        abort()  # what the others no longer take part in would be waited for
+        raise
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def _connect(ranks: Ranks, store: Any, device: torch.device) -> None:
+    gpu = device.type == "cuda"
+    distributed.init_process_group(
+        "nccl" if gpu else "gloo",
+        store=store,
+        rank=ranks.number,
+        world_size=ranks.count,
+        timeout=TO_MEET,
+        device_id=device if gpu else None,  # connects now, not at the first step
+    )
+    world: Any = distributed.group.WORLD
+    world._get_backend(device)._set_default_timeout(PATIENCE)
+
+
+def abort() -> None:
+    """Ends what this process waits for of the others, from any thread; what it has of them then is void. Of a CPU
+    nothing: there one that has ended is noticed at once."""
+    if distributed.is_initialized() and distributed.get_backend() == "nccl":
+        distributed_c10d._abort_process_group()

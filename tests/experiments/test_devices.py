@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from srbench.data.supply import Batch
 from srbench.experiments import training
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
+from srbench.experiments.training_processes import Help, helped, started
 from srbench.models.weights import read_weights
-from srbench.recipes.ranks import Ranks
-from tests.tiny_runs import carried_out
+from srbench.recipes import ranks
+from srbench.recipes.ranks import LostRankError, Ranks, joined
+from tests.tiny_runs import HERE, carried_out
 
 FOUR = ["budget.steps=6", "budget.batch_size=4", "budget.val_every=2", "precision=32"]
 
@@ -38,7 +41,7 @@ def helpers_of(pid: int) -> list[int]:
 def test_two_processes_have_the_losses_of_one_at_the_same_global_batch(carn, words):
     before = helpers_of(os.getpid())
     one, two = carn(*FOUR, "study=one", *words), carn(*FOUR, "study=two", "devices=2", *words)
-    assert one.config_hash == two.config_hash
+    assert one.config_hash != two.config_hash
     alone, together = carried_out(one), carried_out(two)
     np.testing.assert_allclose(losses(two.folder), losses(one.folder), rtol=1e-4, atol=1e-7)
     assert len(losses(two.folder)) == 6
@@ -79,10 +82,45 @@ def test_a_run_whose_helper_is_killed_fails_with_a_reason(carn, monkeypatch):
 
 def test_a_run_whose_helper_cannot_start_fails_with_its_reason(carn, monkeypatch):
     run, before = carn(*FOUR, "devices=2"), helpers_of(os.getpid())
-    monkeypatch.setattr("srbench.experiments.helpers.pickle.dumps", lambda _: b"not a pickle")
+    monkeypatch.setattr("srbench.experiments.training_processes.pickle.dumps", lambda _: b"not a pickle")
     with pytest.raises(FailedRunError, match=r"devices=2: a process of the run has not started: .*Error"):
         carried_out(run)
     assert set(helpers_of(os.getpid())) <= set(before)
+
+
+def test_a_helper_that_dies_is_noticed_without_being_waited_for(carn):
+    run, before = carn(*FOUR, "devices=2"), helpers_of(os.getpid())
+
+    def help_killed():
+        with helped(run, HERE):
+            (helper,) = set(helpers_of(os.getpid())) - set(before)
+            os.kill(helper, signal.SIGKILL)
+            os.waitid(os.P_PID, helper, os.WEXITED | os.WNOWAIT)
+
+    with pytest.raises(LostRankError, match="devices=2: another process of the run has ended"):
+        help_killed()
+
+
+def test_a_helper_ends_with_the_process_that_it_helps(carn, tmp_path):
+    told = Help(carn(*FOUR, "devices=2"), HERE, Ranks(1, 2), tmp_path / "nobody_meets_it", tmp_path)
+    with started(told, tmp_path / "errors") as helper:
+        assert helper.stdout.read(1) == b"."
+        helper.stdin.close()
+        assert helper.wait(timeout=60) == 1
+    assert (tmp_path / "errors").read_text() == ""
+
+
+def test_processes_that_do_not_meet_end(monkeypatch, tmp_path):
+    monkeypatch.setattr(ranks, "TO_MEET", timedelta(seconds=1))
+    alone = joined(Ranks(0, 2), tmp_path / "meeting", "cpu")
+    with pytest.raises(LostRankError, match="devices=2: the processes of the run have not met"), alone:
+        pass
+
+
+def test_a_helper_executes_nothing_of_the_current_folder(carn, tmp_path):
+    (tmp_path / "lightning.py").write_text("open('executed', 'w')\n")
+    carried_out(carn(*FOUR, "devices=2"))
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_training_of_two_that_diverges_ends_with_the_reason_of_one(carn):

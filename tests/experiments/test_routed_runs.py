@@ -9,6 +9,7 @@ from srbench.data.images import write_image
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_on_meta
 from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record
 from srbench.metrics.figures import routed_costs
 from srbench.models.weights import read_weights
@@ -59,10 +60,32 @@ def test_runs_that_differ_at_test_alone_are_trained_once(classsr):
     assert (full.folder / "losses.csv").read_bytes() == (hard.folder / "losses.csv").read_bytes()
     weights, copied = (read_weights(one.folder / "weights.safetensors") for one in (hard, full))
     assert all(torch.equal(copied[name], weight) for name, weight in weights.items())
+    assert not (full.folder / "validation.csv").exists()  # which hard routing has made
     assert (second.train, second.weights_sha256) == (first.train, first.weights_sha256)
     assert second.routing["val"].shares == (0, 0, 1)
     carried_out(other)
     assert (other.folder / "stages").exists()
+
+
+def test_the_best_weights_by_another_routing_are_another_training(classsr):
+    best = ["budget.keep=best", "budget.val_every=2"]
+    hard, full = classsr(*best), classsr(*best, "model.routing=full")
+    assert wanted(hard).train == hard.config_hash != wanted(full).train
+
+
+@pytest.mark.parametrize("harm", ["losses.csv is missing", "weights are damaged", "the run is forced"])
+def test_a_run_trains_itself_where_nothing_can_or_may_be_taken(classsr, harm):
+    hard, full = classsr(), classsr("model.routing=full")
+    carried_out(hard)
+    weights = hard.folder / "weights.safetensors"
+    if harm == "losses.csv is missing":
+        (hard.folder / "losses.csv").unlink()
+    elif harm == "weights are damaged":
+        weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    else:
+        forget(full.folder)
+    assert carried_out(full).status == "done"
+    assert list((full.folder / "stages").iterdir())
 
 
 def test_a_stage_that_is_null_is_left_out(classsr, plan):

@@ -107,7 +107,8 @@ def test_latency_that_is_asked_for_later_is_measured_and_nothing_else(carn):
 def test_of_a_run_that_is_to_begin_anew_nothing_is_left(carn):
     carried_out(carn())
     forget(carn().folder)
-    assert {path.name for path in carn().folder.iterdir()} == {"config.yaml", "run.log"}
+    assert {path.name for path in carn().folder.iterdir()} == {"config.yaml", "run.log", "stages"}
+    assert not any((carn().folder / "stages").iterdir())
     assert left(carn()) == ("train", "score val (psnr)", "cost")
 
 

@@ -45,6 +45,7 @@ def images(tmp_path):
         "data.degradation=noise",
         "budget.keep=best",
         "model.reparameterise=series",
+        "devices=2",
     ],
 )
 def test_what_fixes_the_weights_changes_the_hash(plan, override):
@@ -61,7 +62,7 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "weights_dir=/weights",
         "device=cpu",
         "compile=true",
-        "devices=2",
+        "devices=1",
         "force=true",
         "labels=[{ablation:a,variant:v,baseline:true}]",
         "jobs=3",

@@ -125,5 +125,5 @@ class GuardedLogger:
 
 def _goes_on(folder: Path) -> bool:
     """Whether no training begins afresh, which makes void what was logged of it before."""
-    kept = any((folder / name).exists() for name in ("last.ckpt", "weights.safetensors", "stages"))
+    kept = any(any(folder.glob(name)) for name in ("last.ckpt", "weights.safetensors", "stages/*"))
     return kept or not (folder / "losses.csv").is_file()

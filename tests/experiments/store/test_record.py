@@ -22,7 +22,7 @@ from srbench.experiments.store.record import (
     record_schema,
     write_record,
 )
-from srbench.metrics.figures import Cost
+from srbench.metrics.figures import Cost, Routing
 from srbench.metrics.missing import Missing
 from srbench.metrics.protocol import Protocol
 from srbench.recipes.outcome import TrainingSession
@@ -100,6 +100,26 @@ def test_a_record_cut_off_anywhere_is_told_in_one_line(tmp_path):
 def test_a_file_that_is_no_record_is_told_in_one_line(tmp_path, content):
     (tmp_path / "result.json").write_bytes(content)
     with pytest.raises(UserError, match=r"^\S+/result\.json: cannot be read \([^\n]+\)$"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"full_flops": 0}, r"A routing's full_flops must be above 0, not 0\.0"),
+        ({"full_classsr_flops": 0}, r"A routing's full_classsr_flops must be above 0, not 0\.0"),
+        ({"full_seconds": 0}, r"A routing's full_seconds must be above 0, not 0\.0"),
+        ({"windows": {"a": [3, 1], "b": [4]}}, "A routing needs windows"),
+        ({"windows": {"a": [0, 0]}}, "A routing needs windows"),
+        ({"windows": {"a": [3, -1]}}, "A routing needs windows"),
+    ],
+)
+def test_a_routing_that_has_no_shares_is_told_in_one_line(tmp_path, changed, line):
+    routing = Routing({"a": (3, 1)}, 5e6, 10e6, 20e6, 40e6, 1.0, 2.0, 1, 1, "cpu")
+    content = encode(replace(WHOLE, routing={"set5": routing}))
+    content["routing"]["set5"] |= changed
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"^\S+/result\.json: cannot be read \([^\n]*{line}[^\n]*\)$"):
         read_record(tmp_path)
 
 

@@ -6,16 +6,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event, Thread
 
 from srbench.core.progress import silent
 from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
 from srbench.recipes.checkpoints import CHECKPOINT
-from srbench.recipes.ranks import ALONE, LostRankError, Ranks, joined
+from srbench.recipes.ranks import ALONE, LostRankError, Ranks, abort, joined
+
+LOOK_SECONDS = 1.0  # between two looks at the helpers
+Helper = subprocess.Popen[bytes]
+
+# -P and the sys.path that it is told first: it imports what the run's process would, and nothing of the current folder.
+START = f"import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {__name__} import serve; serve()"
 
 
 @dataclass(frozen=True)
@@ -38,16 +45,16 @@ def helped(run: RunSpec, slot: Slot) -> Iterator[tuple[Slot, Ranks]]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         meeting, errors = Path(scratch) / "meeting", Path(scratch) / "errors"
-        helpers = list[subprocess.Popen[bytes]]()
+        helpers = list[Helper]()
         try:
             for number in range(1, run.devices):
                 folder = _copy(run.folder, Path(scratch) / str(number))
                 told = Help(run, _place(slot, number, run.devices), Ranks(number, run.devices), meeting, folder)
-                helpers.append(_started(told, errors))
+                helpers.append(started(told, errors))
             own = Ranks(0, run.devices)
             if not all(helper.stdout and helper.stdout.read(1) for helper in helpers):  # a sign that it is ready
                 raise LostRankError(f"devices={run.devices}: a process of the run has not started")
-            with joined(own, meeting, slot.device):
+            with joined(own, meeting, slot.device), _watched(helpers, run.devices):
                 yield _place(slot, 0, run.devices), own
         except LostRankError as error:
             said = errors.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -56,6 +63,33 @@ def helped(run: RunSpec, slot: Slot) -> Iterator[tuple[Slot, Ranks]]:
             for helper in helpers:
                 helper.kill()
                 helper.communicate()
+
+
+@contextmanager
+def _watched(helpers: Sequence[Helper], devices: int) -> Iterator[None]:
+    """Meanwhile a thread looks at the helpers: a GPU that waits for one that has died waits for ever."""
+    over, lost = Event(), Event()
+
+    def watch() -> None:
+        while not (lost.is_set() or over.wait(LOOK_SECONDS)):
+            if any(helper.poll() for helper in helpers):  # None of one at work, 0 of one that has done its part
+                lost.set()
+                abort()
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    reason = f"devices={devices}: another process of the run has ended"
+    try:
+        yield
+        if lost.is_set() or any(helper.poll() for helper in helpers):
+            raise LostRankError(reason)
+    except RuntimeError as error:  # CUDA's, of what was aborted
+        if lost.is_set():
+            raise LostRankError(reason) from error
+        raise
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _place(slot: Slot, number: int, count: int) -> Slot:
@@ -77,22 +111,24 @@ def _copy(folder: Path, to: Path) -> Path:
     return to
 
 
-def _started(told: Help, errors: Path) -> subprocess.Popen[bytes]:
-    words, pipe = [sys.executable, "-m", __name__], subprocess.PIPE
+def started(told: Help, errors: Path) -> Helper:
+    """A helper at work, which ends when its stdin does: with this process at the latest."""
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    words, pipe = [sys.executable, *flags, "-P", "-c", START], subprocess.PIPE
     with errors.open("ab") as file:
         # Not of this process's session: Ctrl-C is for the run, which ends its helpers.
         process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=file, start_new_session=True)
     assert process.stdin
-    with suppress(BrokenPipeError), process.stdin as told_by:
-        told_by.write(pickle.dumps(sys.path) + pickle.dumps(told))
-    process.stdin = None
+    with suppress(BrokenPipeError):
+        process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(told))
+        process.stdin.flush()
     return process
 
 
 def serve() -> None:
     """What a helper does: the same training, which it is told on stdin, in a folder of its own."""
-    sys.path[:] = pickle.load(sys.stdin.buffer)
     told: Help = pickle.load(sys.stdin.buffer)
+    Thread(target=_end_with_stdin, daemon=True).start()
     from srbench.experiments.training import train_stages
 
     os.write(sys.stdout.fileno(), b".")
@@ -101,5 +137,6 @@ def serve() -> None:
         train_stages(told.run, told.slot, told.folder, told.ranks, silent, lambda: None)
 
 
-if __name__ == "__main__":
-    serve()
+def _end_with_stdin() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
