@@ -137,8 +137,10 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if tried or not _is_as_shipped(run):
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
+        build = partial(stage.recipe.build, key, model=part, length=stage.length)
+        scales = traits_of(model).scales if stage.batches.arguments.get("multi_scale") else ()
         with as_found(model):  # other runs have it, too
-            rehearse(partial(stage.recipe.build, key, model=part, length=stage.length), key, stage.length)
+            rehearse(build, key, stage.length, str(run.precision), scales)
 
 
 def _backbones(node: Any, key: str) -> Iterator[tuple[str, str]]:

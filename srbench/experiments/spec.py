@@ -25,6 +25,7 @@ from srbench.recipes.length import Length
 from srbench.recipes.outcome import Keep
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
+DISTILLATION = "srbench.recipes.distillation.Distillation"
 
 MOST_BYTES = 100  # of a name in that of a folder
 
@@ -89,6 +90,15 @@ class StageSpec:
     data: DataSpec
     full_steps: int | None
     keep: Keep = "last"
+
+    @property
+    def recipe_in_use(self) -> Component:
+        """The recipe without the teacher of a distillation whose terms of it weigh nothing, which nothing looks at."""
+        weights = self.recipe.arguments.get("weights")
+        if self.recipe.target != DISTILLATION or not isinstance(weights, dict):
+            return self.recipe
+        taught = weights.get("output") or weights.get("embedding")
+        return self.recipe if taught else self.recipe.without("teacher", "teacher_checkpoint")
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,7 @@ class RunSpec:
         length, key = stage.length, f"recipe.stages.{stage.name}"
         return {
             "name": stage.name,
-            "recipe": self._with_weights(stage.recipe.identity, key),
+            "recipe": self._with_weights(stage.recipe_in_use.identity, key),
             "batches": self._with_weights(stage.batches.identity, f"{key}.batches"),
             "length": [length.steps, length.batch_size, length.hr_patch],
             "start": self._weights(stage.start, f"{key}.start"),

@@ -7,15 +7,19 @@ from torch import Tensor
 
 
 class AdversarialLoss:
-    """`weight`: of the generator's loss beside others. ValueError for one that is no number from 0 on."""
+    """`weight`: of the generator's loss beside others. ValueError for one that is no number from 0 on. `needs_real`:
+    whether the generator's loss looks at the answers to HR."""
+
+    needs_real = False
 
     def __init__(self, weight: float = 1.0) -> None:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight < 0:
             raise ValueError(f"weight is {weight}; it must be a number from 0 on.")
         self.weight = weight
 
-    def of_generator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """A scalar without its `weight`, from the answers to HR and to SR; to HR without a gradient."""
+    def of_generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """A scalar without its `weight`, from the answers to HR and to SR; to HR without a gradient, or None
+        where it does not look at them."""
         raise NotImplementedError
 
     def of_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -27,7 +31,7 @@ class Vanilla(AdversarialLoss):
     """Binary cross entropy: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, with the generator's loss
     that does not saturate, −log D(sr) (§3), as in SRGAN. The discriminator's is the sum for HR and SR."""
 
-    def of_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+    def of_generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """As the base says."""
         return F.softplus(-fake).mean()
 
@@ -43,8 +47,11 @@ class RelativisticAverage(AdversarialLoss):
     The sum of the two cross entropies, as NeonSky/computer-vision-MESRGAN has it; BasicSR halves it.
     """
 
-    def of_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+    needs_real = True
+
+    def of_generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """As the base says."""
+        assert real is not None
         return self.of_discriminator(fake, real)
 
     def of_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -55,7 +62,7 @@ class RelativisticAverage(AdversarialLoss):
 class Hinge(AdversarialLoss):
     """Lim and Ye, "Geometric GAN", arXiv 1705.02894: the discriminator's answers count up to a margin of 1."""
 
-    def of_generator(self, real: Tensor, fake: Tensor) -> Tensor:
+    def of_generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """As the base says."""
         return -fake.mean()
 

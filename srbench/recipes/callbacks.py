@@ -94,10 +94,12 @@ class LossHistory(L.Callback):
         if found := next(filter(None, wrong), None):
             what, part = found
             key = f"recipe.stages.{self.stage.name}"
-            optimizer = f"{part}_optimizer" if part in self.recipe.critics else "optimizer"
+            if part in self.recipe.critics:  # whose gradients no recipe clips
+                fix = f"lower {key}.{part}_optimizer.lr or"
+            else:
+                fix = f"lower {key}.optimizer.lr, set {key}.gradient_clip, or"
             raise NotFiniteError(
-                f"{what} at step {first + bad} of stage {self.stage.name}; "
-                f"lower {key}.{optimizer}.lr, set {key}.gradient_clip, or train with precision=32"
+                f"{what} at step {first + bad} of stage {self.stage.name}; {fix} train with precision=32"
             )
 
     def _wrong(self, row: Sequence[float]) -> tuple[str, str] | None:
@@ -205,7 +207,8 @@ class StepProgress(L.Callback):
 
 
 class OrderlyStop(L.Callback):
-    """The first SIGINT or SIGTERM asks for a stop after the step that runs; a second SIGINT interrupts at once."""
+    """The first SIGINT or SIGTERM asks for a stop after the step that runs, or the next that may be
+    saved; a second SIGINT interrupts at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -219,7 +222,8 @@ class OrderlyStop(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        if self.asked:
+        assert isinstance(pl_module, Recipe)
+        if self.asked and pl_module.may_be_saved:
             trainer.should_stop = True
 
     @contextmanager
@@ -239,14 +243,15 @@ class OrderlyStop(L.Callback):
 
 
 class LastCheckpoint(L.Callback):
-    """Keeps last.ckpt: at each validation, each minute, and where a stop is asked for; not after the last step, when
-    the stage leaves its weights. `identity`: what tells this stage's checkpoint from others."""
+    """Keeps last.ckpt: at each validation, each minute, and where a stop is asked for, or at the next step that may
+    be saved; not after the last, when the stage leaves its weights. `identity`: what tells this stage's checkpoint from
+    others."""
 
     def __init__(
         self, recipe: Recipe, stage: Stage, path: Path, identity: Mapping[str, Any], stop: OrderlyStop
     ) -> None:
         self.recipe, self.stage, self.path, self.identity, self.stop = recipe, stage, path, identity, stop
-        self.saved = time.perf_counter()
+        self.saved, self.due = time.perf_counter(), False
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -254,9 +259,10 @@ class LastCheckpoint(L.Callback):
         """Lightning's hook."""
         step, length = self.recipe.step, self.stage.length
         late = time.perf_counter() - self.saved > CHECKPOINT_SECONDS
-        if step < length.steps and (late or self.stop.asked or length.validates_at(step)):
+        self.due = self.due or late or self.stop.asked or length.validates_at(step)
+        if self.due and self.recipe.may_be_saved and step < length.steps:
             trainer.save_checkpoint(self.path, weights_only=False)
-            self.saved = time.perf_counter()
+            self.saved, self.due = time.perf_counter(), False
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""

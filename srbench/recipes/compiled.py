@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import torch
@@ -18,6 +20,31 @@ class Compiled:
     ran: bool = False
 
 
+class _Forward:
+    """The forward pass of a network, compiled in train mode. A copy of the network has the pass as it is written."""
+
+    def __init__(self, model: nn.Module, told: Compiled) -> None:
+        self.model, self.told, self.plain = model, told, model.forward
+        self.fast = torch.compile(self.plain, fullgraph=True)
+
+    def __call__(self, *inputs: Any) -> Any:
+        if not self.model.training:
+            return self.plain(*inputs)
+        try:
+            output = self.fast(*inputs)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise FailedRunError(
+                f"compile=true: torch.compile cannot compile {type(self.model).__name__}: "
+                f"{first_line_with_type(error)}; set compile=false"
+            ) from error
+        self.told.ran = True
+        return output
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # This one would run the weights of the network that is copied, as what torch.compile gives would.
+        return MethodType(type(self.model).forward, deepcopy(self.model, memo))
+
+
 @contextmanager
 def compiled(model: nn.Module, wanted: bool) -> Iterator[Compiled]:
     """Meanwhile, the model's forward passes in train mode are compiled, each as one graph, where that is `wanted`; its
@@ -29,23 +56,7 @@ def compiled(model: nn.Module, wanted: bool) -> Iterator[Compiled]:
     if not wanted:
         yield told
         return
-    plain = model.forward
-    fast = torch.compile(plain, fullgraph=True)
-
-    def forward(*inputs: Any) -> Any:
-        if not model.training:
-            return plain(*inputs)
-        try:
-            output = fast(*inputs)
-        except torch._dynamo.exc.TorchDynamoException as error:
-            raise FailedRunError(
-                f"compile=true: torch.compile cannot compile {type(model).__name__}: {first_line_with_type(error)}; "
-                "set compile=false"
-            ) from error
-        told.ran = True
-        return output
-
-    model.forward = forward
+    model.forward = _Forward(model, told)
     try:
         yield told
     finally:

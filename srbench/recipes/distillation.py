@@ -6,7 +6,6 @@ controls are srbench's.
 
 import logging
 from collections.abc import Mapping
-from functools import reduce
 from math import isfinite
 from typing import Any
 
@@ -19,15 +18,17 @@ from srbench.core.errors import UserError
 from srbench.core.progress import silent
 from srbench.data.supply import Batch
 from srbench.models import hub
-from srbench.models.traits import traits_of, use_scale
+from srbench.models.traits import traits_of
 from srbench.recipes.constants import as_constants
 from srbench.recipes.length import Length
+from srbench.recipes.losses import weighted
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
-from srbench.recipes.supervised import Supervised, as_images, as_thumbnails
+from srbench.recipes.supervised import Supervised, as_images, as_thumbnails, sr_of
 
 log = logging.getLogger(__name__)
 
 TERMS = ("hr", "output", "embedding")
+OF_TEACHER = {"output", "embedding"}
 
 
 class Distillation(Supervised):
@@ -39,9 +40,10 @@ class Distillation(Supervised):
       image (their trait `embedding`); W is a linear map that is trained along and left behind. There is no such term
       where one of the two makes no vector.
 
-    A term of weight 0 is not computed. `teacher`: a network of the student's scale; `teacher_checkpoint`: its weights,
-    a file or a published name, looked for as those of `checkpoint=` are. It sees the LR of the student, and the picture
-    of the whole LR image, in eval mode. The other arguments are Supervised's.
+    A term of weight 0 is not computed, and the teacher is not asked for where both of its own are. `teacher`: a network
+    of the student's scale; `teacher_checkpoint`: its weights, a file or a published name, looked for as those of
+    `checkpoint=` are. It sees the LR of the student, and the picture of the whole LR image, in eval mode. The other
+    arguments are Supervised's.
 
     Raises ValueError for weights that are none, for a teacher of another scale, and for one whose own weights are not
     given, not there or do not fit.
@@ -63,36 +65,36 @@ class Distillation(Supervised):
         accumulate: int = 1,
     ) -> None:
         super().__init__(model, length, loss, optimizer, schedule, gradient_clip, ema, accumulate)
-        self.teacher = _with_weights(teacher, teacher_checkpoint, weights_dir, model)
         self.weights = _used(weights)
+        self.teacher: nn.Module | None = None
         self.embedding: nn.Linear | None = None
-        if "embedding" in self.weights:
-            self.embedding = _between(model, teacher)
+        if self.weights.keys() & OF_TEACHER:
+            self.teacher = _with_weights(teacher, teacher_checkpoint, weights_dir, model)
+        if self.teacher and "embedding" in self.weights:
+            self.embedding = _between(model, self.teacher)
             if self.embedding is None:
-                log.info("no embedding term: %s and %s do not both have one", *map(_name, (model, teacher)))
+                log.info("no embedding term: %s and %s do not both have one", *map(_name, (model, self.teacher)))
                 del self.weights["embedding"]
-        self.parts, self.frozen = tuple(self.weights), (self.loss, self.teacher)
+        self.parts, self.frozen = tuple(self.weights), (self.loss, *([self.teacher] if self.teacher else []))
 
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, and its terms without their weights, detached."""
-        lr, hr = as_images(batch.lr), as_images(batch.hr)
-        thumbnail = None if batch.thumbnail is None else as_thumbnails(batch.thumbnail)
         terms: dict[str, Tensor] = {}
-        sr = _sr(self.model, lr, thumbnail).float()
+        sr, hr = self.images(batch)
         if "hr" in self.weights:
             terms["hr"], _ = self.loss(sr, hr)
-        if "output" in self.weights:
-            use_scale(self.teacher, batch.scale)
+        if self.teacher and "output" in self.weights:
             with torch.no_grad():
-                target = _sr(self.teacher, lr, thumbnail).float()
+                target = sr_of(self.teacher, batch)
             terms["output"], _ = self.loss(sr, target)
-        if self.embedding:
+        if self.teacher and self.embedding:
+            lr = as_images(batch.lr)
+            thumbnail = None if batch.thumbnail is None else as_thumbnails(batch.thumbnail)
             mapped = self.embedding(self.model.embed(lr, thumbnail))  # type: ignore[operator]
             with torch.no_grad():
                 theirs = self.teacher.embed(lr, thumbnail)  # type: ignore[operator]
             terms["embedding"] = 1 - F.cosine_similarity(mapped.float(), theirs.float()).mean()
-        weighted = [terms[name] if weight == 1 else terms[name] * weight for name, weight in self.weights.items()]
-        return reduce(torch.add, weighted), {name: term.detach() for name, term in terms.items()}
+        return weighted(terms, self.weights)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the optimizer of the student's parameters and W, and its schedule."""
@@ -133,6 +135,8 @@ def _name(model: nn.Module) -> str:
 
 def _used(weights: Mapping[str, float]) -> dict[str, float]:
     """Those above 0, in the order of TERMS. ValueError for one that is none, and where SR is in no term."""
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weights is {weights}; it must map terms to numbers, as in {{hr: 0.5, output: 0.5}}.")
     for name, weight in weights.items():
         if name not in TERMS:
             raise ValueError(f"weights.{name}: no such term; there are {', '.join(TERMS)}.")
@@ -148,9 +152,3 @@ def _between(student: nn.Module, teacher: nn.Module) -> nn.Linear | None:
     """The map from the student's embedding to the teacher's."""
     ours, theirs = traits_of(student).embedding, traits_of(teacher).embedding
     return nn.Linear(ours, theirs, bias=False) if ours and theirs else None
-
-
-def _sr(model: nn.Module, lr: Tensor, thumbnail: Tensor | None) -> Tensor:
-    """The SR of a network, which is given the picture of the whole LR image if it looks at one."""
-    sr: Tensor = model(lr, thumbnail) if traits_of(model).thumbnail else model(lr)
-    return sr

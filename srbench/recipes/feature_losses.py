@@ -19,7 +19,6 @@ from srbench.core.paths import weights_folders
 from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.perceptual import SMALLEST, Net, lpips_network
 from srbench.models.backbones import backbone_file
-from srbench.models.layers.full_precision import in_full_precision
 from srbench.models.layers.normalize import MEAN, STD
 from srbench.recipes.constants import as_constants
 from srbench.recipes.losses import Loss
@@ -79,12 +78,11 @@ class Perceptual(Loss):
         ours = self.network((sr - self.mean) / self.std)
         with torch.no_grad():
             theirs = self.network((hr - self.mean) / self.std)
-        with in_full_precision(sr.device):
-            terms = [
-                weight * self.criterion(*(self.compared(features[layer].float()) for features in (ours, theirs)))
-                for layer, weight in self.layers.items()
-            ]
-            return torch.stack(terms).sum()
+        terms = [
+            weight * self.criterion(*(self.compared(features[layer]) for features in (ours, theirs)))
+            for layer, weight in self.layers.items()
+        ]
+        return torch.stack(terms).sum()
 
     def compared(self, features: Tensor) -> Tensor:
         """What is compared of a layer's features, (N, C, h, w)."""
@@ -129,12 +127,11 @@ class LPIPSLoss(Loss):
         ours = self._features(sr)
         with torch.no_grad():
             theirs = self._features(hr)
-        with in_full_precision(sr.device):
-            terms = [
-                linear((_unit(x.float()) - _unit(y.float())).square()).mean()
-                for linear, x, y in zip(self.network.lins, ours, theirs, strict=True)
-            ]
-            return torch.stack(terms).sum()
+        terms = [
+            linear((_unit(x) - _unit(y)).square()).mean()
+            for linear, x, y in zip(self.network.lins, ours, theirs, strict=True)
+        ]
+        return torch.stack(terms).sum()
 
     def _features(self, images: Tensor) -> Sequence[Tensor]:
         found: Sequence[Tensor] = self.network.net(self.network.scaling_layer(2 * images - 1))

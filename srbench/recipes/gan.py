@@ -85,7 +85,7 @@ class GAN(Supervised):
         self.discriminator.requires_grad_(False)
         loss, parts = self.loss(sr, hr)
         with torch.no_grad():
-            real = self.discriminator(hr).float()
+            real = self.discriminator(hr).float() if self.adversarial.needs_real else None
         parts["adversarial"] = self.adversarial.of_generator(real, self.discriminator(sr).float())
         loss = loss + self.adversarial.weight * parts["adversarial"]
         self.update(of_generator, loss, self.gradient_clip)

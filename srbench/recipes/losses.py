@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from srbench.models.layers.full_precision import in_full_precision
 from srbench.models.layers.normalize import STD
+from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 
 Reduction = Literal["mean", "sum"]
-
-OWN_COLUMNS = ("stage", "step", "epoch", "loss")  # of losses.csv, which a part must not be called
 
 
 class Loss(nn.Module):
@@ -168,8 +167,11 @@ class WeightedSum(nn.Module):
             raise ValueError("loss has no terms; one is needed, as in recipe/loss=l1.")
         self.weights: dict[str, float] = {}
         for name, loss in losses.items():
-            if not str(name).isidentifier() or name in OWN_COLUMNS:
-                raise ValueError(f"loss.{name}: a term is called by a word, and not {', '.join(OWN_COLUMNS)}.")
+            if not _may_be_called(str(name)):
+                raise ValueError(
+                    f"loss.{name}: a term is called by a word, and neither {', '.join(LOSS_COLUMNS)} nor "
+                    f"{GRADIENT_NORM}…, which are columns of losses.csv, nor as a member of torch.nn.ModuleDict."
+                )
             if not isinstance(loss, nn.Module):
                 raise ValueError(f"loss.{name} is {loss}, where a loss is needed, as in {{_target_: torch.nn.L1Loss}}.")
             self.weights[name] = _weight(name, loss)
@@ -185,8 +187,14 @@ class WeightedSum(nn.Module):
         # Autocast is for the network: a Sobel filter in bf16 would round each edge to eight bits.
         with in_full_precision(sr.device):
             values = {name: loss(sr.float(), hr) for name, loss in self.losses.items()}
-        weighted = [values[name] if weight == 1 else values[name] * weight for name, weight in self.weights.items()]
-        return reduce(torch.add, weighted), {name: values[name].detach() for name in self.parts}
+        total, parts = weighted(values, self.weights)
+        return total, {name: parts[name] for name in self.parts}
+
+
+def weighted(values: Mapping[str, Tensor], weights: Mapping[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sum of the values that `weights` names, each times its weight, and each without it, detached."""
+    terms = [values[name] if weight == 1 else values[name] * weight for name, weight in weights.items()]
+    return reduce(torch.add, terms), {name: values[name].detach() for name in weights}
 
 
 def as_sum(loss: Any) -> WeightedSum:
@@ -196,6 +204,11 @@ def as_sum(loss: Any) -> WeightedSum:
     if not isinstance(loss, nn.Module):
         raise ValueError(f"loss is {loss}, where one is needed that can be called, as in recipe/loss=l1.")
     return WeightedSum({"whole": loss})
+
+
+def _may_be_called(name: str) -> bool:
+    taken = name in LOSS_COLUMNS or name.startswith(GRADIENT_NORM) or hasattr(nn.ModuleDict(), name)
+    return name.isidentifier() and not taken
 
 
 def _weight(name: str, loss: nn.Module) -> float:

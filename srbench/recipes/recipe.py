@@ -89,6 +89,12 @@ class Recipe(L.LightningModule):
         found: Any = self.optimizers()
         return found if isinstance(found, list) else [found]
 
+    @property
+    def may_be_saved(self) -> bool:
+        """Whether a checkpoint of this process holds all that a resumption needs: gradients that wait for those of
+        later batches are each process's own."""
+        return self.ranks.count == 1 or self.step % self.accumulate == 0
+
     def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
         """Adds the loss's gradient to that of the batches before, and after `accumulate` of them steps the optimizer,
         its schedule and the average. `clip`: the largest norm of the gradient."""
@@ -130,7 +136,6 @@ class Recipe(L.LightningModule):
         self.gradient_norms |= {
             optimizer: norm.to(self.device)
             for optimizer, norm in zip(self.trainer.optimizers, self._norms, strict=False)
-            if not norm.isnan()
         }
         self._gradients, self._norms = {}, []
         if self.average:
@@ -155,7 +160,7 @@ class Recipe(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
         checkpoint["step"] = self.step
-        # Of batches that wait for others, and what a critic has of the generator's loss.
+        # Of batches that wait for others.
         checkpoint["gradients"] = {name: w.grad for name, w in self.named_parameters() if w.grad is not None}
         checkpoint["gradient_norms"] = self.norms()  # which the steps without an update tell
 

@@ -1,6 +1,7 @@
 """A recipe made once before any run, on a model without memory: what is wrong with its words is told in one line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from math import lcm
 from typing import Any
 
 import torch
@@ -18,9 +19,12 @@ from srbench.recipes.recipe import Recipe
 LARGEST = 64  # pixels a side that a loss is tried on
 
 
-def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
+def rehearse(
+    build: Callable[[], Any], key: str, length: Length, precision: str = "auto", scales: Collection[int] = ()
+) -> None:
     """Raises UserError, naming `key`, for a recipe that cannot be built, whose optimizers or schedules are none, or
-    whose loss gives no number, or whose discriminator none. `build`: makes it, of a model on the meta device."""
+    whose loss gives no number, or whose discriminator none. `build`: makes it, of a model on the meta device.
+    `precision`: as the run names it. `scales`: of the batches, where they are of several."""
     recipe = build()
     if not isinstance(recipe, Recipe):
         raise UserError(f"{key}._target_: {type(recipe).__name__} is no Recipe (srbench.recipes.recipe)")
@@ -31,12 +35,25 @@ def rehearse(build: Callable[[], Any], key: str, length: Length) -> None:
     kinds = ["", *(f"{critic}_" for critic in recipe.critics)]
     for kind, one in zip(kinds, made if isinstance(made, list | tuple) else [made], strict=False):
         _check_optimizer(one, f"{key}.{kind}")
+    if precision == "16" and recipe.critics and recipe.accumulate > 1:
+        # Lightning has one scale for all losses, which one optimizer's step may change amid the batches of another's.
+        raise UserError(
+            f"{key}.accumulate={recipe.accumulate}: precision=16 cannot accumulate for several optimizers; "
+            "set it to 1, or precision=bf16 or 32"
+        )
     loss = getattr(recipe, "loss", None)
     if isinstance(loss, WeightedSum):
         for name, one in loss.losses.items():
             _check_loss(one, f"{key}.loss" + (f".{name}" if loss.parts else ""), min(length.hr_patch, LARGEST))
     if isinstance(recipe, GAN):
         _check_discriminator(recipe.discriminator, f"{key}.discriminator", recipe.patch)
+        for side in sorted({length.hr_patch // scale * scale for scale in scales} - {recipe.patch}):
+            try:
+                _check_discriminator(recipe.discriminator, f"{key}.discriminator", side)
+            except UserError as error:
+                raise UserError(
+                    f"{error}; with multi_scale=true, budget.hr_patch must be a multiple of {lcm(*scales)}"
+                ) from error
 
 
 def _check_optimizer(made: OptimizerLRSchedulerConfig, before: str) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from srbench.data.supply import Batch
 from srbench.models.classsr import ClassSR
+from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.length import Length
-from srbench.recipes.losses import Loss, as_sum
+from srbench.recipes.losses import Loss, as_sum, weighted
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
 from srbench.recipes.supervised import Supervised, as_images
 
@@ -80,17 +81,14 @@ class Routed(Supervised):
         if self.freezes_branches:
             self.frozen = (*self.frozen, *(branch.requires_grad_(False) for branch in model.branches))
 
-    def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """The loss of one batch, after its update, and its terms without their weights."""
+    def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, and its terms without their weights, detached."""
         sr, probabilities = self.model.soft(as_images(batch.lr))  # type: ignore[operator]
         sr, hr, probabilities = sr.float(), as_images(batch.hr), probabilities.float()
-        terms = {name: loss(sr, hr) for name, loss in self.loss.losses.items()}
-        terms |= {name: loss(probabilities) for name, loss in self.routing.losses.items()}
-        weights = self.loss.weights | self.routing.weights
-        loss = reduce(torch.add, (terms[name] * weights[name] for name in self.parts))
-        (optimizer,) = self.all_optimizers
-        self.update(optimizer, loss, self.gradient_clip)
-        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}}
+        with in_full_precision(sr.device):  # as in WeightedSum
+            terms = {name: loss(sr, hr) for name, loss in self.loss.losses.items()}
+            terms |= {name: loss(probabilities) for name, loss in self.routing.losses.items()}
+        return weighted(terms, self.loss.weights | self.routing.weights)
 
 
 class ClassifierAlone(Routed):

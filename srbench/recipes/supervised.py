@@ -6,7 +6,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from srbench.data.supply import Batch
-from srbench.models.traits import use_scale
+from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.average import Average
 from srbench.recipes.length import Length
 from srbench.recipes.losses import as_sum
@@ -65,15 +65,21 @@ class Supervised(Recipe):
 
     def images(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """SR of a batch, and its HR, both float32 (N, 3, H, W)."""
-        use_scale(self.model, batch.scale)
-        lr, hr = as_images(batch.lr), as_images(batch.hr)
-        sr = self.model(lr) if batch.thumbnail is None else self.model(lr, as_thumbnails(batch.thumbnail))
-        return sr.float(), hr
+        return sr_of(self.model, batch), as_images(batch.hr)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Lightning's hook: the trainable parameters' optimizer, and its schedule."""
         optimizer = self.make_optimizer([p for p in self.model.parameters() if p.requires_grad])
         return self.with_schedule(optimizer, self.make_schedule)
+
+
+def sr_of(model: nn.Module, batch: Batch) -> Tensor:
+    """What a network makes of a batch at its scale, float32 (N, 3, H, W); it is given the picture of the whole LR image
+    if it looks at one."""
+    use_scale(model, batch.scale)
+    lr, looks = as_images(batch.lr), traits_of(model).thumbnail
+    sr: Tensor = model(lr, as_thumbnails(batch.thumbnail)) if looks and batch.thumbnail is not None else model(lr)
+    return sr.float()
 
 
 def as_images(pixels: Tensor) -> Tensor:

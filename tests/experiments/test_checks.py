@@ -221,3 +221,13 @@ def test_the_teacher_s_weights_count_by_their_content(plan, small):
     save_file(MossNet(widths=[4, 6, 8]).state_dict(), "mossnet.safetensors")
     assert plan(*TEACHER).config_hash != before
     assert plan(*TEACHER, "recipe.teacher.context=constant").config_hash != plan(*TEACHER).config_hash
+
+
+def test_a_teacher_that_teaches_nothing_is_neither_needed_nor_counted(plan, checked, small):
+    idle = ["recipe=distillation", "recipe.weights={hr: 1, output: 0, embedding: 0}"]
+    absent, other = "recipe.teacher_checkpoint=gone.pth", "model@recipe.teacher=fsrcnn"
+    checked(*idle)
+    checked(*idle, absent, "data.degradation=noise")
+    alone = plan(*idle)
+    assert plan(*idle, absent).config_hash == plan(*idle, other).config_hash == alone.config_hash
+    assert picture_side(alone.stages[0], build_on_meta(alone)) is None

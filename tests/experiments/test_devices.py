@@ -130,10 +130,12 @@ def test_a_training_of_two_that_diverges_ends_with_the_reason_of_one(carn):
         carried_out(carn(*FOUR, "devices=2", "recipe.optimizer.lr=1e20"))
 
 
-def test_an_interrupted_training_of_two_goes_on_as_two(carn, monkeypatch):
-    calm = carn(*FOUR, "devices=2", "study=calm")
+@pytest.mark.parametrize("accumulate", [1, 3])  # 3: a stop in step 4, whose gradient waits for two others
+def test_an_interrupted_training_of_two_goes_on_as_two(carn, monkeypatch, accumulate):
+    words = [*FOUR, "devices=2", "budget.steps=8", f"recipe.accumulate={accumulate}"]
+    calm = carn(*words, "study=calm")
     carried_out(calm)
-    run = carn(*FOUR, "devices=2", "study=stopped")
+    run = carn(*words, "study=stopped")
     psnr, calls = training._psnr, []
 
     def stops(*arguments):

@@ -85,6 +85,24 @@ def test_what_does_not_fit_is_told_with_its_key(checked, words, line):
         checked(*words)
 
 
+def test_two_optimizers_do_not_accumulate_in_fp16(checked, monkeypatch):
+    monkeypatch.setattr("srbench.core.hardware.pick_precision", lambda *_: "16-mixed")  # as on a GPU
+    checked("precision=16")
+    checked("precision=bf16", "recipe.accumulate=2")
+    line = f"^{GAN}.accumulate=2: precision=16 cannot accumulate for several optimizers; set it to 1, or precision=bf16"
+    with pytest.raises(UserError, match=line):
+        checked("precision=16", "recipe.accumulate=2")
+
+
+def test_a_discriminator_of_one_patch_needs_one_that_all_scales_divide(checked):
+    several = ["model=carn_multiscale", "recipe.multi_scale=true", "scale=2"]
+    checked(*several)
+    checked(*several, PUBLISHED, "budget.hr_patch=72")
+    line = f"^{GAN}.discriminator: Discriminator fails on patches of 63: .* budget.hr_patch must be a multiple of 12$"
+    with pytest.raises(UserError, match=line):
+        checked(*several, PUBLISHED, "budget.hr_patch=64")
+
+
 def test_absent_vgg19_is_told_on_the_command_line(plan, tmp_path):
     line = rf"^{GAN}\.loss\.perceptual\.backbone=vgg19: vgg19_features.safetensors is not there .looked in {tmp_path}"
     spec = plan("recipe=mesrgan_poster", "data=photos", "model=esrgan", "scale=4", f"weights_dir={tmp_path}")

@@ -1,5 +1,7 @@
 """Compiled passes of a training: the function and the names of the network, in training alone, no silent fallback."""
 
+from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,6 +9,8 @@ import torch
 from torch import nn
 
 from srbench.core.errors import FailedRunError
+from srbench.evaluation.inference import memory_of
+from srbench.metrics.network_copy import copy_to
 from srbench.recipes.compiled import compiled
 from srbench.recipes.fit import fit
 from srbench.recipes.supervised import Supervised, as_images
@@ -44,10 +48,37 @@ def test_a_compiled_training_leaves_the_weights_of_another(files, tmp_path):
     torch.testing.assert_close(weights(result), weights(plain), rtol=1e-4, atol=1e-6)
 
 
+def test_averaged_weights_of_a_compiled_training_are_validated_as_those_of_another(files, tmp_path, caplog):
+    caplog.set_level("INFO", "srbench")
+    seen, image = {False: [], True: []}, torch.rand(1, 3, 4, 4)
+    stage = a_stage(files, steps=6, val_every=2, recipe=supervised(ema=0.99))
+    for wanted, found in seen.items():
+        (tmp_path / f"{wanted}").mkdir()
+        session = a_session(lambda model, found=found: found.append(model(image).detach()) or 30.0, compile=wanted)
+        fit(Small(), [stage], tmp_path / f"{wanted}", replace(session, precision="32-true"))
+    assert not torch.allclose(seen[False][0], seen[False][1], rtol=1e-6)
+    torch.testing.assert_close(seen[True], seen[False], rtol=1e-6, atol=1e-6)
+    assert "is not predicted" not in caplog.text  # of its memory
+
+
 def test_a_pass_in_eval_mode_is_not_compiled():
     model = Small().eval()
     with compiled(model, wanted=True) as passes:
         model(torch.rand(1, 3, 4, 4))
+    assert not passes.ran
+
+
+@pytest.mark.parametrize("copied", [deepcopy, partial(copy_to, device="cpu")])
+def test_a_copy_of_a_compiled_network_runs_its_own_weights_as_written(copied):
+    model, lr = Small(), torch.rand(1, 3, 4, 4)
+    with compiled(model, wanted=True) as passes:
+        other = copied(copied(model))
+        before = other(lr)
+        nn.init.zeros_(model.conv.weight)
+        assert torch.equal(other(lr), before)
+        nn.init.zeros_(other.conv.weight)
+        assert not torch.equal(other(lr), before)
+        assert memory_of(model) == memory_of(Small())  # counted on a copy without memory
     assert not passes.ran
 
 

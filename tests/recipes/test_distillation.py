@@ -97,9 +97,9 @@ def test_the_terms_are_their_formulas(files, checkpoint):
     ],
 )
 def test_a_term_without_a_weight_is_neither_computed_nor_logged(files, checkpoint, weights, parts):
-    recipe = distillation(checkpoint, weights=weights)(mossnet(0), LENGTH)
-    calls = []
-    recipe.teacher.register_forward_hook(lambda *_: calls.append(1))
+    calls, teacher = [], mossnet(2, 6)
+    teacher.register_forward_hook(lambda *_: calls.append(1))
+    recipe = distillation(checkpoint, lambda: teacher, weights=weights)(mossnet(0), LENGTH)
     loss, terms = recipe.losses(batches(files).batch(0))
     assert tuple(terms) == recipe.parts == parts
     assert len(calls) == ("output" in parts)
@@ -109,7 +109,7 @@ def test_a_term_without_a_weight_is_neither_computed_nor_logged(files, checkpoin
 def test_a_student_taught_nothing_learns_as_without_a_teacher(files, tmp_path, checkpoint):
     for name in "ab":
         (tmp_path / name).mkdir()
-    alone = distil_stage(files, checkpoint, weights={"hr": 1, "output": 0, "embedding": 0})
+    alone = distil_stage(files, "nowhere.pth", weights={"hr": 1, "output": 0, "embedding": 0})
     plain = a_stage(files, batches=lambda: batches(files))
     taught, _ = fit(mossnet(0), [alone], tmp_path / "a", a_session())
     untaught, _ = fit(mossnet(0), [plain], tmp_path / "b", a_session())
@@ -181,6 +181,16 @@ def test_a_teacher_of_several_scales_teaches_at_the_batch_s(files, tmp_path):
     assert terms["output"] > 0
 
 
+def test_a_student_of_several_scales_learns_at_the_batch_s(files, tmp_path):
+    several = partial(small_carn, scales=[2, 3])
+    save_file(several(3).state_dict(), tmp_path / "several")
+    recipe = distillation(str(tmp_path / "several"), lambda: several(4))(several(0), LENGTH)
+    batch = Patches(Supply(files, 3, None, 2, 18, 0)).batch(0)  # of the other scale than the networks'
+    _, terms = recipe.losses(batch)
+    assert tuple(terms) == ("hr", "output")
+    assert recipe.model.scale == recipe.teacher.scale == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -191,6 +201,7 @@ def test_a_teacher_of_several_scales_teaches_at_the_batch_s(files, tmp_path):
         ({"teacher": partial(small_carn, 0)}, "teacher_checkpoint: .*teacher.safetensors: not weights of this CARN"),
         ({"teacher": lambda: "mossnet_m"}, "teacher is mossnet_m, where a network is needed"),
         ({"weights": {"hr": 1, "outputs": 1}}, "weights.outputs: no such term; there are hr, output, embedding."),
+        ({"weights": None}, "weights is None; it must map terms to numbers, as in {hr: 0.5, output: 0.5}."),
         ({"weights": {"hr": -1}}, "weights.hr is -1; it must be a number from 0 on."),
         ({"weights": {"embedding": 1}}, "weights.hr and weights.output are 0, so that nothing trains SR"),
     ],

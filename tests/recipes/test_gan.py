@@ -85,7 +85,7 @@ def by_hand(files, adversarial, r1, every):
         lr, hr = (pixels.permute(0, 3, 1, 2).float() / 255 for pixels in (batch.lr, batch.hr))
         sr = model(lr)
         row = {"pixel": (sr - hr).abs().mean(), "l2": (sr - hr).square().mean()}
-        real = critic(hr).detach()
+        real = critic(hr).detach() if isinstance(adversarial, RelativisticAverage) else None
         row["adversarial"] = adversarial.of_generator(real, critic(sr))
         row["loss"] = 0.1 * row["pixel"] + row["l2"] + 0.05 * row["adversarial"]
         generates.zero_grad()
@@ -145,12 +145,14 @@ def test_killed_in_either_stage_it_ends_as_if_it_had_not_been(large, tmp_path, d
     assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
 
 
-def test_the_discriminator_draws_and_its_statistics_move(large, tmp_path):
+@pytest.mark.parametrize(("adversarial", "passes"), [(RelativisticAverage(), 4), (Vanilla(), 3), (Hinge(), 3)])
+def test_the_discriminator_draws_and_its_statistics_move(large, tmp_path, adversarial, passes):
     """Without which a resumption that is bit-equal would prove less."""
-    kept = Kept(gan())
+    kept = Kept(gan(adversarial=adversarial))
     fit(small_carn(), stages_of(large, kept), tmp_path, a_session())
     critic = kept.made.discriminator
-    assert critic.block1[1].num_batches_tracked == 4 * LENGTH.steps  # SR and HR, in each of the two steps
+    # SR and HR, in each of the two steps, but for HR where the generator's loss does not look at it.
+    assert critic.block1[1].num_batches_tracked == passes * LENGTH.steps
     image = torch.rand(2, 3, 64, 64)
     assert not torch.equal(critic(image), critic(image))
 
@@ -169,6 +171,18 @@ def test_a_discriminator_that_diverges_stops_the_run_with_its_reason(large, tmp_
     line = r"the loss.* is (nan|inf|-inf) at step \d of stage gan; lower recipe\.stages\.gan\.\w*optimizer\.lr"
     with pytest.raises(NotFiniteError, match=line):
         fit(small_carn(), stages_of(large, made), tmp_path, a_session(precision="32-true"))
+
+
+def test_a_discriminator_s_loss_that_is_not_finite_names_what_changes_it(large, tmp_path):
+    class Nan(Vanilla):
+        def of_discriminator(self, real, fake):
+            return super().of_discriminator(real, fake) * torch.nan
+
+    stages = stages_of(large, gan(adversarial=Nan()))
+    with pytest.raises(NotFiniteError, match=r"\(discriminator\) is nan at step 1 of stage gan; ") as found:
+        fit(small_carn(), stages, tmp_path, a_session(precision="32-true"))
+    fix = "lower recipe.stages.gan.discriminator_optimizer.lr or train with precision=32"
+    assert str(found.value).endswith(f"; {fix}")
 
 
 def test_patches_that_a_scale_does_not_divide_are_those_of_the_discriminator():

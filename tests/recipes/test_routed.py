@@ -23,7 +23,7 @@ from srbench.models.fsrcnn import FSRCNN
 from srbench.recipes.callbacks import NotFiniteError
 from srbench.recipes.fit import fit
 from srbench.recipes.length import Length
-from srbench.recipes.losses import L1
+from srbench.recipes.losses import L1, Edge
 from srbench.recipes.routed import AverageLoss, ClassifierAlone, ClassLoss, Routed
 from srbench.recipes.schedules import cosine
 from srbench.recipes.stages import Stage
@@ -127,6 +127,18 @@ def test_a_step_trains_the_weighted_sum_of_the_image_and_the_probabilities(photo
     expected = {"loss": 1000 * image + 0.5 * undecided + 3 * uneven, "image": image, "class": undecided}
     for name, value in (expected | {"average": uneven}).items():
         assert float(row[name]) == pytest.approx(value, rel=1e-5)
+
+
+def test_losses_are_in_full_precision_where_the_network_is_not(photo):
+    stage = a_stage(photo, "joint", routed(image=Edge()), 0)
+    recipe, batch, seen = stage.recipe(of_fsrcnns(), stage.length), stage.batches().batch(0), []
+    soft = recipe.model.soft
+    recipe.model.soft = lambda lr: seen.append(soft(lr)) or seen[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        _, terms = recipe.losses(batch)
+    sr, probabilities = (output.float() for output in seen[0])
+    assert terms["image"] == Edge()(sr, as_images(batch.hr))
+    assert terms["class"] == ClassLoss()(probabilities)
 
 
 def test_a_branch_is_trained_alone_on_its_class(photo, tmp_path):
