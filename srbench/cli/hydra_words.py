@@ -52,19 +52,15 @@ def command_line(words: Sequence[str]) -> CommandLine:
 def _of_each_run(words: list[str]) -> list[str]:
     """The words of a grid such that Hydra looks for the keys of a group in each of its swept options, and not in the
     default one: as a sweep over one value."""
-    swept = {parse_override(word).key for word in words if _is_swept(word)}
     values = [parse_override(word) for word in words]
+    sweeps = [parsed.is_sweep_override() for parsed in OverridesParser.create().parse_overrides(words)]
+    swept = {one.key for one, is_sweep in zip(values, sweeps, strict=True) if is_sweep}
     return [
         word.replace(f"={one.value}", f"=choice({one.value})", 1)
-        if one.root in swept and one.key != one.root and one.value and not _is_swept(word)
+        if one.root in swept and one.key != one.root and one.value and not is_sweep
         else word
-        for word, one in zip(words, values, strict=True)
+        for word, one, is_sweep in zip(words, values, sweeps, strict=True)
     ]
-
-
-def _is_swept(word: str) -> bool:
-    (parsed,) = OverridesParser.create().parse_overrides([word])
-    return bool(parsed.is_sweep_override())
 
 
 def _refuse(message: str) -> NoReturn:

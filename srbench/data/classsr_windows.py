@@ -17,11 +17,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from srbench.core.errors import UserError
 from srbench.core.files import sha256
 from srbench.core.json_digest import json_digest
+from srbench.core.lock_files import locked
 from srbench.core.progress import Listener
 from srbench.data import memmap
 from srbench.data.images import by_name, image_size, read_image
@@ -82,7 +82,7 @@ def prepare(
     UserError for an image that cannot be read or is smaller than a window at the smallest factor.
     """
     _make_piles(files, folder, factors, grid, jobs, tell)
-    with FileLock(folder / "lock"):
+    with locked(folder / "lock", lambda: tell(f"{folder.name}: waits for another process", 0, 1)):
         _rank(folder, grid, upscale, tell)
     return SubImages(folder)
 

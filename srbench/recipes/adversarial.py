@@ -1,9 +1,9 @@
 """Losses of a generator against a discriminator, of what the discriminator answers: logits, (N, 1) or (N, 1, h, w)."""
 
-from math import isfinite
-
 import torch.nn.functional as F
 from torch import Tensor
+
+from srbench.recipes.losses import checked_weight
 
 
 class AdversarialLoss:
@@ -13,9 +13,7 @@ class AdversarialLoss:
     needs_real = False
 
     def __init__(self, weight: float = 1.0) -> None:
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight < 0:
-            raise ValueError(f"weight is {weight}; it must be a number from 0 on.")
-        self.weight = weight
+        self.weight = checked_weight("weight", weight)
 
     def of_generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         """A scalar without its `weight`, from the answers to HR and to SR; to HR without a gradient, or None

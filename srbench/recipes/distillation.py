@@ -6,7 +6,6 @@ controls are srbench's.
 
 import logging
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from srbench.models import hub
 from srbench.models.traits import traits_of
 from srbench.recipes.constants import as_constants
 from srbench.recipes.length import Length
-from srbench.recipes.losses import weighted
+from srbench.recipes.losses import checked_weight, weighted
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
 from srbench.recipes.supervised import Supervised, as_images, as_thumbnails, sr_of
 
@@ -140,8 +139,7 @@ def _used(weights: Mapping[str, float]) -> dict[str, float]:
     for name, weight in weights.items():
         if name not in TERMS:
             raise ValueError(f"weights.{name}: no such term; there are {', '.join(TERMS)}.")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight < 0:
-            raise ValueError(f"weights.{name} is {weight}; it must be a number from 0 on.")
+        checked_weight(f"weights.{name}", weight)
     used = {name: float(weights[name]) for name in TERMS if weights.get(name)}
     if not used.keys() & {"hr", "output"}:
         raise ValueError("weights.hr and weights.output are 0, so that nothing trains SR; set one of them.")

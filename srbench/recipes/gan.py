@@ -11,7 +11,7 @@ from srbench.data.supply import Batch
 from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.adversarial import AdversarialLoss
 from srbench.recipes.length import Length
-from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
+from srbench.recipes.recipe import MakeOptimizer, MakeSchedule, check_makers
 from srbench.recipes.supervised import Supervised
 
 OWN_PARTS = ("adversarial", "discriminator", "r1")
@@ -51,16 +51,7 @@ class GAN(Supervised):
         accumulate: int = 1,
     ) -> None:
         super().__init__(model, length, loss, optimizer, schedule, gradient_clip, ema, accumulate)
-        for name, made, how in (
-            (
-                "discriminator_optimizer",
-                discriminator_optimizer,
-                "recipe/optimizer@recipe.discriminator_optimizer=adam",
-            ),
-            ("discriminator_schedule", discriminator_schedule, "recipe/schedule@recipe.discriminator_schedule=cosine"),
-        ):
-            if not callable(made):
-                raise ValueError(f"{name} is {made}, where one is needed that can be called, as in {how}.")
+        check_makers("discriminator_", discriminator_optimizer, discriminator_schedule)
         if not isinstance(adversarial, AdversarialLoss):
             raise ValueError(f"adversarial is {adversarial}, where a loss of srbench.recipes.adversarial is needed.")
         if r1 is not None and not (isinstance(r1, int | float) and r1 > 0):

@@ -184,11 +184,14 @@ class WeightedSum(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and each of the `parts` without its weight, detached."""
-        # Autocast is for the network: a Sobel filter in bf16 would round each edge to eight bits.
-        with in_full_precision(sr.device):
-            values = {name: loss(sr.float(), hr) for name, loss in self.losses.items()}
-        total, parts = weighted(values, self.weights)
+        total, parts = weighted(self.values(sr.float(), hr), self.weights)
         return total, {name: parts[name] for name in self.parts}
+
+    def values(self, *inputs: Tensor) -> dict[str, Tensor]:
+        """Each loss of the inputs, by name, without its weight."""
+        # Autocast is for the network: a Sobel filter in bf16 would round each edge to eight bits.
+        with in_full_precision(inputs[0].device):
+            return {name: loss(*inputs) for name, loss in self.losses.items()}
 
 
 def weighted(values: Mapping[str, Tensor], weights: Mapping[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -215,6 +218,11 @@ def _weight(name: str, loss: nn.Module) -> float:
     weight = getattr(loss, "weight", 1.0)
     if isinstance(weight, Tensor) or weight is None:  # torch's own: weights of classes
         return 1.0
+    return checked_weight(f"loss.{name}.weight", weight)
+
+
+def checked_weight(key: str, weight: Any) -> float:
+    """The weight. Raises ValueError, naming `key`, for what is no number from 0 on."""
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight < 0:
-        raise ValueError(f"loss.{name}.weight is {weight}; it must be a number from 0 on.")
+        raise ValueError(f"{key} is {weight}; it must be a number from 0 on.")
     return float(weight)

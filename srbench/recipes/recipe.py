@@ -27,6 +27,14 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer, int], LRScheduler]
 
 
+def check_makers(prefix: str, optimizer: object, schedule: object) -> None:
+    """Raises ValueError for an optimizer or a schedule that cannot be called; `prefix`: of their keys."""
+    for kind, made, option in (("optimizer", optimizer, "adam"), ("schedule", schedule, "cosine")):
+        if not callable(made):
+            how = f"recipe/{kind}" + (f"@recipe.{prefix}{kind}" if prefix else "") + f"={option}"
+            raise ValueError(f"{prefix}{kind} is {made}, where one is needed that can be called, as in {how}.")
+
+
 class Recipe(L.LightningModule):
     """How a model is trained in one stage. A recipe has, beside what is here, Lightning's
 
@@ -38,8 +46,8 @@ class Recipe(L.LightningModule):
     eval mode. `average`: of the weights of one optimizer's model. `step`: batches done, the one that is being trained
     included. `seed` and `stage` (from 0) fix, with the step, what the step draws from torch. `ranks`: which process
     this is of those that train together. `gradient_norms`: of each optimizer's last update, before clipping. `critics`:
-    names of the optimizers behind the first, which trains the
-    result. `accumulate`: batches whose mean gradient makes an update; the last update of a stage may have fewer.
+    names of the optimizers behind the first, which trains the result. `accumulate`: batches whose mean gradient makes
+    an update; the last update of a stage may have fewer.
 
     Trainer.global_step counts the steps of all optimizers together; use `step`.
     """

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from srbench.data.supply import Batch
 from srbench.models.classsr import ClassSR
-from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.length import Length
 from srbench.recipes.losses import Loss, as_sum, weighted
 from srbench.recipes.recipe import MakeOptimizer, MakeSchedule
@@ -84,10 +83,7 @@ class Routed(Supervised):
     def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, and its terms without their weights, detached."""
         sr, probabilities = self.model.soft(as_images(batch.lr))  # type: ignore[operator]
-        sr, hr, probabilities = sr.float(), as_images(batch.hr), probabilities.float()
-        with in_full_precision(sr.device):  # as in WeightedSum
-            terms = {name: loss(sr, hr) for name, loss in self.loss.losses.items()}
-            terms |= {name: loss(probabilities) for name, loss in self.routing.losses.items()}
+        terms = self.loss.values(sr.float(), as_images(batch.hr)) | self.routing.values(probabilities.float())
         return weighted(terms, self.loss.weights | self.routing.weights)
 
 

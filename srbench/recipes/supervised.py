@@ -10,16 +10,16 @@ from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.average import Average
 from srbench.recipes.length import Length
 from srbench.recipes.losses import as_sum
-from srbench.recipes.recipe import MakeOptimizer, MakeSchedule, Recipe
+from srbench.recipes.recipe import MakeOptimizer, MakeSchedule, Recipe, check_makers
 
 
 class Supervised(Recipe):
     """Trains `model` on batches of patches.
 
     `loss`: (sr, hr), both (N, 3, H, W) in float32, to a scalar; or several by name, of which the weighted sum is
-    trained. `optimizer`: parameters → optimizer. `schedule`:
-    (optimizer, updates) → schedule of the learning rate. `gradient_clip`: the largest norm of the gradient. `ema`:
-    decay of an exponential moving average of the weights, which is then the result; None for none.
+    trained. `optimizer`: parameters → optimizer. `schedule`: (optimizer, updates) → schedule of the learning rate.
+    `gradient_clip`: the largest norm of the gradient. `ema`: decay of an exponential moving average of the weights,
+    which is then the result; None for none.
     """
 
     def __init__(
@@ -34,12 +34,7 @@ class Supervised(Recipe):
         accumulate: int = 1,
     ) -> None:
         super().__init__(length, accumulate)
-        for name, made, how in (
-            ("optimizer", optimizer, "recipe/optimizer=adam"),
-            ("schedule", schedule, "recipe/schedule=cosine"),
-        ):
-            if not callable(made):
-                raise ValueError(f"{name} is {made}, where one is needed that can be called, as in {how}.")
+        check_makers("", optimizer, schedule)
         if gradient_clip is not None and not (isinstance(gradient_clip, int | float) and gradient_clip > 0):
             raise ValueError(f"gradient_clip is {gradient_clip}; it must be a number above 0, or null.")
         self.model, self.loss = model, as_sum(loss)

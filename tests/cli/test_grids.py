@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from srbench.core import hardware
+from tests.builders import REPORT_FILES
 from tests.cli.conftest import TINY, Done, Shell, shell_in
 from tests.cli.held import checkpointed, held_in, process_of, wait_for, weights_of, with_held_network, words_of
 
@@ -54,14 +55,7 @@ def test_the_plan_of_an_ablation_has_its_runs_and_the_ablation_in_full(ablated):
 
 def test_an_ablation_leaves_tables_and_curves(ablated):
     report = ablated[0].folder / "reports/carn_atrous"
-    assert {path.name for path in report.iterdir()} == {
-        "report.json",
-        "table.csv",
-        "table.md",
-        "table.tex",
-        "curves.png",
-        "curves.svg",
-    }
+    assert {path.name for path in report.iterdir()} == REPORT_FILES
 
 
 def test_the_table_compares_each_variant_with_the_baseline(ablated):

@@ -18,7 +18,7 @@ from srbench.reports.markups import LONGEST, as_code, in_latex, in_markdown, in_
 from srbench.reports.report import build_report
 from srbench.reports.terminal import summary
 from srbench.reports.write import write_report
-from tests.builders import planned
+from tests.builders import REPORT_FILES, planned
 from tests.reports.conftest import Builder, Outcome, failed
 
 HOSTILE = (
@@ -102,14 +102,7 @@ def test_a_study_named_by_others_is_reported_harmless(hostile, tmp_path):
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a font without Japanese
         out = write_report(hostile, tmp_path / "reports")
     assert out == tmp_path / "reports" / "mine"
-    assert {path.name for path in out.iterdir()} == {
-        "report.json",
-        "table.csv",
-        "table.md",
-        "table.tex",
-        "curves.png",
-        "curves.svg",
-    }
+    assert {path.name for path in out.iterdir()} == REPORT_FILES
     parsed = MARKDOWN.parse((out / "table.md").read_text())
     parts = [part for token in parsed for part in token.children or []]
     assert not {part.type for part in parts} & {"image", "link_open"}
