@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
 from srbench.core.errors import FailedRunError, first_line_with_type
+from srbench.recipes.replaced_forward import ReplacedForward
 
 
 @dataclass
@@ -20,12 +19,12 @@ class Compiled:
     ran: bool = False
 
 
-class _Forward:
-    """The forward pass of a network, compiled in train mode. A copy of the network has the pass as it is written."""
+class _Forward(ReplacedForward):
+    """The forward pass of a network, compiled in train mode."""
 
     def __init__(self, model: nn.Module, told: Compiled) -> None:
-        self.model, self.told, self.plain = model, told, model.forward
-        self.fast = torch.compile(self.plain, fullgraph=True)
+        super().__init__(model)
+        self.told, self.fast = told, torch.compile(self.plain, fullgraph=True)
 
     def __call__(self, *inputs: Any) -> Any:
         if not self.model.training:
@@ -39,10 +38,6 @@ class _Forward:
             ) from error
         self.told.ran = True
         return output
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        # This one would run the weights of the network that is copied, as what torch.compile gives would.
-        return MethodType(type(self.model).forward, deepcopy(self.model, memo))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
+from srbench.recipes.sound_convolutions import sound_convolutions
 from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
 from srbench.recipes.training_memory import check_memory
@@ -132,7 +133,8 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     trained = model.get_submodule(stage.part or "")
     # First weights of a training form or a critic are the same in a training that goes on with this stage.
     seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
-    with as_found(model), in_training_form(trained), compiled(trained, turn.session.compile) as passes:
+    sound = sound_convolutions(trained, turn.session.device, turn.session.precision)
+    with as_found(model), in_training_form(trained), sound, compiled(trained, turn.session.compile) as passes:
         recipe = _recipe(trained, turn)
         check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
