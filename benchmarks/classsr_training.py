@@ -31,6 +31,7 @@ from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import as_images
 
 ROUNDS, STEPS, BATCH = 10, 12, 16
+LENGTH = Length(STEPS, BATCH, 128, val_every=0)
 
 
 def made() -> ClassSR:
@@ -51,7 +52,7 @@ def ours(recipe: type[Routed], source: SubImagePatches, precision: str) -> list[
         losses = {"image": L1(weight=1000), "class": ClassLoss(weight=0.5), "average": AverageLoss(weight=3)}
         return Clocked(model, length, losses, ADAM, constant)
 
-    length = Length(STEPS, BATCH, 128, val_every=0)
+    length = LENGTH
     session = Session(seed=0, device="cpu", precision=precision, validate=lambda _: 0.0, tell=lambda *_: None)
     with tempfile.TemporaryDirectory() as folder:
         fit(made(), [Stage("routed", clocked, lambda: source, length, epoch_steps=STEPS)], Path(folder), session)
@@ -66,7 +67,7 @@ def bare(frozen: bool, source: SubImagePatches, precision: str) -> list[float]:
             branch.requires_grad_(False).eval()
     optimizer = ADAM([weight for weight in model.parameters() if weight.requires_grad])
     begins = []
-    for batch in Stream(source, 0, STEPS):
+    for (batch,) in Stream(source, 0, LENGTH):
         begins.append(time.perf_counter())
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):

@@ -37,6 +37,7 @@ ROUNDS = 6
 STEPS = 8
 BATCH = 8
 HR_PATCH = 64
+LENGTH = Length(STEPS, BATCH, HR_PATCH, val_every=0)
 WEIGHT = 0.005
 
 
@@ -60,7 +61,7 @@ def ours(source: Patches, precision: str) -> list[float]:
         made.begins = begins
         return made
 
-    length = Length(STEPS, BATCH, HR_PATCH, val_every=0)
+    length = LENGTH
     session = Session(seed=0, device="cpu", precision=precision, validate=lambda _: 0.0, tell=lambda *_: None)
     stage = Stage("gan", recipe, lambda: source, length, epoch_steps=STEPS)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +76,7 @@ def bare(source: Patches, precision: str) -> list[float]:
     generates, judges = ADAM(model.parameters()), ADAM(critic.parameters())
     autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
     begins = []
-    for batch in Stream(source, 0, STEPS):
+    for (batch,) in Stream(source, 0, LENGTH):
         begins.append(time.perf_counter())
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         critic.requires_grad_(False)

@@ -77,7 +77,7 @@ def bare(model: nn.Module, source: Patches, precision: str, steps: int, channels
     model = model.train().to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     optimizer = ADAM(model.parameters())
     begins = []
-    for batch in Stream(source, 0, steps):
+    for (batch,) in Stream(source, 0, Length(steps, BATCH, source.supply.hr_patch, val_every=0)):
         begins.append(time.perf_counter())
         lr, hr = as_images(batch.lr), as_images(batch.hr)
         if not channels_last:

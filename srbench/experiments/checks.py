@@ -37,7 +37,10 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     run.data.component.check("data")
     check_metrics(run.evaluation.metrics, "eval.metrics=[{}]")
     check_inference(run, model, "eval.")
-    hardware.pick_precision(run.precision, hardware.pick_device(run.device))
+    device = hardware.pick_device(run.device)
+    hardware.pick_precision(run.precision, device)
+    if run.capture is True and device == "cpu":
+        raise UserError("capture=true: CUDA graphs are a GPU's, and device is cpu; use capture=auto, or device=cuda")
     found = datasets(run) | ({"val": validation_pairs(run)} if run.stages else {})
     alone = [name for name, pairs in found.items() if len(pairs) < 2]
     if alone and traits.shuffle_thumbnails:

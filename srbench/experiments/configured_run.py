@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from srbench.core.errors import UserError
 from srbench.core.pixel_limit import limit_pixels
@@ -16,7 +16,7 @@ from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, 
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Keep
+from srbench.recipes.outcome import Capture, Keep
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
@@ -59,6 +59,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         checkpoint=keys.checkpoint,
         precision=str(keys.precision),
         compile=keys.compile,
+        capture=cast(Capture, keys.capture),
         devices=keys.devices,
         device=keys.device,
         threads=_number_or_auto(keys.threads),

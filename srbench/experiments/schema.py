@@ -101,6 +101,9 @@ class Keys:
     checkpoint: str | None = _key("a file, a published name or null", lambda value: value is None or bool(value))
     precision: Union[int, str] = _key("auto, 32, bf16 or 16", lambda value: value != "")  # noqa: UP007
     compile: bool = _key(FLAG, default=False)
+    capture: Union[str, bool] = _key(  # noqa: UP007
+        "auto, true or false", lambda value: value in ("auto", True, False), default="auto"
+    )
     devices: int = _key("a whole number from 1 on", _from(1), default=1)
     device: str = _key("auto, cpu, cuda or cuda:N", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007

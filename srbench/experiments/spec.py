@@ -22,7 +22,7 @@ from srbench.metrics.protocol import Protocol
 from srbench.models import hub
 from srbench.models.backbones import backbone_identity
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Keep
+from srbench.recipes.outcome import Capture, Keep
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
 DISTILLATION = "srbench.recipes.distillation.Distillation"
@@ -166,6 +166,7 @@ class RunSpec:
     checkpoint: str | None
     precision: str
     compile: bool
+    capture: Capture
     devices: int
     device: str
     threads: int | Literal["auto"]

@@ -32,8 +32,9 @@ from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
+from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
-from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.ranks import Ranks
 from srbench.recipes.stages import BatchSource, Stage
 
@@ -96,6 +97,8 @@ def train_stages(
         written=written,
         compile=run.compile,
         ranks=ranks,
+        graphs=CudaGraphs(torch.device(slot.device)) if slot.device.startswith("cuda") else None,
+        capture=run.capture,
     )
     return fit(model, [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)], folder, session)
 
@@ -169,11 +172,16 @@ def _training(run: RunSpec, outcomes: list[StageOutcome], data: list[TrainingDat
         steps_per_second=_over_time(stages, steps),
         data_wait=sum(stage.data_wait * stage.steps for stage in stages) / steps,
         final_loss=stages[-1].final_loss,
-        captured=any(session.compiled for stage in stages for session in stage.sessions),
+        captured=_captured([session for stage in stages for session in stage.sessions]),
         memory_format=memory,
         stages=tuple(stages),
         training_data=stages[0].training_data,
     )
+
+
+def _captured(sessions: list[TrainingSession]) -> bool | str:
+    reasons = [session.not_captured for session in sessions if session.not_captured]
+    return reasons[0] if reasons else any(session.captured for session in sessions)
 
 
 def _over_time(stages: list[StageRecord], steps: int) -> float:

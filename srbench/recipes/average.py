@@ -25,7 +25,7 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def move(self) -> None:
-        """Moves towards the model's weights."""
+        """Moves towards the model's weights; `moved` counts it."""
         (model,) = self.source
         averaged, weights = tuple(self.module.parameters()), tuple(model.parameters())
         if self.moves:
@@ -34,6 +34,9 @@ class Average(nn.Module):
             torch._foreach_copy_(averaged, weights)
         for copy, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
             copy.copy_(buffer)
+
+    def moved(self) -> None:
+        """Counts a move."""
         self.moves += 1
 
     def follows(self, optimizer: Optimizer) -> bool:

@@ -20,12 +20,15 @@ from srbench.core.errors import FailedRunError
 from srbench.core.progress import Listener
 from srbench.data.supply import Batch
 from srbench.recipes import history
+from srbench.recipes.captured import Captured
 from srbench.recipes.checkpoints import Resumption
 from srbench.recipes.compiled import Compiled
 from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import TrainingSession
+from srbench.recipes.ranks import ROWS
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.stages import Stage
+from srbench.recipes.steps import Steps
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +49,12 @@ class LossHistory(L.Callback):
     """
 
     def __init__(
-        self, recipe: Recipe, stage: Stage, path: Path, columns: Sequence[str], written: Callable[[], None]
+        self, steps: Steps, stage: Stage, path: Path, columns: Sequence[str], written: Callable[[], None]
     ) -> None:
-        self.recipe, self.stage, self.path, self.columns, self.written = recipe, stage, path, columns, written
+        self.recipe, self.stage, self.path, self.columns, self.written = steps.recipe, stage, path, columns, written
         self.every = math.ceil(stage.length.steps / MOST_ROWS)
-        self.losses = ("loss", *recipe.parts)
-        self.names = (*self.losses, *recipe.norm_columns)
-        self.pending = list[Mapping[str, Tensor]]()  # on the device: to look at a loss is to wait for it
+        self.losses, self.names = steps.losses, steps.names
+        self.pending = list[Tensor]()  # on the device: to look at a loss is to wait for it
         self.open = list[list[float]]()
         self.latest, self.looked = math.nan, time.perf_counter()
         self.scaled = False
@@ -65,7 +67,7 @@ class LossHistory(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        self.pending.append(outputs | dict(zip(self.recipe.norm_columns, self.recipe.norms(), strict=False)))
+        self.pending += outputs[ROWS]
         if time.perf_counter() - self.looked > TOLD_SECONDS or self.recipe.step == self.stage.length.steps:
             self.write()
 
@@ -80,8 +82,7 @@ class LossHistory(L.Callback):
 
     def write(self) -> None:
         """Writes the rows that are due. Raises NotFiniteError, naming the step, once the rows before it are written."""
-        flat = [output[name] for output in self.pending for name in self.names]
-        values = torch.stack(flat).double().reshape(-1, len(self.names)).tolist() if flat else []
+        values = torch.stack(self.pending).double().tolist() if self.pending else []
         first = self.recipe.step - len(values) + 1
         self.pending.clear()
         wrong = [self._wrong(row) for row in values]
@@ -273,8 +274,9 @@ class Sessions(L.Callback):
     """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
     on."""
 
-    def __init__(self, begun: Resumption, device: str, passes: Compiled, devices: int) -> None:
-        self.begun, self.device, self.passes, self.devices = begun, device.partition(":")[0], passes, devices
+    def __init__(self, begun: Resumption, device: str, passes: Compiled, captured: Captured, devices: int) -> None:
+        self.begun, self.device, self.devices = begun, device.partition(":")[0], devices
+        self.passes, self.captured = passes, captured
         self.began = time.monotonic()
         for before in begun.sessions:
             if (before.device, before.threads) != (self.device, torch.get_num_threads()):
@@ -289,7 +291,10 @@ class Sessions(L.Callback):
         """All sessions, this one as long as it has taken."""
         seconds = time.monotonic() - self.began
         where = self.device, torch.get_num_threads()
-        now = TrainingSession(self.begun.step, *where, round(seconds, 3), self.passes.ran, self.devices)
+        captured, reason = self.captured.done, self.captured.reason
+        now = TrainingSession(
+            self.begun.step, *where, round(seconds, 3), self.passes.ran, self.devices, captured, reason
+        )
         return (*self.begun.sessions, now)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ class Distillation(Supervised):
     given, not there or do not fit.
     """
 
+    capturable = True
+
     def __init__(
         self,
         model: nn.Module,

@@ -28,6 +28,7 @@ from srbench.recipes.callbacks import (
     StepProgress,
     Validation,
 )
+from srbench.recipes.captured import Captured, CapturedSteps, Graphs
 from srbench.recipes.checkpoints import (
     CHECKPOINT,
     OneStepCheckpoints,
@@ -38,11 +39,12 @@ from srbench.recipes.checkpoints import (
 )
 from srbench.recipes.compiled import compiled
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.outcome import Capture, StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.sound_convolutions import sound_convolutions
 from srbench.recipes.stages import Stage
+from srbench.recipes.steps import Steps
 from srbench.recipes.stream import Stream
 from srbench.recipes.training_memory import check_memory
 
@@ -53,7 +55,8 @@ log = logging.getLogger(__name__)
 class Session:
     """What training needs beside its stages: `precision` as Lightning names it; `validate`: the PSNR of a model;
     `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
-    `ranks`: which process this is of those that train together, each in a folder of its own."""
+    `ranks`: which process this is of those that train together, each in a folder of its own; `graphs`: where steps are
+    captured, None on a CPU; `capture`: whether they are."""
 
     seed: int
     device: str
@@ -63,6 +66,8 @@ class Session:
     written: Callable[[], None] = lambda: None
     compile: bool = False
     ranks: Ranks = ALONE
+    graphs: Graphs | None = None
+    capture: Capture = "auto"
 
 
 def fit(
@@ -138,12 +143,14 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         recipe = _recipe(trained, turn)
         check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
-        start, sessions = begun.step, Sessions(begun, turn.session.device, passes, turn.session.ranks.count)
-        stream = Stream(
-            turn.session.ranks.shared(source), start, length.steps, pinned=turn.session.device.startswith("cuda")
-        )
+        captured = Captured()
+        sessions = Sessions(begun, turn.session.device, passes, captured, turn.session.ranks.count)
+        start, steps = begun.step, _steps(recipe, turn.session, captured)
+        gpu = turn.session.device.startswith("cuda")
+        stream = Stream(turn.session.ranks.shared(source), start, length, pinned=gpu, quick=gpu)
         best = Best(recipe) if stage.keep == "best" else None
-        callbacks, pace = _callbacks(recipe, turn, sessions, stop, best)
+        callbacks, pace = _callbacks(steps, turn, sessions, stop, best)
+        recipe.training_step = steps.together  # type: ignore[assignment,method-assign]
         trainer = _trainer(turn.session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
@@ -179,22 +186,28 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train().to(memory_format=torch.channels_last)
 
 
+def _steps(recipe: Recipe, session: Session, captured: Captured) -> Steps:
+    if session.graphs is None:
+        return Steps(recipe)
+    return CapturedSteps(recipe, session.graphs, session.capture, captured)
+
+
 def _callbacks(
-    recipe: Recipe, turn: _Turn, sessions: Sessions, stop: OrderlyStop, best: Best | None
+    steps: Steps, turn: _Turn, sessions: Sessions, stop: OrderlyStop, best: Best | None
 ) -> tuple[list[L.Callback], Pace]:
-    stage, session, start = turn.stage, turn.session, sessions.begun.step
+    stage, session, start, recipe = turn.stage, turn.session, sessions.begun.step, steps.recipe
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
     columns = history.begin(
         losses, history.LOSS_COLUMNS, (*recipe.parts, *recipe.norm_columns), finished, stage.name, start
     )
     history.begin(validation, history.VALIDATION_COLUMNS, (), finished, stage.name, start)
-    rows = LossHistory(recipe, stage, losses, columns, session.written)
+    rows = LossHistory(steps, stage, losses, columns, session.written)
     validates = Validation(rows, validation, session.validate, best)
     done, total = (sum(one.length.steps for one in some) for some in (turn.before, turn.stages))
     pace = Pace(validates)
     return [
-        MeanLosses(session.ranks),
+        MeanLosses(session.ranks, len(steps.losses)),
         rows,
         StepProgress(rows, validates, session.tell, done, total),
         validates,

@@ -32,6 +32,7 @@ class GAN(Supervised):
     """
 
     critics = ("discriminator",)
+    capturable = True
 
     def __init__(
         self,
@@ -69,6 +70,11 @@ class GAN(Supervised):
         self.make_discriminator_schedule = discriminator_schedule
         self.parts = (*self.loss.parts, *(OWN_PARTS if r1 else OWN_PARTS[:2]))
 
+    @property
+    def variant(self) -> bool:
+        """Whether R1 is taken."""
+        return self.r1 is not None and (self.step - 1) % self.r1_every == 0
+
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """The losses of one batch, after both updates."""
         of_generator, of_discriminator = self.all_optimizers
@@ -89,8 +95,7 @@ class GAN(Supervised):
         real, fake = self.discriminator(hr).float(), self.discriminator(sr).float()
         parts = {"discriminator": self.adversarial.of_discriminator(real, fake)}
         if self.r1:
-            due = (self.step - 1) % self.r1_every == 0
-            parts["r1"] = self.r1 / 2 * self.r1_every * self._penalty(hr) if due else hr.new_zeros(())
+            parts["r1"] = self.r1 / 2 * self.r1_every * self._penalty(hr) if self.variant else hr.new_zeros(())
         return parts
 
     def _penalty(self, hr: Tensor) -> Tensor:

@@ -15,3 +15,7 @@ class Length:
     def validates_at(self, step: int) -> bool:
         """Whether the model is validated after `step`; not after the last, when it is evaluated anyway."""
         return self.val_every > 0 and step % self.val_every == 0 and step < self.steps
+
+    def stop_after(self, step: int) -> int:
+        """The first step after `step` that is the last or the model is validated after."""
+        return min(self.steps, (step // self.val_every + 1) * self.val_every) if self.val_every else self.steps

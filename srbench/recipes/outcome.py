@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Keep = Literal["last", "best"]
+Capture = Literal["auto", True, False]  # of steps by CUDA graphs: where it can be, or it is an error, or none
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,8 @@ class TrainingSession:
     """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda) with
     `threads`, in so many processes, `devices`, its passes `compiled` or not. Where one of these differs, numbers are
     rounded otherwise; where `devices` does, batch normalisation and losses that compare the images of a batch see
-    another part of it, too."""
+    another part of it, too. `captured`: steps were run by CUDA graphs; `not_captured`: why some, or all, were not,
+    which changes no number; None also on a CPU."""
 
     after_step: int
     device: str
@@ -19,6 +21,8 @@ class TrainingSession:
     seconds: float
     compiled: bool = False
     devices: int = 1
+    captured: bool = False
+    not_captured: str | None = None
 
 
 @dataclass(frozen=True)

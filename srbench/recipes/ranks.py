@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from srbench.recipes.stages import BatchSource
 
 TO_MEET = timedelta(minutes=5)
+ROWS = "rows"  # of the steps that Lightning is given at once, in what they return: a 1-D tensor each
 PATIENCE = timedelta(days=1)  # while the first process validates; who has started the others looks after them
 
 
@@ -86,16 +87,16 @@ class Shared:
 
 
 class MeanLosses(L.Callback):
-    """Makes of the losses that a step tells their means over all processes."""
+    """Makes of the losses, the first of what a step tells, their means over all processes."""
 
-    def __init__(self, ranks: Ranks) -> None:
-        self.ranks = ranks
+    def __init__(self, ranks: Ranks, losses: int) -> None:
+        self.ranks, self.losses = ranks, losses
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        self.ranks.average(list(outputs.values()))
+        self.ranks.average([row[: self.losses] for row in outputs[ROWS]])
 
 
 @contextmanager

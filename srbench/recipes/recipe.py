@@ -1,9 +1,10 @@
 """What every recipe is: Lightning's manual optimization, with a step count, random numbers and frozen parts of its own.
 
-Nothing in a step waits for the device: no value is read, and no branch depends on one (fp16's scaler excepted).
+Nothing in a step waits for the device: no value is read, and no branch depends on one (fp16's scaler excepted). On a
+GPU a step is recorded once and then repeated without its Python (`captured.py`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from math import inf
 from typing import Any, Self
 
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from srbench.data.supply import Batch
 from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.average import Average
 from srbench.recipes.history import GRADIENT_NORM
@@ -47,7 +47,10 @@ class Recipe(L.LightningModule):
     included. `seed` and `stage` (from 0) fix, with the step, what the step draws from torch. `ranks`: which process
     this is of those that train together. `gradient_norms`: of each optimizer's last update, before clipping. `critics`:
     names of the optimizers behind the first, which trains the result. `accumulate`: batches whose mean gradient makes
-    an update; the last update of a stage may have fewer.
+    an update; the last update of a stage may have fewer. Schedules move when the step has ended.
+
+    `capturable`: whether a step does on the device what its batch and `variant` say, and in Python nothing that a later
+    one needs, but by `later`; a class says so of itself, and not of those that inherit from it.
 
     Trainer.global_step counts the steps of all optimizers together; use `step`.
     """
@@ -55,6 +58,7 @@ class Recipe(L.LightningModule):
     parts: tuple[str, ...] = ()
     frozen: tuple[nn.Module, ...] = ()
     critics: tuple[str, ...] = ()
+    capturable = False
 
     def __init__(self, length: Length, accumulate: int = 1) -> None:
         super().__init__()
@@ -66,6 +70,7 @@ class Recipe(L.LightningModule):
         self.ranks = ALONE
         self.average: Average | None = None
         self.gradient_norms: dict[Optimizer, Tensor] = {}
+        self.later: list[Callable[[], None]] = []
         self._clip: float | None = None
         self._averaged_by: Optimizer | None = None
         self._gradients: dict[str, Tensor] = {}
@@ -75,6 +80,11 @@ class Recipe(L.LightningModule):
     def result(self) -> nn.Module:
         """The model that was given, or a copy with other weights: what is validated, evaluated and saved."""
         raise NotImplementedError
+
+    @property
+    def variant(self) -> Hashable:
+        """What Python decides of the step: two steps whose variants are equal do the same with their batches."""
+        return None
 
     @property
     def norm_columns(self) -> tuple[str, ...]:
@@ -120,9 +130,10 @@ class Recipe(L.LightningModule):
             optimizer.zero_grad()
         for config in self.trainer.lr_scheduler_configs:
             if config.scheduler.optimizer is optimizer.optimizer:
-                config.scheduler.step()  # type: ignore[call-arg]
+                self.later.append(config.scheduler.step)  # type: ignore[arg-type]
         if self.average and optimizer.optimizer is self._averaged_by:
             self.average.move()
+            self.later.append(self.average.moved)
 
     def with_schedule(self, optimizer: Optimizer, make_schedule: MakeSchedule) -> OptimizerLRSchedulerConfig:
         """For `configure_optimizers`."""
@@ -152,10 +163,20 @@ class Recipe(L.LightningModule):
                 raise ValueError(f"The averaged weights are trained by {len(trainers)} optimizers; one must move them.")
             self._averaged_by = trainers[0]
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Lightning's hook: a step that draws does so alike in a training that was interrupted."""
+    def begin_step(self) -> None:
+        """Before each: a step that draws does so alike in a training that was interrupted."""
         self.step += 1
         seed_torch(self.device, self.seed, self.stage, self.step, self.ranks.number)
+
+    def end_step(self) -> None:
+        """After each: does what is `later`."""
+        for do in self.later:
+            do()
+        self.later = []
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Lightning's hook: leaves batches where they are, for the steps to fetch."""
+        return batch
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Lightning's hook: clips, and keeps the norm where it is, on the device."""

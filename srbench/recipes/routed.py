@@ -53,6 +53,7 @@ class Routed(Supervised):
     """
 
     freezes_branches = False
+    capturable = True
 
     def __init__(
         self,
@@ -92,3 +93,4 @@ class ClassifierAlone(Routed):
     move either."""
 
     freezes_branches = True
+    capturable = True

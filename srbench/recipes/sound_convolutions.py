@@ -1,8 +1,8 @@
 """Convolutions whose gradients a CPU gets wrong in bfloat16 are computed in float32.
 
-Measured on x86 with torch 2.15 (oneDNN): with a dilation above 1, weights in channels_last, and channels of a group that
-are no multiple of 16, the gradient of the weights in bfloat16 is made of memory that nobody has written. Mostly that
-holds zeros, and nothing is seen; else the gradient is nan, or a number that is wrong.
+Measured on x86 with torch 2.15 (oneDNN): with a dilation above 1, weights in channels_last, and channels of a group
+that are no multiple of 16, the gradient of the weights in bfloat16 is made of memory that nobody has written. Mostly
+that holds zeros, and nothing is seen; else the gradient is nan, or a number that is wrong.
 """
 
 from collections.abc import Iterator

@@ -5,32 +5,52 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from srbench.data.supply import Batch
+from srbench.recipes.length import Length
 from srbench.recipes.stages import BatchSource
+
+TOGETHER_SECONDS = 0.25  # of steps that Lightning is given at once
+MOST_TOGETHER = 100
 
 
 class Stream:
-    """The batches of the steps from `start` to `steps` − 1, each made while the step before it runs.
+    """The batches of the steps from `start` to the last, made while the steps before them run: several at once for
+    steps that are `quick`, one by one else. None are beyond a step that is validated.
 
     `pinned`: in memory that a GPU reads by itself, so that sending a batch there does not wait for the steps before.
     `waited`: seconds that the training has waited for batches.
     """
 
-    def __init__(self, source: BatchSource, start: int, steps: int, pinned: bool = False) -> None:
-        self.source, self.start, self.steps, self.pinned = source, start, steps, pinned
+    def __init__(
+        self, source: BatchSource, start: int, length: Length, pinned: bool = False, quick: bool = False
+    ) -> None:
+        self.source, self.start, self.length, self.pinned, self.quick = source, start, length, pinned, quick
         self.waited = 0.0
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[tuple[Batch, ...]]:
+        step, number, yielded = self.start, 1, time.perf_counter()
         with ThreadPoolExecutor(1) as background:
-            following = background.submit(self._make, self.start)
-            for step in range(self.start, self.steps):
+            following = background.submit(self._make, step, step + 1)
+            while step < self.length.steps:
                 began = time.perf_counter()
-                batch = following.result()
+                batches = following.result()
+                step += len(batches)
                 self.waited += time.perf_counter() - began
-                if step + 1 < self.steps:
-                    following = background.submit(self._make, step + 1)
-                yield batch
+                if self.quick:
+                    number = self._number(number, (time.perf_counter() - yielded) / len(batches))
+                    yielded = time.perf_counter()
+                if step < self.length.steps:
+                    last = min(step + number, self.length.stop_after(step))
+                    following = background.submit(self._make, step, last)
+                yield batches
 
-    def _make(self, step: int) -> Batch:
+    def _number(self, before: int, seconds: float) -> int:
+        """How many to make at once when each step takes so long; growing in steps, as the first are slow."""
+        return max(1, min(2 * before, int(TOGETHER_SECONDS / max(seconds, 1e-6)), MOST_TOGETHER))
+
+    def _make(self, first: int, end: int) -> tuple[Batch, ...]:
+        return tuple(self._one(step) for step in range(first, end))
+
+    def _one(self, step: int) -> Batch:
         batch = self.source.batch(step)
         if not self.pinned:
             return batch

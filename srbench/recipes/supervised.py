@@ -22,6 +22,8 @@ class Supervised(Recipe):
     which is then the result; None for none.
     """
 
+    capturable = True
+
     def __init__(
         self,
         model: nn.Module,

@@ -25,6 +25,7 @@ def test_it_is_torchs_averaged_model_bit_for_bit():
     for _ in range(5):
         changed(trained)
         ours.move()
+        ours.moved()
         theirs.update_parameters(trained)
         expected = theirs.module.state_dict()
         assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.module.state_dict().items())
@@ -36,6 +37,7 @@ def test_the_first_move_copies_and_later_ones_take_their_share():
     for weight, expected in ((8.0, 8.0), (4.0, 7.0), (3.0, 6.0)):
         nn.init.constant_(trained.weight, weight)
         average.move()
+        average.moved()
         assert average.module.weight.item() == expected
 
 
@@ -44,10 +46,12 @@ def test_a_restored_average_goes_on():
     average = Average(trained, 0.75)
     nn.init.constant_(trained.weight, 8.0)
     average.move()
+    average.moved()
     restored = Average(trained, 0.75)
     restored.load_state_dict(average.state_dict())
     nn.init.constant_(trained.weight, 4.0)
     restored.move()
+    restored.moved()
     assert restored.module.weight.item() == 7.0
 
 

@@ -93,6 +93,7 @@ def by_hand(files, adversarial, r1, every):
         generates.step()
         falls.step()
         average.move()
+        average.moved()
         judges.zero_grad()
         real, fake = critic(hr), critic(sr.detach())
         row["discriminator"] = adversarial.of_discriminator(real, fake)

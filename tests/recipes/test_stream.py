@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from srbench.data.supply import Batch
+from srbench.recipes.length import Length
 from srbench.recipes.stream import Stream
+
+
+def until(step, val_every=0):
+    return Length(step, 1, 2, val_every)
 
 
 class Numbers:
@@ -21,7 +26,7 @@ class Numbers:
 
 def test_a_stream_goes_on_from_any_step_and_ends_with_the_stage():
     source = Numbers()
-    assert [int(batch.lr.max()) for batch in Stream(source, 4, 7)] == [4, 5, 6]
+    assert [int(batch.lr.max()) for (batch,) in Stream(source, 4, until(7))] == [4, 5, 6]
     assert source.made == [4, 5, 6]
 
 
@@ -34,7 +39,7 @@ def test_the_next_batch_is_made_while_a_step_runs():
                 made.set()
             return super().batch(step)
 
-    batches = iter(Stream(Telling(), 0, 3))
+    batches = iter(Stream(Telling(), 0, until(3)))
     next(batches)
     assert made.wait(10)
     batches.close()
@@ -48,7 +53,7 @@ def test_what_fails_in_the_background_fails_in_the_training():
             return super().batch(step)
 
     with pytest.raises(OSError, match="the disk is gone"):
-        list(Stream(Broken(), 0, 3))
+        list(Stream(Broken(), 0, until(3)))
 
 
 def test_the_time_that_is_waited_is_counted():
@@ -59,6 +64,23 @@ def test_the_time_that_is_waited_is_counted():
             go.wait(0.05)
             return super().batch(step)
 
-    stream = Stream(Slow(), 0, 2)
+    stream = Stream(Slow(), 0, until(2))
     list(stream)
     assert 0.05 < stream.waited < 10
+
+
+def test_quick_steps_are_given_together_and_none_beyond_one_that_is_validated():
+    source = Numbers()
+    found = [[int(batch.lr.max()) for batch in batches] for batches in Stream(source, 3, until(40, 16), quick=True)]
+    assert [step for steps in found for step in steps] == list(range(3, 40))
+    assert len(found[0]) == 1
+    assert max(map(len, found)) > 1
+    assert {15, 31} <= {steps[-1] for steps in found}
+
+
+def test_steps_that_take_long_are_given_one_by_one():
+    slow = Stream(Numbers(), 0, until(5), quick=True)
+    assert slow._number(1, 0.3) == 1
+    assert slow._number(8, 0.125) == 2
+    assert slow._number(1, 0.001) == 2
+    assert slow._number(64, 0.001) == 100

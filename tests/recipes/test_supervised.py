@@ -16,6 +16,7 @@ from srbench.recipes.callbacks import LossHistory
 from srbench.recipes.fit import fit
 from srbench.recipes.length import Length
 from srbench.recipes.schedules import constant
+from srbench.recipes.steps import Steps
 from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
 from tests.recipes.toys import Adversarial, a_session, a_stage, patches, small_carn, supervised, weights
@@ -77,7 +78,8 @@ def step_in_fp16(files, scale):
     """How far an update goes that is clipped to 0.02, with a scaler that multiplies the loss by `scale`."""
     stage, model = a_stage(files, 1), small_carn()
     recipe = supervised(**PLAIN, gradient_clip=0.02)(model, Length(1, 2, 16, 0))
-    fp16_trainer(scale).fit(recipe, Stream(stage.batches(), 0, 1))
+    recipe.training_step = Steps(recipe).together
+    fp16_trainer(scale).fit(recipe, Stream(stage.batches(), 0, recipe.length))
     return (weights(model) - weights(small_carn())).norm().item()
 
 
@@ -92,8 +94,10 @@ def test_a_gradient_that_overflows_in_fp16_is_no_reason_to_stop(files, tmp_path)
     stage = a_stage(files, 1)
     recipe = supervised(**PLAIN)(small_carn(), stage.length)
     columns = history.begin(tmp_path / "losses.csv", history.LOSS_COLUMNS, recipe.norm_columns, [], "pixel", 0)
-    rows = LossHistory(recipe, stage, tmp_path / "losses.csv", columns, lambda: None)
-    fp16_trainer(2.0**30, callbacks=[rows]).fit(recipe, Stream(stage.batches(), 0, 1))
+    steps = Steps(recipe)
+    recipe.training_step = steps.together
+    rows = LossHistory(steps, stage, tmp_path / "losses.csv", columns, lambda: None)
+    fp16_trainer(2.0**30, callbacks=[rows]).fit(recipe, Stream(stage.batches(), 0, stage.length))
     (row,) = (tmp_path / "losses.csv").read_text().splitlines()[1:]
     assert row.endswith(",")  # without a norm
 

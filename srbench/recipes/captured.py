@@ -1,0 +1,285 @@
+"""Steps of a training as CUDA graphs: hundreds of kernels are started as one, where the host would take longer to start
+them than the GPU takes to run them.
+
+Steps before are run as they are written, on the stream that is captured from; a step that is captured then is run by
+its graph from that one on. The same code, on the same tensors, makes the same kernels, so that a training is the same
+to the bit whether it is captured, or interrupted.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from srbench.core.errors import FailedRunError, first_line_with_type
+from srbench.data.supply import Batch
+from srbench.recipes.outcome import Capture
+from srbench.recipes.recipe import Recipe
+from srbench.recipes.steps import Steps
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 11  # steps before the first capture: libraries choose and load what they run
+OF_A_KIND = 3  # of these, those of the kind that is captured
+FUSED = (Adam, AdamW, SGD)  # by torch on a GPU
+PER_STEP = ("params", "lr")  # of a parameter group; what else a schedule moves is in the graph
+
+
+@dataclass
+class Captured:
+    """Whether steps have been `done` by a graph, and why others, or all, were not: None where there is no `reason`."""
+
+    done: bool = False
+    reason: str | None = None
+
+
+class Graphs(Protocol):
+    """Where steps are run, and captured."""
+
+    def run(self, step: Callable[[], None]) -> None:
+        """Runs a step as it is written."""
+
+    def capture(self, step: Callable[[], None]) -> Callable[[], None]:
+        """Captures it without running it, and returns what runs it."""
+
+    def mark(self) -> Callable[[], None]:
+        """What waits for all that has been run up to now."""
+
+
+class CudaGraphs:
+    """On a GPU."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.stream, self.pool = device, torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+
+    def run(self, step: Callable[[], None]) -> None:
+        """As Graphs says."""
+        others = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(others)
+        with torch.cuda.stream(self.stream):
+            step()
+        others.wait_stream(self.stream)
+
+    def capture(self, step: Callable[[], None]) -> Callable[[], None]:
+        """As Graphs says."""
+        graph = torch.cuda.CUDAGraph()
+        # Meanwhile the next batches are made by another thread.
+        with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
+            step()
+        return graph.replay
+
+    def mark(self) -> Callable[[], None]:
+        """As Graphs says."""
+        event = torch.cuda.Event()
+        event.record(torch.cuda.current_stream(self.device))
+        return event.synchronize
+
+
+class _Kind(NamedTuple):
+    """Of steps that one graph does."""
+
+    variant: Hashable
+    scale: int
+    shapes: tuple[torch.Size | None, ...]
+
+
+@dataclass
+class _Place:
+    """Of the steps of a kind: the batch that they read, how many have been run as they are written, and once they are
+    captured what runs them and what each leaves for later."""
+
+    batch: Batch
+    seen: int = 0
+    replay: Callable[[], None] | None = None
+    later: Sequence[Callable[[], None]] = ()
+
+
+class CapturedSteps(Steps):
+    """Steps that are captured as soon as they can be; `wanted` False: none, which makes no difference but in time.
+
+    `told`: how it went. Raises FailedRunError where `wanted` is True and a step cannot be captured.
+    """
+
+    def __init__(self, recipe: Recipe, graphs: Graphs, wanted: Capture, told: Captured) -> None:
+        super().__init__(recipe)
+        self.graphs, self.wanted, self.told = graphs, wanted, told
+        if wanted is False:
+            told.reason = "capture=false"
+        self.places: dict[_Kind, _Place] = {}
+        self.seen = 0
+        self.values = torch.empty(0)
+        self.groups: _Groups | None = None
+        self.mark: Callable[[], None] = lambda: None
+
+    def together(self, batches: Sequence[Batch], index: int) -> dict[str, Any]:
+        """As Steps says."""
+        # The host is ahead of the device by no more than Lightning gives it at once, and tells of what has been done.
+        before, self.mark = self.mark, self.graphs.mark()
+        before()
+        return super().together(batches, index)
+
+    def row(self, batch: Batch) -> Tensor:
+        """As Steps says; its batch may lie on the host."""
+        recipe = self.recipe
+        if self.groups is None:
+            self._begin()
+        assert self.groups
+        place = self._placed(batch)
+        if not self.groups.follow():
+            self._refuse("a schedule sets more of the optimizer than its learning rates")
+            place.replay = None
+        if place.replay is None and self._may_capture(place):
+            self._capture(place)
+        if place.replay:
+            place.replay()
+            recipe.later = list(place.later)
+            self.told.done = True
+        else:
+            self._run(place)
+        row = self.values.clone()
+        recipe.gradient_norms = dict(zip(recipe.trainer.optimizers, row[len(self.losses) :], strict=False))
+        return row
+
+    def _begin(self) -> None:
+        """Not earlier: by now Lightning has loaded what a checkpoint held."""
+        recipe = self.recipe
+        if recipe.device.type == "cuda":
+            for optimizer in recipe.trainer.optimizers:
+                _prepare(optimizer, recipe.device)
+        self.groups = _Groups(recipe.trainer.optimizers, recipe.device)
+        self.values = torch.empty(len(self.names), device=recipe.device)
+        if obstacle := _obstacle(recipe):
+            self._refuse(obstacle)
+
+    def _placed(self, batch: Batch) -> _Place:
+        """The place of the batch's kind, which now holds the batch."""
+        tensors = (batch.lr, batch.hr, batch.thumbnail)
+        kind = _Kind(self.recipe.variant, batch.scale, tuple(None if one is None else one.shape for one in tensors))
+        if kind not in self.places:
+            lr, hr, thumbnail = (None if one is None else one.to(self.recipe.device, copy=True) for one in tensors)
+            assert lr is not None
+            assert hr is not None
+            self.places[kind] = _Place(Batch(lr, hr, batch.scale, thumbnail))
+            return self.places[kind]
+        there = self.places[kind].batch
+        for new, old in zip(tensors, (there.lr, there.hr, there.thumbnail), strict=True):
+            if new is not None and old is not None:
+                old.copy_(new, non_blocking=True)
+        return self.places[kind]
+
+    def _may_capture(self, place: _Place) -> bool:
+        return not self.told.reason and self.seen >= WARM_UP and place.seen >= OF_A_KIND
+
+    def _run(self, place: _Place) -> None:
+        drawn = _drawn() if self.seen < WARM_UP else None
+        self.graphs.run(lambda: self._step(place.batch))
+        self.seen, place.seen = self.seen + 1, place.seen + 1
+        if drawn and _drawn() != drawn:
+            self._refuse("a step draws from Python's or NumPy's random numbers, which a graph would repeat")
+
+    def _capture(self, place: _Place) -> None:
+        try:
+            place.replay = self.graphs.capture(lambda: self._step(place.batch))
+        except Exception as error:  # whatever a network, a loss or an optimizer does that a graph cannot hold
+            self._refuse(first_line_with_type(error))
+            return
+        finally:
+            place.later, self.recipe.later = self.recipe.later, []
+
+    def _step(self, batch: Batch) -> None:
+        assert self.groups
+        self.recipe.later = []
+        with self.groups.on_device(), _without_cached_casts():
+            told = self.in_order(self.step(batch, self.recipe.step - 1))
+            torch.stack([one.float() for one in told], out=self.values)
+
+    def _refuse(self, reason: str) -> None:
+        if self.told.reason:
+            return
+        if self.wanted is True:
+            raise FailedRunError(f"capture=true: {reason}; set capture=auto or false")
+        self.told.reason = reason
+        log.warning("steps are run without CUDA graphs: %s", reason)
+
+
+def _obstacle(recipe: Recipe) -> str | None:
+    """Why no step of the recipe can be captured, as far as can be told beforehand."""
+    if not vars(type(recipe)).get("capturable"):
+        return f"{type(recipe).__name__} does not say of itself that its steps may be captured (capturable = True)"
+    if recipe.trainer.precision == "16-mixed":
+        return "in fp16 each step waits for what its scaler finds; bf16 does not"
+    if recipe.accumulate > 1:
+        return f"accumulate={recipe.accumulate}: gradients wait for those of later batches"
+    if recipe.ranks.count > 1:
+        return f"devices={recipe.ranks.count}: each step waits for the other processes"
+    return None
+
+
+def _prepare(optimizer: Optimizer, device: torch.device) -> None:
+    """Has it keep its state on the device, and fused where torch has it so."""
+    for group in optimizer.param_groups:
+        if "capturable" in group:
+            group["capturable"] = True
+        if isinstance(optimizer, FUSED):
+            group["fused"], group["foreach"] = True, False
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                state[name] = value.to(device)
+
+
+class _Groups:
+    """The groups of parameters of all optimizers, with their learning rates on the device, where a graph reads them."""
+
+    def __init__(self, optimizers: Sequence[Optimizer], device: torch.device) -> None:
+        self.all = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.rates = [torch.tensor(float(group["lr"]), device=device) for group in self.all]
+        self.told = [group["lr"] for group in self.all]
+        self.others = [_others(group) for group in self.all]
+
+    def follow(self) -> bool:
+        """Brings to the device what the schedules have set; False where they set more than learning rates."""
+        for number, group in enumerate(self.all):
+            if group["lr"] != self.told[number]:
+                self.told[number] = group["lr"]
+                self.rates[number].fill_(group["lr"])
+        return all(_others(group) == others for group, others in zip(self.all, self.others, strict=True))
+
+    @contextmanager
+    def on_device(self) -> Iterator[None]:
+        """Meanwhile the optimizers read the learning rates there."""
+        for group, rate in zip(self.all, self.rates, strict=True):
+            group["lr"] = rate
+        try:
+            yield
+        finally:
+            for group, told in zip(self.all, self.told, strict=True):
+                group["lr"] = told
+
+
+def _others(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name not in PER_STEP and not isinstance(value, Tensor)}
+
+
+@contextmanager
+def _without_cached_casts() -> Iterator[None]:
+    """Autocast would keep what it made of a weight outside of the graph."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
+
+
+def _drawn() -> tuple[Any, ...]:
+    """Where the random numbers of Python and NumPy stand."""
+    numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002  it is what others draw from
+    return random.getstate(), numpy["state"]["pos"], numpy["state"]["key"].tobytes()

@@ -1,0 +1,186 @@
+"""Captured steps: on a CPU by a double of the graphs, which runs the same code again where they would repeat it."""
+
+import random
+from functools import partial
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import OneCycleLR
+
+from srbench.core.errors import FailedRunError
+from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.captured import WARM_UP
+from srbench.recipes.fit import fit
+from srbench.recipes.gan import GAN
+from srbench.recipes.losses import L1
+from srbench.recipes.schedules import constant, cosine
+from srbench.recipes.supervised import Supervised
+from tests.recipes.toys import (
+    Adversarial,
+    a_session,
+    a_stage,
+    small_carn,
+    supervised,
+    two_stages,
+    weights,
+    write_images,
+)
+
+STEPS = 40
+
+
+class Double:
+    """`captured`: how many graphs have been made; `replayed`: how often one has run."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.fails = fails
+        self.captured = self.replayed = self.waits = 0
+
+    def run(self, step):
+        step()
+
+    def capture(self, step):
+        if self.fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        self.captured += 1
+        step()  # a graph would be made of its Python, and nothing computed; the first replay, which follows, is this
+        done = [True]
+
+        def replay():
+            self.replayed += 1
+            if not done:
+                step()
+            done.clear()
+
+        return replay
+
+    def mark(self):
+        def wait():
+            self.waits += 1
+
+        return wait
+
+
+def gan() -> partial[GAN]:
+    return partial(
+        GAN,
+        loss={"pixel": L1()},
+        adversarial=RelativisticAverage(),
+        discriminator=partial(PooledDiscriminator, widths=(4, 4, 4, 6, 6), hidden=8),
+        optimizer=partial(torch.optim.Adam, lr=1e-3),
+        schedule=cosine,
+        discriminator_optimizer=partial(torch.optim.Adam, lr=1e-3),
+        discriminator_schedule=constant,
+        r1=1.0,
+        r1_every=3,
+        ema=0.9,
+    )
+
+
+RECIPES = {"supervised": supervised(ema=0.9), "gan": gan()}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+def trained(files, folder, recipe=None, graphs=None, **changes):
+    folder.mkdir()
+    stage = a_stage(files, STEPS, recipe=recipe or supervised(), name="only")
+    model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs or Double(), **changes))
+    return weights(model), (folder / "losses.csv").read_text(), outcomes[0].sessions[-1]
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_captured_training_is_that_of_steps_as_they_are_written(files, tmp_path, recipe):
+    graphs = Double()
+    captured, rows, session = trained(files, tmp_path / "captured", recipe, graphs)
+    plain, others, as_written = trained(files, tmp_path / "plain", recipe, capture=False)
+    assert torch.equal(captured, plain)
+    assert rows == others
+    assert graphs.captured == (2 if recipe.func is GAN else 1)
+    assert graphs.replayed == STEPS - WARM_UP
+    assert (session.captured, session.not_captured) == (True, None)
+    assert (as_written.captured, as_written.not_captured) == (False, "capture=false")
+
+
+def test_without_graphs_it_is_the_same_training_but_for_the_learning_rate_s_last_digits(files, tmp_path):
+    captured, *_ = trained(files, tmp_path / "captured")
+    plain, *_ = trained(files, tmp_path / "plain", graphs=None)
+    assert torch.allclose(captured, plain, atol=1e-6)
+
+
+def test_stages_are_captured_one_by_one_and_stopped_they_end_as_if_they_had_not_been(files, tmp_path):
+    graphs = Double()
+    longer = [
+        stage.__class__(**vars(stage) | {"length": stage.length.__class__(**vars(stage.length) | {"steps": STEPS})})
+        for stage in two_stages(files)
+    ]
+    (tmp_path / "whole").mkdir()
+    whole, _ = fit(small_carn(), longer, tmp_path / "whole", a_session(graphs=graphs))
+    assert graphs.captured == 2
+    (tmp_path / "stopped").mkdir()
+    calls = []
+
+    def stop(model):
+        calls.append(1)
+        if len(calls) in (5, 14):
+            raise KeyboardInterrupt
+        return 0.0
+
+    for _ in range(3):
+        try:
+            stopped, _ = fit(small_carn(), longer, tmp_path / "stopped", a_session(stop, graphs=Double()))
+        except KeyboardInterrupt:
+            continue
+    assert torch.equal(weights(whole), weights(stopped))
+    assert (tmp_path / "whole/losses.csv").read_text() == (tmp_path / "stopped/losses.csv").read_text()
+
+
+class Drawing(Supervised):
+    capturable = True
+
+    def training_step(self, batch, index):
+        random.random()
+        return super().training_step(batch, index)
+
+
+class Silent(Supervised):
+    """Inherits `capturable`, and does not say it of itself."""
+
+
+def one_cycle(optimizer, steps):
+    return OneCycleLR(optimizer, 1e-3, total_steps=steps + 1)
+
+
+SETTINGS = supervised().keywords
+REFUSED = {
+    "random": (partial(Drawing, **SETTINGS), {}, "draws from Python's or NumPy's random numbers"),
+    "silent": (partial(Silent, **SETTINGS), {}, "Silent does not say of itself"),
+    "own": (Adversarial, {}, "Adversarial does not say of itself"),
+    "accumulate": (supervised(accumulate=2), {}, "accumulate=2"),
+    "momentum": (supervised(schedule=one_cycle), {}, "a schedule sets more of the optimizer than its learning rates"),
+    "device": (supervised(), {"graphs": Double(fails=True)}, "operation not permitted when stream is capturing"),
+}
+
+
+@pytest.mark.parametrize(("recipe", "changes", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_captured_is_run_as_it_is_written_and_says_why(files, tmp_path, caplog, recipe, changes, reason):
+    found, rows, session = trained(files, tmp_path / "auto", recipe, **changes)
+    assert not session.captured
+    assert reason in session.not_captured
+    assert caplog.text.count("steps are run without CUDA graphs") == 1
+    random.seed(0)
+    plain, others, _ = trained(files, tmp_path / "plain", recipe, capture=False)
+    assert torch.equal(found, plain)
+    assert rows == others
+    with pytest.raises(FailedRunError, match=r"capture=true: .*set capture=auto or false"):
+        trained(files, tmp_path / "true", recipe, capture=True, **changes)
+
+
+def test_the_host_waits_for_the_device_but_for_what_it_was_given_last(files, tmp_path):
+    graphs = Double()
+    trained(files, tmp_path / "run", graphs=graphs)
+    assert graphs.waits == STEPS - 1
