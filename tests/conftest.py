@@ -20,6 +20,14 @@ from tests.tiny_runs import SHORT, TINY
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those marked `gpu` are skipped where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
 @dataclass(frozen=True)
 class Parity:
     """One parity file: `reference["output_x2"]` is that array as a tensor; `weights` the `sd/` part in float32."""

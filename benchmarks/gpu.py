@@ -1,0 +1,171 @@
+"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3]
+
+A line is one of LINES. For each, in turns and in this process: srbench's training, a step of the same network that is
+captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users write (AMP,
+channels_last, Adam, batches from the host). Printed are steps a second and srbench's ratio to both; above 1 srbench is
+faster.
+"""
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from srbench.core import hardware
+from srbench.data.patches import Patches
+from srbench.data.photos import Photos
+from srbench.data.supply import Batch, Supply
+from srbench.experiments.compose import build_model, compose_run
+from srbench.recipes.captured import CudaGraphs
+from srbench.recipes.fit import Session, fit
+from srbench.recipes.length import Length
+from srbench.recipes.outcome import Capture
+from srbench.recipes.schedules import cosine
+from srbench.recipes.stages import Stage
+from srbench.recipes.stream import Stream
+from srbench.recipes.supervised import Supervised, as_images
+
+DEVICE = torch.device("cuda")
+ADAM = partial(torch.optim.Adam, lr=1e-4)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A network as its preset has it, and its batches."""
+
+    model: str
+    batch: int
+    patch: int
+    scale: int = 2
+
+    def network(self) -> nn.Module:
+        torch.manual_seed(0)
+        return build_model(compose_run([f"model={self.model}", f"scale={self.scale}"])).train()
+
+    def batches(self) -> Patches:
+        looks = getattr(self.network(), "make_thumbnail", None)
+        return Patches(Supply(Photos().train(), self.scale, None, self.batch, self.patch, seed=0, thumbnail=looks))
+
+
+LINES = {
+    "carn_16_64": Line("carn", 16, 64),
+    "carn_m_16_128": Line("carn_m", 16, 128),
+    "mossnet_16_128": Line("mossnet", 16, 128),
+    "fsrcnn_16_64": Line("fsrcnn", 16, 64),
+    "carn_64_128": Line("carn", 64, 128),
+    "mdrn_64_96": Line("mdrn", 64, 96),
+    "safmn_64_128": Line("safmn", 64, 128),
+    "mesrgan_16_128": Line("mesrgan", 16, 128, scale=4),
+}
+
+
+def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
+    """Steps a second of srbench's training, between what its progress tells."""
+    told = list[tuple[float, int]]()
+
+    def tell(text: str, done: int = 0, total: int = 0) -> None:
+        told.append((time.perf_counter(), done))
+        if told[-1][0] - told[0][0] > seconds:
+            raise KeyboardInterrupt
+
+    length = Length(1_000_000, line.batch, line.patch, val_every=0)
+    recipe = partial(Supervised, loss=nn.L1Loss(), optimizer=ADAM, schedule=cosine)
+    stage = Stage("all", recipe, line.batches, length, epoch_steps=1000)
+    precision = hardware.pick_precision("auto", "cuda")
+    session = Session(0, "cuda", precision, lambda _: 0.0, tell, graphs=CudaGraphs(DEVICE), capture=capture)
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        fit(line.network(), [stage], Path(folder), session)
+    (began, first), (ended, last) = told[1], told[-1]  # the first interval has what is done once
+    return (last - first) / (ended - began)
+
+
+def step_of(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
+    lr, hr = as_images(batch.lr), as_images(batch.hr)
+    inputs = [lr] if batch.thumbnail is None else [lr, batch.thumbnail.permute(0, 3, 1, 2)]
+    with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):
+        sr = model(*inputs)
+    functional.l1_loss(sr.float(), hr).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def on_device(batch: Batch) -> Batch:
+    lr, hr, thumbnail = (
+        None if one is None else one.to(DEVICE, non_blocking=True) for one in (batch.lr, batch.hr, batch.thumbnail)
+    )
+    assert lr is not None
+    assert hr is not None
+    return Batch(lr, hr, batch.scale, thumbnail)
+
+
+def by_hand(line: Line, seconds: float, channels_last: bool = True) -> float:
+    """Of one graph of the whole step, replayed."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    model = line.network().to(DEVICE).to(memory_format=layout)
+    optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(1e-4, device=DEVICE), fused=True, capturable=True)
+    batch, stream = on_device(line.batches().batch(0)), torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(11):
+            step_of(model, optimizer, batch)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step_of(model, optimizer, batch)
+    return pace(graph.replay, seconds)
+
+
+def eager(line: Line, seconds: float) -> float:
+    """Of the loop that users write."""
+    model = line.network().to(DEVICE).to(memory_format=torch.channels_last)
+    optimizer = ADAM(model.parameters())
+    batches = iter(Stream(line.batches(), 0, Length(10_000, line.batch, line.patch, 0), pinned=True))
+    return pace(lambda: step_of(model, optimizer, on_device(next(batches)[0])), seconds)
+
+
+def pace(step: Callable[[], object], seconds: float) -> float:
+    """Steps a second, after some that are not counted."""
+    for _ in range(10):
+        step()
+    torch.cuda.synchronize()
+    began, done = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        for _ in range(5):
+            step()
+        torch.cuda.synchronize()
+        done += 5
+    return done / (time.perf_counter() - began)
+
+
+def compare(name: str, seconds: float) -> None:
+    line = LINES[name]
+    own = [ours(line, seconds)]
+    hand, plain = by_hand(line, seconds), eager(line, seconds)
+    own.append(ours(line, seconds))
+    print(
+        f"{name}: srbench {own[0]:.1f} and {own[1]:.1f} steps/s; by hand {hand:.1f} (ratio {max(own) / hand:.3f}); "
+        f"eager {plain:.1f} (ratio {max(own) / plain:.2f})",
+        flush=True,
+    )
+
+
+def main() -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    words = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
+    names = [word for word in sys.argv[1:] if "=" not in word] or list(LINES)
+    print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
+    for name in names:
+        compare(name, float(words.get("seconds", 3)))
+
+
+if __name__ == "__main__":
+    main()

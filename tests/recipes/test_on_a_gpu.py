@@ -1,0 +1,137 @@
+"""What only a GPU can prove: captured trainings are those of steps as they are written, to the bit."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from srbench.data.patches import Patches
+from srbench.data.photos import Photos
+from srbench.data.supply import Supply
+from srbench.models.carn import CARN
+from srbench.models.classsr import ClassSR
+from srbench.models.fsrcnn import FSRCNN
+from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.models.mossnet import MossNet
+from srbench.models.traits import traits_of
+from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.captured import CudaGraphs
+from srbench.recipes.fit import Session, fit
+from srbench.recipes.gan import GAN
+from srbench.recipes.length import Length
+from srbench.recipes.losses import FFT, L1, Edge
+from srbench.recipes.routed import AverageLoss, ClassLoss, Routed
+from srbench.recipes.schedules import constant, cosine
+from srbench.recipes.stages import Stage
+from srbench.recipes.supervised import Supervised
+from tests.recipes.toys import weights
+
+pytestmark = pytest.mark.gpu
+
+STEPS = 50
+ADAM = partial(torch.optim.Adam, lr=1e-3)
+SETTINGS = {"optimizer": ADAM, "schedule": cosine, "gradient_clip": 1.0, "ema": 0.99}
+GAN_SETTINGS = SETTINGS | {
+    "adversarial": RelativisticAverage(),
+    "discriminator": partial(PooledDiscriminator, widths=(8, 8, 16, 16, 16), hidden=16),
+    "discriminator_optimizer": ADAM,
+    "discriminator_schedule": constant,
+    "r1": 1.0,
+    "r1_every": 4,
+}
+BRANCHES = {"easy": partial(FSRCNN, d=8), "medium": partial(FSRCNN, d=12), "hard": partial(FSRCNN, d=16)}
+ROUTING = {"l1": L1(2000.0), "class": ClassLoss(1.0), "average": AverageLoss(6.0)}
+TRAININGS = {
+    "carn": (partial(CARN, width=16), partial(Supervised, loss={"l1": L1(), "fft": FFT(0.1)}, **SETTINGS)),
+    "edge": (partial(CARN, width=16), partial(Supervised, loss={"l1": L1(), "edge": Edge(0.1)}, **SETTINGS)),
+    "mossnet": (MossNet, partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
+    "fsrcnn": (partial(FSRCNN, 2), partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
+    "carn of scales": (partial(CARN, width=16, scales=[2, 3, 4]), partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
+    "gan": (partial(CARN, width=16), partial(GAN, loss={"l1": L1()}, **GAN_SETTINGS)),
+}
+
+
+class Stopping:
+    """Validates to 0, and stops the training at the given calls."""
+
+    def __init__(self, *at: int) -> None:
+        self.calls, self.at = 0, at
+
+    def __call__(self, model: nn.Module) -> float:
+        self.calls += 1
+        if self.calls in self.at:
+            raise KeyboardInterrupt
+        return 0.0
+
+
+def trained(training, folder, precision="bf16-mixed", validate=None, times=1, **changes):
+    make, recipe = training
+    torch.manual_seed(0)
+    model = make()
+    length = Length(STEPS, 8, 48, val_every=20)
+    looks = getattr(model, "make_thumbnail", None)
+    scales = traits_of(model).scales or None
+    supply = Supply(Photos().train(), model.scale, scales, 8, 48, seed=0, thumbnail=looks)
+    stage = Stage("only", recipe, lambda: Patches(supply, multi_scale=scales is not None), length, 10)
+    folder.mkdir()
+    for _ in range(times):
+        graphs = CudaGraphs(torch.device("cuda"))
+        session = Session(0, "cuda", precision, validate or Stopping(), lambda *_: None, graphs=graphs, **changes)
+        try:
+            model, (outcome,) = fit(model, [stage], folder, session)
+        except KeyboardInterrupt:
+            torch.manual_seed(0)
+            model = make()
+    return weights(model), (folder / "losses.csv").read_text(), outcome
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
+def test_a_captured_training_is_that_of_steps_as_they_are_written(training, precision, tmp_path):
+    found, rows, outcome = trained(training, tmp_path / "captured", precision, capture=True)
+    plain, others, as_written = trained(training, tmp_path / "plain", precision, capture=False)
+    assert rows == others
+    assert torch.equal(found, plain)
+    assert outcome.sessions[-1].captured
+    assert not as_written.sessions[-1].captured
+
+
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
+def test_stopped_it_ends_as_if_it_had_not_been(training, tmp_path):
+    whole, rows, _ = trained(training, tmp_path / "whole", capture=True)
+    stopped, others, outcome = trained(training, tmp_path / "stopped", validate=Stopping(2), times=2, capture=True)
+    assert len(outcome.sessions) == 2
+    assert rows == others
+    assert torch.equal(whole, stopped)
+
+
+def test_half_precision_is_run_as_it_is_written_and_says_why(tmp_path):
+    _, _, outcome = trained(TRAININGS["carn"], tmp_path / "half", "16-mixed")
+    assert "in fp16" in outcome.sessions[-1].not_captured
+
+
+class Looking(CARN):
+    """Waits for the device at each pass."""
+
+    def forward(self, lr):
+        return super().forward(lr) * (1 if float(lr.mean()) > 0 else 2)
+
+
+def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_why(tmp_path):
+    looking = (partial(Looking, width=16), TRAININGS["carn"][1])
+    found, rows, outcome = trained(looking, tmp_path / "auto")
+    plain, others, _ = trained(looking, tmp_path / "plain", capture=False)
+    assert "captur" in outcome.sessions[-1].not_captured
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_a_classsr_is_captured(tmp_path):
+    make = partial(ClassSR, **{"branches": {name: one(scale=4) for name, one in BRANCHES.items()}})
+    joint = (make, partial(Routed, loss=ROUTING, optimizer=ADAM, schedule=cosine))
+    found, rows, outcome = trained(joint, tmp_path / "captured", capture=True)
+    plain, others, _ = trained(joint, tmp_path / "plain", capture=False)
+    assert outcome.sessions[-1].captured
+    assert rows == others
+    assert torch.equal(found, plain)
