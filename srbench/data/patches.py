@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +13,20 @@ from srbench.data.cache import IN_MEMORY, training_images
 from srbench.data.images import image_size
 from srbench.data.supply import Batch, Supply
 from srbench.data.turns import turned
+
+
+class Place(NamedTuple):
+    """Of a crop: the number of its image, its first row and column there, and its turn."""
+
+    image: int
+    top: int
+    left: int
+    turn: int
+
+    def times(self, scale: int) -> "Place":
+        """The same in an image that is `scale` times as large."""
+        return self._replace(top=self.top * scale, left=self.left * scale)
+
 
 Degrade = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -59,18 +74,31 @@ class Patches:
         crops = self._crops(step)
         return crops if self.degrade else self.supply.degraded(crops, step)
 
+    def places(self, step: int) -> tuple[int, list[Place]]:
+        """The scale of the batch of `step`, and where in LR its crops lie, if nothing else is drawn for them."""
+        random = self.supply.random(step)
+        scale = self._scale(random)
+        return scale, [self._place(random, scale) for _ in range(self.supply.batch_size)]
+
+    def _scale(self, random: np.random.Generator) -> int:
+        return self.scales[random.integers(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
+
+    def _place(self, random: np.random.Generator, scale: int) -> Place:
+        size = self.supply.hr_patch // scale
+        index = int(random.integers(len(self.lr[scale])))
+        top, left = (int(random.integers(length - size + 1)) for length in self.lr[scale][index].shape[:2])
+        return Place(index, top, left, self.turns[int(random.integers(len(self.turns)))])
+
     def _crops(self, step: int) -> Batch:
         random, number = self.supply.random(step), self.supply.batch_size
-        scale = self.scales[random.integers(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
+        scale = self._scale(random)
         size = self.supply.hr_patch // scale
         lr = np.empty((number, size, size, 3), np.uint8)
         hr = np.empty((number, size * scale, size * scale, 3), np.uint8)
         squares = []
         for i in range(number):
-            index = random.integers(len(self.lr[scale]))
+            index, top, left, turn = self._place(random, scale)
             small, large = self.lr[scale][index], self.hr[scale][index]
-            top, left = (int(random.integers(length - size + 1)) for length in small.shape[:2])
-            turn = self.turns[int(random.integers(len(self.turns)))]
             crop = large[top * scale : (top + size) * scale, left * scale : (left + size) * scale]
             hr[i] = turned(crop, turn)
             lr[i] = (

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from srbench.core.errors import FailedRunError, first_line_with_type
-from srbench.data.supply import Batch
+from srbench.data.device_patches import Cuts, DeviceSource
 from srbench.recipes.outcome import Capture
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.steps import Steps
+from srbench.recipes.stream import Fed
 
 log = logging.getLogger(__name__)
 
@@ -82,20 +83,12 @@ class CudaGraphs:
         return event.synchronize
 
 
-class _Kind(NamedTuple):
-    """Of steps that one graph does."""
-
-    variant: Hashable
-    scale: int
-    shapes: tuple[torch.Size | None, ...]
-
-
 @dataclass
 class _Place:
     """Of the steps of a kind: the batch that they read, how many have been run as they are written, and once they are
     captured what runs them and what each leaves for later."""
 
-    batch: Batch
+    batch: Fed
     seen: int = 0
     replay: Callable[[], None] | None = None
     later: Sequence[Callable[[], None]] = ()
@@ -104,28 +97,31 @@ class _Place:
 class CapturedSteps(Steps):
     """Steps that are captured as soon as they can be; `wanted` False: none, which makes no difference but in time.
 
-    `told`: how it went. Raises FailedRunError where `wanted` is True and a step cannot be captured.
+    `told`: how it went. `source`: cuts the batches of Cuts, as part of a step. Raises FailedRunError where `wanted` is
+    True and a step cannot be captured.
     """
 
-    def __init__(self, recipe: Recipe, graphs: Graphs, wanted: Capture, told: Captured) -> None:
+    def __init__(
+        self, recipe: Recipe, graphs: Graphs, wanted: Capture, told: Captured, source: DeviceSource | None = None
+    ) -> None:
         super().__init__(recipe)
-        self.graphs, self.wanted, self.told = graphs, wanted, told
+        self.graphs, self.wanted, self.told, self.source = graphs, wanted, told, source
         if wanted is False:
             told.reason = "capture=false"
-        self.places: dict[_Kind, _Place] = {}
+        self.places: dict[Hashable, _Place] = {}  # by the kind of step that one graph does
         self.seen = 0
         self.values = torch.empty(0)
         self.groups: _Groups | None = None
         self.mark: Callable[[], None] = lambda: None
 
-    def together(self, batches: Sequence[Batch], index: int) -> dict[str, Any]:
+    def together(self, batches: Sequence[Any], index: int) -> dict[str, Any]:
         """As Steps says."""
         # The host is ahead of the device by no more than Lightning gives it at once, and tells of what has been done.
         before, self.mark = self.mark, self.graphs.mark()
         before()
         return super().together(batches, index)
 
-    def row(self, batch: Batch) -> Tensor:
+    def row(self, batch: Fed) -> Tensor:
         """As Steps says; its batch may lie on the host."""
         recipe = self.recipe
         if self.groups is None:
@@ -158,21 +154,19 @@ class CapturedSteps(Steps):
         if obstacle := _obstacle(recipe):
             self._refuse(obstacle)
 
-    def _placed(self, batch: Batch) -> _Place:
+    def _placed(self, batch: Fed) -> _Place:
         """The place of the batch's kind, which now holds the batch."""
-        tensors = (batch.lr, batch.hr, batch.thumbnail)
-        kind = _Kind(self.recipe.variant, batch.scale, tuple(None if one is None else one.shape for one in tensors))
-        if kind not in self.places:
-            lr, hr, thumbnail = (None if one is None else one.to(self.recipe.device, copy=True) for one in tensors)
-            assert lr is not None
-            assert hr is not None
-            self.places[kind] = _Place(Batch(lr, hr, batch.scale, thumbnail))
-            return self.places[kind]
-        there = self.places[kind].batch
-        for new, old in zip(tensors, (there.lr, there.hr, there.thumbnail), strict=True):
-            if new is not None and old is not None:
-                old.copy_(new, non_blocking=True)
-        return self.places[kind]
+        kind = self.recipe.variant, *(one.shape if isinstance(one, Tensor) else one for one in batch)
+        place = self.places.get(kind)
+        if place is None:
+            device = self.recipe.device
+            copied = (one.to(device, copy=True) if isinstance(one, Tensor) else one for one in batch)
+            place = self.places[kind] = _Place(type(batch)._make(copied))
+            return place
+        for new, there in zip(batch, place.batch, strict=True):
+            if isinstance(there, Tensor) and isinstance(new, Tensor):
+                there.copy_(new, non_blocking=True)
+        return place
 
     def _may_capture(self, place: _Place) -> bool:
         return not self.told.reason and self.seen >= WARM_UP and place.seen >= OF_A_KIND
@@ -193,9 +187,12 @@ class CapturedSteps(Steps):
         finally:
             place.later, self.recipe.later = self.recipe.later, []
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: Fed) -> None:
         assert self.groups
         self.recipe.later = []
+        if isinstance(batch, Cuts):
+            assert self.source
+            batch = self.source.cut(*batch)
         with self.groups.on_device(), _without_cached_casts():
             told = self.in_order(self.step(batch, self.recipe.step - 1))
             torch.stack([one.float() for one in told], out=self.values)

@@ -13,8 +13,11 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
+from srbench.core import hardware
 from srbench.core.files import remove_partials
 from srbench.core.progress import Listener
+from srbench.data.device_patches import DevicePatches
+from srbench.data.patches import Patches
 from srbench.models.layers.reparameterised import in_training_form
 from srbench.models.weights import load_weights
 from srbench.recipes import history
@@ -42,13 +45,16 @@ from srbench.recipes.modes import as_found
 from srbench.recipes.outcome import Capture, StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
+from srbench.recipes.repeatable import repeatable
 from srbench.recipes.sound_convolutions import sound_convolutions
-from srbench.recipes.stages import Stage
+from srbench.recipes.stages import BatchSource, Stage
 from srbench.recipes.steps import Steps
 from srbench.recipes.stream import Stream
 from srbench.recipes.training_memory import check_memory
 
 log = logging.getLogger(__name__)
+
+IMAGES_SHARE = 0.4  # of a GPU's free memory, that training images may take
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def fit(
     if len(outcomes) == len(stages):
         (folder / CHECKPOINT).unlink(missing_ok=True)
     stop = OrderlyStop()
-    with stop.handlers_put_back(), _quiet_lightning():
+    with stop.handlers_put_back(), _quiet_lightning(), repeatable(session.device):
         for index in range(len(outcomes), len(stages)):
             outcome = _train(model, _Turn(stages, index, folder, session), stop)
             keep_stage(files[index], model, outcome)
@@ -145,12 +151,13 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
         captured = Captured()
         sessions = Sessions(begun, turn.session.device, passes, captured, turn.session.ranks.count)
-        start, steps = begun.step, _steps(recipe, turn.session, captured)
+        fed = _on_device(source, turn.session)
+        start, steps = begun.step, _steps(recipe, turn.session, captured, fed)
         gpu = turn.session.device.startswith("cuda")
-        stream = Stream(turn.session.ranks.shared(source), start, length, pinned=gpu, quick=gpu)
+        stream = Stream(fed or turn.session.ranks.shared(source), start, length, pinned=gpu, quick=gpu)
         best = Best(recipe) if stage.keep == "best" else None
         callbacks, pace = _callbacks(steps, turn, sessions, stop, best)
-        recipe.training_step = steps.together  # type: ignore[assignment,method-assign]
+        recipe.training_step = steps.together  # type: ignore[method-assign]
         trainer = _trainer(turn.session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
@@ -186,10 +193,20 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train().to(memory_format=torch.channels_last)
 
 
-def _steps(recipe: Recipe, session: Session, captured: Captured) -> Steps:
+def _on_device(source: BatchSource, session: Session) -> DevicePatches | None:
+    """The source with its images on the GPU, where they fit and it is one that only cuts them."""
+    if session.graphs is None or session.ranks.count > 1 or not isinstance(source, Patches):
+        return None
+    memory = hardware.memory(session.device)
+    if memory is None or not DevicePatches.fits(source, int(IMAGES_SHARE * memory.free)):
+        return None
+    return DevicePatches(source, torch.device(session.device))
+
+
+def _steps(recipe: Recipe, session: Session, captured: Captured, source: DevicePatches | None) -> Steps:
     if session.graphs is None:
         return Steps(recipe)
-    return CapturedSteps(recipe, session.graphs, session.capture, captured)
+    return CapturedSteps(recipe, session.graphs, session.capture, captured, source)
 
 
 def _callbacks(

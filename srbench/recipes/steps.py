@@ -22,18 +22,18 @@ class Steps:
         self.losses = ("loss", *recipe.parts)
         self.names = (*self.losses, *recipe.norm_columns)
 
-    def together(self, batches: Sequence[Batch], index: int) -> dict[str, Any]:
+    def together(self, batches: Sequence[Any], index: int) -> dict[str, Any]:
         """A step of each batch, and their rows."""
         return {ROWS: [self.one(batch) for batch in batches]}
 
-    def one(self, batch: Batch) -> Tensor:
+    def one(self, batch: Any) -> Tensor:
         """One step: its row."""
         self.recipe.begin_step()
         row = self.row(batch)
         self.recipe.end_step()
         return row
 
-    def row(self, batch: Batch) -> Tensor:
+    def row(self, batch: Any) -> Tensor:
         """The step itself, with all that the device does in it."""
         return torch.stack(self.in_order(self.step(batch, self.recipe.step - 1)))
 

@@ -4,9 +4,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from torch import Tensor
+
+from srbench.data.device_patches import Cuts, DeviceSource
 from srbench.data.supply import Batch
 from srbench.recipes.length import Length
 from srbench.recipes.stages import BatchSource
+
+Fed = Batch | Cuts  # what steps are made of
 
 TOGETHER_SECONDS = 0.25  # of steps that Lightning is given at once
 MOST_TOGETHER = 100
@@ -21,12 +26,12 @@ class Stream:
     """
 
     def __init__(
-        self, source: BatchSource, start: int, length: Length, pinned: bool = False, quick: bool = False
+        self, source: BatchSource | DeviceSource, start: int, length: Length, pinned: bool = False, quick: bool = False
     ) -> None:
         self.source, self.start, self.length, self.pinned, self.quick = source, start, length, pinned, quick
         self.waited = 0.0
 
-    def __iter__(self) -> Iterator[tuple[Batch, ...]]:
+    def __iter__(self) -> Iterator[tuple[Fed, ...]]:
         step, number, yielded = self.start, 1, time.perf_counter()
         with ThreadPoolExecutor(1) as background:
             following = background.submit(self._make, step, step + 1)
@@ -47,12 +52,11 @@ class Stream:
         """How many to make at once when each step takes so long; growing in steps, as the first are slow."""
         return max(1, min(2 * before, int(TOGETHER_SECONDS / max(seconds, 1e-6)), MOST_TOGETHER))
 
-    def _make(self, first: int, end: int) -> tuple[Batch, ...]:
+    def _make(self, first: int, end: int) -> tuple[Fed, ...]:
         return tuple(self._one(step) for step in range(first, end))
 
-    def _one(self, step: int) -> Batch:
+    def _one(self, step: int) -> Fed:
         batch = self.source.batch(step)
         if not self.pinned:
             return batch
-        thumbnail = None if batch.thumbnail is None else batch.thumbnail.pin_memory()
-        return batch._replace(lr=batch.lr.pin_memory(), hr=batch.hr.pin_memory(), thumbnail=thumbnail)
+        return type(batch)._make(one.pin_memory() if isinstance(one, Tensor) else one for one in batch)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from srbench.data.device_patches import DevicePatches
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Supply
@@ -13,6 +14,7 @@ from srbench.models.carn import CARN
 from srbench.models.classsr import ClassSR
 from srbench.models.fsrcnn import FSRCNN
 from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.mossnet import MossNet
 from srbench.models.traits import traits_of
 from srbench.recipes.adversarial import RelativisticAverage
@@ -127,9 +129,27 @@ def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_wh
     assert torch.equal(found, plain)
 
 
+@pytest.mark.parametrize("multi_scale", [False, True])
+def test_batches_that_it_cuts_are_those_of_the_host(multi_scale):
+    supply = Supply(Photos().train(), 2, (2, 3, 4), 16, 96, seed=1, thumbnail=make_thumbnail)
+    patches = Patches(supply, multi_scale=multi_scale)
+    fed = DevicePatches(patches, torch.device("cuda"))
+    for step in range(8):
+        rows, scale, size = fed.batch(step)
+        with torch.autocast("cuda", torch.bfloat16):
+            found = fed.cut(rows.to("cuda"), scale, size)
+        host = patches.batch(step)
+        assert torch.equal(found.lr.cpu(), host.lr)
+        assert torch.equal(found.hr.cpu(), host.hr)
+        assert torch.equal(found.thumbnail.cpu(), host.thumbnail)
+
+
+def routed():
+    return ClassSR({name: one(scale=4) for name, one in BRANCHES.items()})
+
+
 def test_a_classsr_is_captured(tmp_path):
-    make = partial(ClassSR, **{"branches": {name: one(scale=4) for name, one in BRANCHES.items()}})
-    joint = (make, partial(Routed, loss=ROUTING, optimizer=ADAM, schedule=cosine))
+    joint = (routed, partial(Routed, loss=ROUTING, optimizer=ADAM, schedule=cosine))
     found, rows, outcome = trained(joint, tmp_path / "captured", capture=True)
     plain, others, _ = trained(joint, tmp_path / "plain", capture=False)
     assert outcome.sessions[-1].captured
