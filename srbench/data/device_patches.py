@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srbench.data.patches import Patches, Place
+from srbench.data.patches import Patches, CropPlace
 from srbench.data.supply import Batch
 
 
@@ -79,7 +79,7 @@ class DevicePatches:
             row[1] = _row(self.hr[scale], place.times(scale), size * scale)
             if self.thumbnails:
                 pictures = self.thumbnails[scale]
-                row[2] = _row(pictures, Place(place.image, 0, 0, place.turn), int(pictures.width[0]))
+                row[2] = _row(pictures, CropPlace(place.image, 0, 0, place.turn), int(pictures.width[0]))
         return Cuts(torch.from_numpy(rows.reshape(len(places), 9)), scale, size)
 
     def cut(self, rows: Tensor, scale: int, size: int) -> Batch:
@@ -125,7 +125,7 @@ def _grid(size: int, device: torch.device) -> Tensor:
     return torch.stack([torch.ones_like(rows), rows, columns]).reshape(3, -1)
 
 
-def _row(images: _Images, place: Place, size: int) -> tuple[int, int, int]:
+def _row(images: _Images, place: CropPlace, size: int) -> tuple[int, int, int]:
     """Of a crop of `size` pixels a side, turned as `turns.turned` turns it."""
     width, down, right = int(images.width[place.image]), 1, 1
     top, left = place.top, place.left

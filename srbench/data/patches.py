@@ -15,7 +15,7 @@ from srbench.data.supply import Batch, Supply
 from srbench.data.turns import turned
 
 
-class Place(NamedTuple):
+class CropPlace(NamedTuple):
     """Of a crop: the number of its image, its first row and column there, and its turn."""
 
     image: int
@@ -23,7 +23,7 @@ class Place(NamedTuple):
     left: int
     turn: int
 
-    def times(self, scale: int) -> "Place":
+    def times(self, scale: int) -> "CropPlace":
         """The same in an image that is `scale` times as large."""
         return self._replace(top=self.top * scale, left=self.left * scale)
 
@@ -74,7 +74,7 @@ class Patches:
         crops = self._crops(step)
         return crops if self.degrade else self.supply.degraded(crops, step)
 
-    def places(self, step: int) -> tuple[int, list[Place]]:
+    def places(self, step: int) -> tuple[int, list[CropPlace]]:
         """The scale of the batch of `step`, and where in LR its crops lie, if nothing else is drawn for them."""
         random = self.supply.random(step)
         scale = self._scale(random)
@@ -83,11 +83,11 @@ class Patches:
     def _scale(self, random: np.random.Generator) -> int:
         return self.scales[random.integers(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
 
-    def _place(self, random: np.random.Generator, scale: int) -> Place:
+    def _place(self, random: np.random.Generator, scale: int) -> CropPlace:
         size = self.supply.hr_patch // scale
         index = int(random.integers(len(self.lr[scale])))
         top, left = (int(random.integers(length - size + 1)) for length in self.lr[scale][index].shape[:2])
-        return Place(index, top, left, self.turns[int(random.integers(len(self.turns)))])
+        return CropPlace(index, top, left, self.turns[int(random.integers(len(self.turns)))])
 
     def _crops(self, step: int) -> Batch:
         random, number = self.supply.random(step), self.supply.batch_size

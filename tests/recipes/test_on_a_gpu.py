@@ -131,7 +131,7 @@ def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_wh
 
 @pytest.mark.parametrize("multi_scale", [False, True])
 def test_batches_that_it_cuts_are_those_of_the_host(multi_scale):
-    supply = Supply(Photos().train(), 2, (2, 3, 4), 16, 96, seed=1, thumbnail=make_thumbnail)
+    supply = Supply(Photos().train(), 2, (2, 3, 4), 16, 96, seed=1, thumbnail=partial(make_thumbnail, size=64))
     patches = Patches(supply, multi_scale=multi_scale)
     fed = DevicePatches(patches, torch.device("cuda"))
     for step in range(8):
