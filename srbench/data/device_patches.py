@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srbench.data.patches import Patches, CropPlace
+from srbench.data.patches import CropPlace, Patches
 from srbench.data.supply import Batch
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.models.layers.argument_checks import check_choice
+from srbench.models.layers.bilinear import bilinear
 from srbench.models.layers.bsconv import BSConv
 from srbench.models.layers.mean_shift import DIV2K_MEAN
 from srbench.models.traits import Traits
@@ -63,7 +64,7 @@ class MDSA(nn.Module):
         coarse = self.conv3_2(F.gelu(self.conv_max_2(coarse + dispersion)))
         gate = self.conv_f(squeezed)
         for level in (fine, middle, coarse):
-            gate = gate + F.interpolate(level, size=x.shape[2:], mode="bilinear", align_corners=False)
+            gate = gate + bilinear(level, (x.shape[2], x.shape[3]))
         output: Tensor = x * self.conv4(gate).sigmoid()
         return output
 
@@ -87,7 +88,7 @@ class ESA(nn.Module):
         squeezed = self.conv1(x)
         coarse = F.max_pool2d(self.conv2(squeezed), 7, 3, padding=1)
         coarse = self.conv3_(F.gelu(self.conv3(F.gelu(self.conv_max(coarse)))))
-        level = F.interpolate(coarse, size=x.shape[2:], mode="bilinear", align_corners=False)
+        level = bilinear(coarse, (x.shape[2], x.shape[3]))
         output: Tensor = x * self.conv4(self.conv_f(squeezed) + level).sigmoid()
         return output
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srbench.models.layers.bilinear import bilinear
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import merge, pad_to, split
 from srbench.models.traits import Traits
@@ -232,7 +233,7 @@ class MossNet(nn.Module):
         decoded = self.decoder(self.embed(lr, thumbnail))
         if self.context_mode == "constant":
             decoded = decoded.mean((2, 3), keepdim=True).expand_as(decoded)
-        return F.interpolate(decoded, size=size, mode="bilinear", align_corners=False)
+        return bilinear(decoded, size)
 
     def residual(self, tiles: Tensor, context: Tensor) -> Tensor:
         """(M, 3, h, w) and (M, context_channels, h, w), h and w even → (M, 3, 2h, 2w)."""

@@ -28,7 +28,7 @@ from srbench.recipes.outcome import TrainingSession
 from srbench.recipes.ranks import ROWS
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.stages import Stage
-from srbench.recipes.steps import Steps
+from srbench.recipes.steps import Rows, Steps
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class LossHistory(L.Callback):
         self.recipe, self.stage, self.path, self.columns, self.written = steps.recipe, stage, path, columns, written
         self.every = math.ceil(stage.length.steps / MOST_ROWS)
         self.losses, self.names = steps.losses, steps.names
-        self.pending = list[Tensor]()  # on the device: to look at a loss is to wait for it
+        self.pending = list[Rows]()  # on their way from the device: to look at a loss is to wait for it
         self.open = list[list[float]]()
         self.latest, self.looked = math.nan, time.perf_counter()
         self.scaled = False
@@ -67,9 +67,12 @@ class LossHistory(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        self.pending += outputs[ROWS]
-        if time.perf_counter() - self.looked > TOLD_SECONDS or self.recipe.step == self.stage.length.steps:
+        outputs[ROWS].send()
+        self.pending.append(outputs[ROWS])
+        if self.recipe.step == self.stage.length.steps:
             self.write()
+        elif time.perf_counter() - self.looked > TOLD_SECONDS:
+            self.write(but=1)  # for which the device would run dry, on a GPU
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook. Rows first: a checkpoint must never be ahead of the losses that led to it."""
@@ -80,11 +83,13 @@ class LossHistory(L.Callback):
         """Lightning's hook."""
         self.open = checkpoint["losses"]
 
-    def write(self) -> None:
-        """Writes the rows that are due. Raises NotFiniteError, naming the step, once the rows before it are written."""
-        values = torch.stack(self.pending).double().tolist() if self.pending else []
-        first = self.recipe.step - len(values) + 1
-        self.pending.clear()
+    def write(self, but: int = 0) -> None:
+        """Writes the rows that are due, `but` for what the device was given last. Raises NotFiniteError, naming the
+        step, once the rows before it are written."""
+        first = self.recipe.step - sum(len(rows.tensor) for rows in self.pending) + 1
+        kept = len(self.pending) - but
+        values = [row for rows in self.pending[:kept] for row in rows.values()]
+        self.pending = self.pending[kept:]
         wrong = [self._wrong(row) for row in values]
         bad = next((i for i, told in enumerate(wrong) if told), len(values))
         lines = [line for i in range(bad) for line in self._closed(first + i, values[i])]
@@ -291,9 +296,15 @@ class Sessions(L.Callback):
         """All sessions, this one as long as it has taken."""
         seconds = time.monotonic() - self.began
         where = self.device, torch.get_num_threads()
-        captured, reason = self.captured.done, self.captured.reason
         now = TrainingSession(
-            self.begun.step, *where, round(seconds, 3), self.passes.ran, self.devices, captured, reason
+            self.begun.step,
+            *where,
+            round(seconds, 3),
+            self.passes.ran,
+            self.devices,
+            self.captured.done,
+            self.captured.reason,
+            self.captured.not_repeatable,
         )
         return (*self.begun.sessions, now)
 

@@ -8,6 +8,7 @@ to the bit whether it is captured, or interrupted.
 
 import logging
 import random
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ PER_STEP = ("params", "lr")  # of a parameter group; what else a schedule moves 
 
 @dataclass
 class Captured:
-    """Whether steps have been `done` by a graph, and why others, or all, were not: None where there is no `reason`."""
+    """Whether steps have been `done` by a graph, and why others, or all, were not: None where there is no `reason`.
+    `not_repeatable`: what is computed in no fixed order."""
 
     done: bool = False
     reason: str | None = None
+    not_repeatable: str | None = None
 
 
 class Graphs(Protocol):
@@ -173,10 +176,23 @@ class CapturedSteps(Steps):
 
     def _run(self, place: _Place) -> None:
         drawn = _drawn() if self.seen < WARM_UP else None
-        self.graphs.run(lambda: self._step(place.batch))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            self.graphs.run(lambda: self._step(place.batch))
+        self._hear(told)
         self.seen, place.seen = self.seen + 1, place.seen + 1
         if drawn and _drawn() != drawn:
             self._refuse("a step draws from Python's or NumPy's random numbers, which a graph would repeat")
+
+    def _hear(self, told: Sequence[warnings.WarningMessage]) -> None:
+        """Of what torch warns of: keeps what is `repeatable`'s, and passes the rest on."""
+        for one in told:
+            text = str(one.message)
+            if "deterministic" not in text:
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            elif not self.told.not_repeatable:
+                self.told.not_repeatable = text.partition(". ")[0]
+                log.info("two trainings may differ in their last digits: %s", self.told.not_repeatable)
 
     def _capture(self, place: _Place) -> None:
         try:

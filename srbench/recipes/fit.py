@@ -263,6 +263,7 @@ def _quiet_lightning() -> Iterator[None]:
             ".*GPU available but not used.*",
             ".*LeafSpec.*deprecated.*",
             ".*in eval mode at the start of training.*",
+            ".*deterministic.*",  # told of once, by the steps
             ".*lr_scheduler.step.*before.*optimizer.step.*",  # fp16 skips updates, the first one often
         ):
             warnings.filterwarnings("ignore", message=message)

@@ -13,7 +13,8 @@ class TrainingSession:
     `threads`, in so many processes, `devices`, its passes `compiled` or not. Where one of these differs, numbers are
     rounded otherwise; where `devices` does, batch normalisation and losses that compare the images of a batch see
     another part of it, too. `captured`: steps were run by CUDA graphs; `not_captured`: why some, or all, were not,
-    which changes no number; None also on a CPU."""
+    which changes no number; None also on a CPU. `not_repeatable`: what a GPU computes of it in no fixed order, in
+    torch's words, so that two trainings may differ in their last digits."""
 
     after_step: int
     device: str
@@ -23,6 +24,7 @@ class TrainingSession:
     devices: int = 1
     captured: bool = False
     not_captured: str | None = None
+    not_repeatable: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from srbench.recipes.stages import BatchSource
 
 TO_MEET = timedelta(minutes=5)
-ROWS = "rows"  # of the steps that Lightning is given at once, in what they return: a 1-D tensor each
+ROWS = "rows"  # of the steps that Lightning is given at once, in what they return
 PATIENCE = timedelta(days=1)  # while the first process validates; who has started the others looks after them
 
 
@@ -96,7 +96,7 @@ class MeanLosses(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Lightning's hook."""
-        self.ranks.average([row[: self.losses] for row in outputs[ROWS]])
+        self.ranks.average([outputs[ROWS].tensor[:, : self.losses]])
 
 
 @contextmanager

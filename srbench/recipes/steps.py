@@ -12,6 +12,30 @@ from srbench.recipes.ranks import ROWS
 from srbench.recipes.recipe import Recipe
 
 
+class Rows:
+    """What steps that were done together tell: `tensor` (steps, names)."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.arrived: Callable[[], None] = lambda: None
+
+    def send(self) -> None:
+        """Sends it to the host, which need not wait for the steps behind these to read it."""
+        if self.tensor.is_cuda:
+            self.tensor = torch.empty_like(self.tensor, device="cpu", pin_memory=True).copy_(
+                self.tensor, non_blocking=True
+            )
+            event = torch.cuda.Event()
+            event.record()
+            self.arrived = event.synchronize
+
+    def values(self) -> list[list[float]]:
+        """Its numbers, once they have arrived."""
+        self.arrived()
+        numbers: list[list[float]] = self.tensor.double().tolist()
+        return numbers
+
+
 class Steps:
     """The steps of a training, whose `together` stands in for the recipe's own `training_step`."""
 
@@ -24,7 +48,7 @@ class Steps:
 
     def together(self, batches: Sequence[Any], index: int) -> dict[str, Any]:
         """A step of each batch, and their rows."""
-        return {ROWS: [self.one(batch) for batch in batches]}
+        return {ROWS: Rows(torch.stack([self.one(batch) for batch in batches]))}
 
     def one(self, batch: Any) -> Tensor:
         """One step: its row."""

@@ -15,7 +15,9 @@ from srbench.models.classsr import ClassSR
 from srbench.models.fsrcnn import FSRCNN
 from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.mdrn import MDRN
 from srbench.models.mossnet import MossNet
+from srbench.models.safmn import SAFMN
 from srbench.models.traits import traits_of
 from srbench.recipes.adversarial import RelativisticAverage
 from srbench.recipes.captured import CudaGraphs
@@ -50,6 +52,8 @@ TRAININGS = {
     "mossnet": (MossNet, partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
     "fsrcnn": (partial(FSRCNN, 2), partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
     "carn of scales": (partial(CARN, width=16, scales=[2, 3, 4]), partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
+    "mdrn": (MDRN, partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
+    "safmn": (SAFMN, partial(Supervised, loss=nn.L1Loss(), **SETTINGS)),
     "gan": (partial(CARN, width=16), partial(GAN, loss={"l1": L1()}, **GAN_SETTINGS)),
 }
 
@@ -88,24 +92,35 @@ def trained(training, folder, precision="bf16-mixed", validate=None, times=1, **
     return weights(model), (folder / "losses.csv").read_text(), outcome
 
 
+def are_the_same(one, other):
+    """To the bit; but for what torch has in no fixed order, of which the record tells."""
+    (found, rows, outcome), (plain, others, _) = one, other
+    if outcome.sessions[-1].not_repeatable:
+        return torch.allclose(found, plain, atol=0.05)
+    return rows == others and torch.equal(found, plain)
+
+
 @pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
 @pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
 def test_a_captured_training_is_that_of_steps_as_they_are_written(training, precision, tmp_path):
-    found, rows, outcome = trained(training, tmp_path / "captured", precision, capture=True)
-    plain, others, as_written = trained(training, tmp_path / "plain", precision, capture=False)
-    assert rows == others
-    assert torch.equal(found, plain)
-    assert outcome.sessions[-1].captured
-    assert not as_written.sessions[-1].captured
+    captured = trained(training, tmp_path / "captured", precision, capture=True)
+    plain = trained(training, tmp_path / "plain", precision, capture=False)
+    assert captured[2].sessions[-1].captured
+    assert not plain[2].sessions[-1].captured
+    assert are_the_same(captured, plain)
 
 
 @pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
 def test_stopped_it_ends_as_if_it_had_not_been(training, tmp_path):
-    whole, rows, _ = trained(training, tmp_path / "whole", capture=True)
-    stopped, others, outcome = trained(training, tmp_path / "stopped", validate=Stopping(2), times=2, capture=True)
-    assert len(outcome.sessions) == 2
-    assert rows == others
-    assert torch.equal(whole, stopped)
+    whole = trained(training, tmp_path / "whole", capture=True)
+    stopped = trained(training, tmp_path / "stopped", validate=Stopping(2), times=2, capture=True)
+    assert len(stopped[2].sessions) == 2
+    assert are_the_same(whole, stopped)
+
+
+def test_of_which_networks_two_trainings_may_differ_is_told(tmp_path):
+    told = {name: trained(one, tmp_path / name)[2].sessions[-1].not_repeatable for name, one in TRAININGS.items()}
+    assert {name for name, text in told.items() if text} <= {"mdrn", "safmn"}
 
 
 def test_half_precision_is_run_as_it_is_written_and_says_why(tmp_path):
