@@ -16,7 +16,7 @@ from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, 
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Capture, Keep
+from srbench.recipes.outcome import Capture, Keep, Layout
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
@@ -60,6 +60,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         precision=str(keys.precision),
         compile=keys.compile,
         capture=cast(Capture, keys.capture),
+        memory_format=cast(Layout, keys.memory_format),
         devices=keys.devices,
         device=keys.device,
         threads=_number_or_auto(keys.threads),

@@ -20,6 +20,7 @@ from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.core.regular_files import is_plain_name
 from srbench.core.suggest import did_you_mean
+from srbench.recipes.outcome import Layout
 
 GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
 LARGEST_SEED = 2**63 - 1
@@ -103,6 +104,9 @@ class Keys:
     compile: bool = _key(FLAG, default=False)
     capture: Union[str, bool] = _key(  # noqa: UP007
         "auto, true or false", lambda value: value in ("auto", True, False), default="auto"
+    )
+    memory_format: str = _key(
+        "auto, channels_last or contiguous", lambda value: value in ("auto", *get_args(Layout)), default="auto"
     )
     devices: int = _key("a whole number from 1 on", _from(1), default=1)
     device: str = _key("auto, cpu, cuda or cuda:N", _named)

@@ -22,7 +22,7 @@ from srbench.metrics.protocol import Protocol
 from srbench.models import hub
 from srbench.models.backbones import backbone_identity
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Capture, Keep
+from srbench.recipes.outcome import Capture, Keep, Layout
 
 BICUBIC = "srbench.models.bicubic.Bicubic"
 DISTILLATION = "srbench.recipes.distillation.Distillation"
@@ -167,6 +167,7 @@ class RunSpec:
     precision: str
     compile: bool
     capture: Capture
+    memory_format: Layout | Literal["auto"]
     devices: int
     device: str
     threads: int | Literal["auto"]

@@ -99,6 +99,7 @@ def train_stages(
         ranks=ranks,
         graphs=CudaGraphs(torch.device(slot.device)) if slot.device.startswith("cuda") else None,
         capture=run.capture,
+        layout=run.memory_format,
     )
     return fit(model, [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)], folder, session)
 

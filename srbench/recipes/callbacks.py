@@ -24,7 +24,7 @@ from srbench.recipes.captured import Captured
 from srbench.recipes.checkpoints import Resumption
 from srbench.recipes.compiled import Compiled
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import TrainingSession
+from srbench.recipes.outcome import Layout, TrainingSession
 from srbench.recipes.ranks import ROWS
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.stages import Stage
@@ -251,12 +251,19 @@ class OrderlyStop(L.Callback):
 class LastCheckpoint(L.Callback):
     """Keeps last.ckpt: at each validation, each minute, and where a stop is asked for, or at the next step that may
     be saved; not after the last, when the stage leaves its weights. `identity`: what tells this stage's checkpoint from
-    others."""
+    others; `layout`: of its weights in memory."""
 
     def __init__(
-        self, recipe: Recipe, stage: Stage, path: Path, identity: Mapping[str, Any], stop: OrderlyStop
+        self,
+        recipe: Recipe,
+        stage: Stage,
+        path: Path,
+        identity: Mapping[str, Any],
+        layout: Layout,
+        stop: OrderlyStop,
     ) -> None:
-        self.recipe, self.stage, self.path, self.identity, self.stop = recipe, stage, path, identity, stop
+        self.recipe, self.stage, self.path, self.stop = recipe, stage, path, stop
+        self.identity, self.layout = identity, layout
         self.saved, self.due = time.perf_counter(), False
 
     def on_train_batch_end(
@@ -273,6 +280,7 @@ class LastCheckpoint(L.Callback):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
         checkpoint["identity"] = dict(self.identity)
+        checkpoint["layout"] = self.layout
 
 
 class Sessions(L.Callback):

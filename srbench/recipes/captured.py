@@ -21,7 +21,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from srbench.core.errors import FailedRunError, first_line_with_type
 from srbench.data.device_patches import Cuts, DeviceSource
-from srbench.recipes.outcome import Capture
+from srbench.recipes.outcome import Capture, Layout
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.steps import Steps
 from srbench.recipes.stream import Fed
@@ -100,15 +100,21 @@ class _Place:
 class CapturedSteps(Steps):
     """Steps that are captured as soon as they can be; `wanted` False: none, which makes no difference but in time.
 
-    `told`: how it went. `source`: cuts the batches of Cuts, as part of a step. Raises FailedRunError where `wanted` is
-    True and a step cannot be captured.
+    `told`: how it went. `layout`: of images in memory. `source`: cuts the batches of Cuts, as part of a step. Raises
+    FailedRunError where `wanted` is True and a step cannot be captured.
     """
 
     def __init__(
-        self, recipe: Recipe, graphs: Graphs, wanted: Capture, told: Captured, source: DeviceSource | None = None
+        self,
+        recipe: Recipe,
+        graphs: Graphs,
+        wanted: Capture,
+        told: Captured,
+        layout: Layout = "channels_last",
+        source: DeviceSource | None = None,
     ) -> None:
         super().__init__(recipe)
-        self.graphs, self.wanted, self.told, self.source = graphs, wanted, told, source
+        self.graphs, self.wanted, self.told, self.layout, self.source = graphs, wanted, told, layout, source
         if wanted is False:
             told.reason = "capture=false"
         self.places: dict[Hashable, _Place] = {}  # by the kind of step that one graph does
@@ -209,6 +215,8 @@ class CapturedSteps(Steps):
         if isinstance(batch, Cuts):
             assert self.source
             batch = self.source.cut(*batch)
+        if self.layout == "contiguous":
+            batch = batch._replace(lr=_planar(batch.lr), hr=_planar(batch.hr))
         with self.groups.on_device(), _without_cached_casts():
             told = self.in_order(self.step(batch, self.recipe.step - 1))
             torch.stack([one.float() for one in told], out=self.values)
@@ -220,6 +228,11 @@ class CapturedSteps(Steps):
             raise FailedRunError(f"capture=true: {reason}; set capture=auto or false")
         self.told.reason = reason
         log.warning("steps are run without CUDA graphs: %s", reason)
+
+
+def _planar(pixels: Tensor) -> Tensor:
+    """(N, H, W, 3), the same in memory that holds one colour behind the other."""
+    return pixels.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
 
 
 def _obstacle(recipe: Recipe) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -41,8 +41,10 @@ from srbench.recipes.checkpoints import (
     stage_file,
 )
 from srbench.recipes.compiled import compiled
+from srbench.recipes.length import Length
+from srbench.recipes.memory_layout import FORMATS, USUAL, fastest_layout
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import Capture, StageOutcome
+from srbench.recipes.outcome import Capture, Layout, StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.repeatable import repeatable
@@ -62,7 +64,8 @@ class Session:
     """What training needs beside its stages: `precision` as Lightning names it; `validate`: the PSNR of a model;
     `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
     `ranks`: which process this is of those that train together, each in a folder of its own; `graphs`: where steps are
-    captured, None on a CPU; `capture`: whether they are."""
+    captured, None on a CPU; `capture`: whether they are; `layout`: of weights and images in a GPU's memory, "auto": the
+    one that is faster."""
 
     seed: int
     device: str
@@ -74,6 +77,7 @@ class Session:
     ranks: Ranks = ALONE
     graphs: Graphs | None = None
     capture: Capture = "auto"
+    layout: Layout | Literal["auto"] = "auto"
 
 
 def fit(
@@ -149,14 +153,16 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         recipe = _recipe(trained, turn)
         check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
+        layout = begun.layout or _layout(trained, length, turn.session)
+        recipe.to(memory_format=FORMATS[layout])
         captured = Captured()
         sessions = Sessions(begun, turn.session.device, passes, captured, turn.session.ranks.count)
         fed = _on_device(source, turn.session)
-        start, steps = begun.step, _steps(recipe, turn.session, captured, fed)
+        start, steps = begun.step, _steps(recipe, turn.session, captured, layout, fed)
         gpu = turn.session.device.startswith("cuda")
         stream = Stream(fed or turn.session.ranks.shared(source), start, length, pinned=gpu, quick=gpu)
         best = Best(recipe) if stage.keep == "best" else None
-        callbacks, pace = _callbacks(steps, turn, sessions, stop, best)
+        callbacks, pace = _callbacks(steps, turn, layout, sessions, stop, best)
         recipe.training_step = steps.together  # type: ignore[method-assign]
         trainer = _trainer(turn.session, callbacks)
         try:
@@ -190,7 +196,15 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
 def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     recipe = turn.stage.recipe(model, turn.stage.length)
     recipe.seed, recipe.stage, recipe.ranks = turn.session.seed, turn.index, turn.session.ranks
-    return recipe.train().to(memory_format=torch.channels_last)
+    return recipe.train()
+
+
+def _layout(model: nn.Module, length: Length, session: Session) -> Layout:
+    if session.layout != "auto":
+        return session.layout
+    if session.graphs is None:
+        return USUAL
+    return fastest_layout(model, length, session.precision, torch.device(session.device), session.graphs)
 
 
 def _on_device(source: BatchSource, session: Session) -> DevicePatches | None:
@@ -203,14 +217,14 @@ def _on_device(source: BatchSource, session: Session) -> DevicePatches | None:
     return DevicePatches(source, torch.device(session.device))
 
 
-def _steps(recipe: Recipe, session: Session, captured: Captured, source: DevicePatches | None) -> Steps:
+def _steps(recipe: Recipe, session: Session, captured: Captured, layout: Layout, source: DevicePatches | None) -> Steps:
     if session.graphs is None:
         return Steps(recipe)
-    return CapturedSteps(recipe, session.graphs, session.capture, captured, source)
+    return CapturedSteps(recipe, session.graphs, session.capture, captured, layout, source)
 
 
 def _callbacks(
-    steps: Steps, turn: _Turn, sessions: Sessions, stop: OrderlyStop, best: Best | None
+    steps: Steps, turn: _Turn, layout: Layout, sessions: Sessions, stop: OrderlyStop, best: Best | None
 ) -> tuple[list[L.Callback], Pace]:
     stage, session, start, recipe = turn.stage, turn.session, sessions.begun.step, steps.recipe
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
@@ -231,7 +245,7 @@ def _callbacks(
         stop,
         sessions,
         *([best] if best else []),
-        LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, stop),
+        LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, layout, stop),
         pace,
     ], pace
 

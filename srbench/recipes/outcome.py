@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Keep = Literal["last", "best"]
+Layout = Literal["channels_last", "contiguous"]  # of images and weights in memory
 Capture = Literal["auto", True, False]  # of steps by CUDA graphs: where it can be, or it is an error, or none
 
 

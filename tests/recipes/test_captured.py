@@ -1,10 +1,12 @@
 """Captured steps: on a CPU by a double of the graphs, which runs the same code again where they would repeat it."""
 
+import json
 import random
 from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from srbench.core.errors import FailedRunError
@@ -13,7 +15,9 @@ from srbench.recipes.adversarial import RelativisticAverage
 from srbench.recipes.captured import WARM_UP
 from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
+from srbench.recipes.length import Length
 from srbench.recipes.losses import L1
+from srbench.recipes.memory_layout import fastest_layout
 from srbench.recipes.schedules import constant, cosine
 from srbench.recipes.supervised import Supervised
 from tests.recipes.toys import (
@@ -28,6 +32,7 @@ from tests.recipes.toys import (
 )
 
 STEPS = 40
+LAID = {"layout": "channels_last"}  # not by what is faster where the tests run
 
 
 class Double:
@@ -89,7 +94,7 @@ def files(tmp_path_factory):
 def trained(files, folder, recipe=None, graphs=None, **changes):
     folder.mkdir()
     stage = a_stage(files, STEPS, recipe=recipe or supervised(), name="only")
-    model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs or Double(), **changes))
+    model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs or Double(), **(LAID | changes)))
     return weights(model), (folder / "losses.csv").read_text(), outcomes[0].sessions[-1]
 
 
@@ -119,7 +124,7 @@ def test_stages_are_captured_one_by_one_and_stopped_they_end_as_if_they_had_not_
         for stage in two_stages(files)
     ]
     (tmp_path / "whole").mkdir()
-    whole, _ = fit(small_carn(), longer, tmp_path / "whole", a_session(graphs=graphs))
+    whole, _ = fit(small_carn(), longer, tmp_path / "whole", a_session(graphs=graphs, **LAID))
     assert graphs.captured == 2
     (tmp_path / "stopped").mkdir()
     calls = []
@@ -132,7 +137,7 @@ def test_stages_are_captured_one_by_one_and_stopped_they_end_as_if_they_had_not_
 
     for _ in range(3):
         try:
-            stopped, _ = fit(small_carn(), longer, tmp_path / "stopped", a_session(stop, graphs=Double()))
+            stopped, _ = fit(small_carn(), longer, tmp_path / "stopped", a_session(stop, graphs=Double(), **LAID))
         except KeyboardInterrupt:
             continue
     assert torch.equal(weights(whole), weights(stopped))
@@ -184,3 +189,48 @@ def test_the_host_waits_for_the_device_but_for_what_it_was_given_last(files, tmp
     graphs = Double()
     trained(files, tmp_path / "run", graphs=graphs)
     assert graphs.waits == STEPS - 1
+
+
+def test_images_and_weights_lie_in_memory_as_they_are_told_to(files, tmp_path):
+    seen = set()
+
+    class Seeing(Supervised):
+        capturable = True
+
+        def images(self, batch):
+            sr, hr = super().images(batch)
+            seen.add((hr.is_contiguous(), self.model.exit.weight.is_contiguous()))
+            return sr, hr
+
+    seeing = partial(Seeing, **SETTINGS)
+    last, *_ = trained(files, tmp_path / "last", seeing)
+    assert seen == {(False, False)}
+    seen.clear()
+    planar, *_ = trained(files, tmp_path / "planar", seeing, layout="contiguous")
+    assert seen == {(True, True)}
+    assert torch.allclose(last, planar, atol=1e-4)
+
+
+def test_the_faster_layout_is_measured_once_and_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, length, graphs = small_carn(), Length(10, 2, 16, 0), Double()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    found = fastest_layout(model, length, "32-true", torch.device("cpu"), graphs)
+    (kept,) = (tmp_path / "srbench/layouts").iterdir()
+    told = json.loads(kept.read_text())
+    assert found == told["fastest"]
+    assert told["seconds"].keys() == {"channels_last", "contiguous"}
+    assert graphs.captured == 2
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    kept.write_text(json.dumps(told | {"fastest": "contiguous"}))
+    assert fastest_layout(model, length, "32-true", torch.device("cpu"), graphs) == "contiguous"
+    assert graphs.captured == 2
+    fastest_layout(model, length, "bf16-mixed", torch.device("cpu"), graphs)
+    assert graphs.captured == 4
+
+
+def test_a_network_that_does_not_run_has_the_usual_layout(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    broken = nn.Conv2d(4, 3, 3)
+    assert fastest_layout(broken, Length(10, 2, 16, 0), "32-true", torch.device("cpu"), Double()) == "channels_last"
+    assert not (tmp_path / "srbench").exists()
