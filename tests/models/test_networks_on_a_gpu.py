@@ -5,7 +5,8 @@ import torch
 
 from srbench.core.paths import conf_folder
 from srbench.experiments.compose import build_model, compose_run
-from srbench.metrics.cost import exact_float32
+from srbench.metrics import cost
+from srbench.metrics.cost import exact_float32, latency
 
 pytestmark = pytest.mark.gpu
 
@@ -24,3 +25,25 @@ def test_a_network_is_the_same_on_a_gpu(name):
         expected = model(lr)
         found = model.to("cuda")(lr.to("cuda")).cpu()
     assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def test_a_latency_is_that_of_the_faster_layout_and_says_which():
+    model = build_model(compose_run(["model=safmn", "scale=2"])).to("cuda")
+    found = latency(model, 64, 64, repeats=5, seconds=0.5)
+    assert found.memory_format in {"channels_last", "contiguous"}
+    assert found.device == torch.cuda.get_device_name()
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_both_layouts_are_tried_and_the_weights_are_left_in_one(layout, monkeypatch):
+    tried = []
+
+    def measure(model, lr, repeats, at_least, seconds):
+        tried.append(lr.is_contiguous(memory_format=torch.channels_last))
+        return [1.0 if tried[-1] == (layout == torch.channels_last) else 2.0]
+
+    monkeypatch.setattr(cost, "_measure", measure)
+    model = build_model(compose_run(["model=safmn", "scale=2"])).to("cuda")
+    (found,) = cost.latencies(model, 64, 64, (1,))
+    assert found.memory_format == ("channels_last" if layout == torch.channels_last else "contiguous")
+    assert set(tried) == {True, False}
