@@ -28,7 +28,8 @@ from torch import Tensor, nn
 
 from srbench.core.errors import FailedRunError, UserError
 from srbench.evaluation.settings import Inference
-from srbench.metrics.cost import exact_float32, peak_memory
+from srbench.metrics.cost import peak_memory
+from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail

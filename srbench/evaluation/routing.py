@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from srbench.core.progress import Listener
 from srbench.data.pairs import ImagePair
-from srbench.metrics.cost import complexity, exact_float32
+from srbench.metrics.cost import complexity
+from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Routing
 from srbench.models.classsr import ClassSR
 

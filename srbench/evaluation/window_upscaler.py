@@ -6,7 +6,7 @@ from torch import nn
 
 from srbench.core.progress import silent
 from srbench.data.classsr_windows import SCALE
-from srbench.metrics.cost import exact_float32
+from srbench.metrics.exact_float32 import exact_float32
 from srbench.models import hub
 from srbench.models.weights import digest
 

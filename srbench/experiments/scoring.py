@@ -97,7 +97,8 @@ def _is_missing(before: Evaluation, name: str, metric: str) -> bool:
 
 
 def _scorer(attempt: Attempt, metrics: Sequence[str]) -> Scorer:
-    return make_scorer(metrics, attempt.run.evaluation.protocol, attempt.run.places.weights_folders)
+    places, protocol = attempt.run.places, attempt.run.evaluation.protocol
+    return make_scorer(metrics, protocol, places.weights_folders, attempt.slot.device)
 
 
 def _evaluated(attempt: Attempt, name: str, pairs: list[ImagePair], scorer: Scorer) -> list[ImageResult]:

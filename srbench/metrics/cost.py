@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
 from srbench.metrics.memory import LiveBytes
@@ -214,8 +215,8 @@ def latencies(
     seconds: float = 2.0,
     at_least: int = 5,
 ) -> Iterator[Latency]:
-    """As `latency`, for one batch size after another; `seconds` are those of each. On a GPU in the memory layout that is
-    faster for the batch: channels_last alone would rank depthwise networks below what they can do."""
+    """As `latency`, for one batch size after another; `seconds` are those of each. On a GPU in the memory layout that
+    is faster for the batch: channels_last alone would rank depthwise networks below what they can do."""
     device = _device(model)
     copied = copy_to(model, device).float().eval()
     height, width = traits_of(model).size_for(height, width)
@@ -339,15 +340,3 @@ def explained(what: str) -> Iterator[None]:
     except Exception as error:
         told = textwrap.shorten(str(error) or type(error).__name__, 300, placeholder=" …")
         raise ValueError(f"{what}: {told}") from error
-
-
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """Without TF32, which a GPU's convolutions use by default."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)

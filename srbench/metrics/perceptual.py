@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from srbench.metrics.available import MetricUnavailable, find_weights
+from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.missing import Missing
 from srbench.metrics.table import METRICS, OF_LPIPS
 
@@ -42,15 +43,17 @@ class LPIPS:
     """Callable: the perceptual distance of two images, uint8 (H, W, 3) → float. Lower is better, 0 if equal.
 
     `net`: the backbone, "alex" (AlexNet), "vgg" (VGG16) or "squeeze" (SqueezeNet 1.1), with torchvision's ImageNet
-    weights. Distances of different nets do not compare.
+    weights. Distances of different nets do not compare. `device`: where it computes, in float32 without TF32.
     Raises MetricUnavailable when none of `weights_dirs` holds the weights, and for a file that holds others.
     """
 
-    def __init__(self, weights_dirs: Sequence[Path], net: Net = "alex") -> None:
+    def __init__(self, weights_dirs: Sequence[Path], net: Net = "alex", device: str = "cpu") -> None:
         if net not in OF_LPIPS:
             raise ValueError(f"LPIPS has no net {net}: choose from {', '.join(get_args(Net))}.")
         self._smallest, self._strides = SMALLEST[net], STRIDES[net]
-        self._net = lpips_network(weights_dirs, net).to(memory_format=torch.channels_last)  # 1.3 times as fast
+        self._device = torch.device(device)
+        network = lpips_network(weights_dirs, net).to(self._device)
+        self._net = network.to(memory_format=torch.channels_last)  # 1.3 times as fast on a CPU
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """The distance of one pair. Raises as `distances` does."""
@@ -84,7 +87,7 @@ class LPIPS:
         """uint8 (N, H, W, 3), twice → N distances: the sum over the layers of the mean over their pixels."""
         height, width = sr.shape[1:3]
         whole = height * width <= WHOLE
-        sums = torch.zeros(len(self._strides), len(sr), dtype=torch.float64)
+        sums = torch.zeros(len(self._strides), len(sr), dtype=torch.float64, device=self._device)
         pixels = [0] * len(self._strides)
         for rows in _spans(height, whole):
             for columns in _spans(width, whole):
@@ -94,16 +97,21 @@ class LPIPS:
                     counted = errors[:, _counted(rows, stride), _counted(columns, stride)]
                     sums[layer] += counted.sum((1, 2), dtype=torch.float64)
                     pixels[layer] += counted[0].numel()
-        return (sums / torch.tensor(pixels)[:, None]).sum(0).tolist()
+        return (sums.cpu() / torch.tensor(pixels)[:, None]).sum(0).tolist()
 
     def _errors(self, sr: np.ndarray, hr: np.ndarray) -> Iterator[Tensor]:
         """The weighted squared difference at each pixel of each layer, (N, h, w): equation 1 before its means."""
         from lpips import normalize_tensor
 
         net: Any = self._net
-        ours, theirs = (net.net(net.scaling_layer(_to_tensor(images))) for images in (sr, hr))
+        with exact_float32():
+            ours, theirs = (net.net(net.scaling_layer(self._to_tensor(images))) for images in (sr, hr))
         for linear, x, y in zip(net.lins, ours, theirs, strict=True):
             yield linear((normalize_tensor(x) - normalize_tensor(y)).square_())[:, 0]
+
+    def _to_tensor(self, images: np.ndarray) -> Tensor:
+        """uint8 (N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""
+        return torch.tensor(images, device=self._device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def _spans(length: int, whole: bool) -> list[tuple[int, int, int, int]]:
@@ -157,8 +165,3 @@ def _to_slices(weights: dict[str, Tensor], sliced: nn.Module) -> dict[str, Tenso
     """torchvision's `features.3.weight` is `slice2.3.weight` in the package, which cuts the net after some ReLUs."""
     names = {f"features.{name.partition('.')[2]}": name for name in sliced.state_dict()}
     return {names.get(name, name): tensor for name, tensor in weights.items()}
-
-
-def _to_tensor(images: np.ndarray) -> Tensor:
-    """uint8 (N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""
-    return torch.tensor(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

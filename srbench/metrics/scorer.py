@@ -42,27 +42,27 @@ class Pair:
 
 
 Score = Callable[[Sequence[Pair]], list[float]]
-Maker = Callable[[Sequence[Path]], Score]
+Maker = Callable[[Sequence[Path], str], Score]
 
 
 def _each(score: Callable[[Pair], float]) -> Maker:
-    return lambda _: lambda pairs: [score(pair) for pair in pairs]
+    return lambda *_: lambda pairs: [score(pair) for pair in pairs]
 
 
 def _lpips(net: Net) -> Maker:
-    def make(folders: Sequence[Path]) -> Score:
-        lpips = LPIPS(folders, net)
+    def make(folders: Sequence[Path], device: str) -> Score:
+        lpips = LPIPS(folders, net, device)
         return lambda pairs: lpips.distances([(pair.sr, pair.hr) for pair in pairs])
 
     return make
 
 
-def _pi(folders: Sequence[Path]) -> Score:
+def _pi(folders: Sequence[Path], _: str) -> Score:
     index = PI(folders)
     return lambda pairs: [index(pair.sr, pair.scale) for pair in pairs]
 
 
-# Each makes its metric (of metrics/table.py) from the folders of weights, or raises MetricUnavailable.
+# Each makes its metric (of metrics/table.py) from the folders of weights, for a device, or raises MetricUnavailable.
 MAKERS: dict[str, Maker] = {
     "psnr": _each(lambda pair: psnr(*pair.prepared).item()),
     "ssim": _each(lambda pair: ssim(*pair.prepared).item()),
@@ -128,12 +128,15 @@ def _scored(name: str, score: Score, pairs: Sequence[Pair]) -> Sequence[float | 
         return [found for pair in pairs for found in _scored(name, score, [pair])]
 
 
-def make_scorer(metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path]) -> Scorer:
-    """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there."""
+def make_scorer(
+    metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path], device: str = "cpu"
+) -> Scorer:
+    """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there. `device`:
+    of the networks that metrics are made of; the others stay on the CPU, where they are the same on every machine."""
     scores, missing = {}, []
     for name in metrics:
         try:
-            scores[name] = MAKERS[name](weights_folders)
+            scores[name] = MAKERS[name](weights_folders, device)
         except MetricUnavailable as error:
             missing.append(error.missing)
     return Scorer(protocol, scores, tuple(missing))

@@ -1,12 +1,15 @@
 """Every network of conf/model gives on a GPU what it gives on a CPU."""
 
+import numpy as np
 import pytest
 import torch
 
 from srbench.core.paths import conf_folder
 from srbench.experiments.compose import build_model, compose_run
 from srbench.metrics import cost
-from srbench.metrics.cost import exact_float32, latency
+from srbench.metrics.cost import latency
+from srbench.metrics.exact_float32 import exact_float32
+from srbench.metrics.perceptual import LPIPS
 
 pytestmark = pytest.mark.gpu
 
@@ -47,3 +50,9 @@ def test_both_layouts_are_tried_and_the_weights_are_left_in_one(layout, monkeypa
     (found,) = cost.latencies(model, 64, 64, (1,))
     assert found.memory_format == ("channels_last" if layout == torch.channels_last else "contiguous")
     assert set(tried) == {True, False}
+
+
+def test_lpips_is_the_same_on_a_gpu(shared):
+    sr, hr = (np.random.default_rng(seed).integers(0, 256, (96, 128, 3), np.uint8) for seed in (0, 1))
+    on_cpu, on_gpu = (LPIPS([shared / "weights"], device=device)(sr, hr) for device in ("cpu", "cuda"))
+    assert on_gpu == pytest.approx(on_cpu, abs=1e-5)
