@@ -74,9 +74,13 @@ class CudaGraphs:
     def capture(self, step: Callable[[], None]) -> Callable[[], None]:
         """As Graphs says."""
         graph = torch.cuda.CUDAGraph()
-        # Meanwhile the next batches are made by another thread.
-        with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-            step()
+        try:
+            # Meanwhile the next batches are made by another thread.
+            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
+                step()
+        except Exception:
+            self.pool = torch.cuda.graph_pool_handle()  # the other is left as if the capture went on
+            raise
         return graph.replay
 
     def mark(self) -> Callable[[], None]:
