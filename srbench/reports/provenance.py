@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from srbench.experiments.store.record import Record
+from srbench.recipes.outcome import TrainingSession
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_score import FORMULA
 from srbench.reports.row_costs import standard_latency
@@ -79,7 +80,28 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "versions", _values(_versions(one) for one in done)
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(one.precision for one in trained)
+        yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])
     yield "evaluation", "float32"
+
+
+def _of_gpu(trained: Sequence[Record]) -> Iterator[Fact]:
+    """How those that were trained on a GPU were."""
+    if trained:
+        yield "steps of training on the GPU", _values(_captured(one.train.captured) for one in trained)
+        yield "memory layout of training", _values(one.train.memory_format for one in trained)
+        loose = [session.not_repeatable for one in trained for session in _sessions(one) if session.not_repeatable]
+        if loose:
+            yield "not repeatable to the last digit", "; ".join(dict.fromkeys(loose))
+
+
+def _captured(told: bool | str) -> str:
+    if isinstance(told, str):
+        return f"as they are written: {told}"
+    return "by CUDA graphs" if told else "as they are written, too few to capture"
+
+
+def _sessions(record: Record) -> list[TrainingSession]:
+    return [session for stage in record.train.stages for session in stage.sessions]
 
 
 def _threads(record: Record) -> str:
@@ -104,7 +126,8 @@ def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
     if measured := [latency for latency in map(standard_latency, done) if latency]:
         inputs = _values(f"{one.height}×{one.width}" for one in measured)
         where = f"{_values(one.device for one in measured)}, threads {_values(one.threads for one in measured)}"
-        yield "latency", f"median, batch 1, input {inputs} (height × width), {where}"
+        layout = _values(one.memory_format for one in measured)
+        yield "latency", f"median, batch 1, input {inputs} (height × width), {where}, memory layout {layout}"
     if ntire:
         yield "NTIRE score", FORMULA.format(ntire)
 

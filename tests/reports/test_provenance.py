@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from srbench.experiments.store.record import StageRecord, Training, TrainingData
+from srbench.recipes.outcome import TrainingSession
 from srbench.reports.provenance import SHORT
 from tests.builders import RGB
 from tests.reports.conftest import BASE, FILES, FIXED, HR, LR, ON_FILES, OTHER, Outcome, latency, scored
@@ -80,9 +81,33 @@ def test_the_precision_is_that_of_trained_runs(build):
     assert facts(build)["training precision"] == "16-mixed"
 
 
+def on_gpu(captured: bool | str, not_repeatable: str | None = None) -> Training:
+    why = captured if isinstance(captured, str) else None
+    session = TrainingSession(0, "cuda", 1, 2.0, captured=not why, not_captured=why, not_repeatable=not_repeatable)
+    stage = StageRecord("pixel", 500, 16, 64, 100.0, 0.0, 0.1, (session,), training_data=TrainingData("photos", 3, "0"))
+    return Training(500, 100.0, captured=captured, memory_format="contiguous", stages=(stage,))
+
+
+def test_a_training_on_a_gpu_tells_how_its_steps_were_run(build):
+    build.run("carn", hashed="0", left=scored(37.0).with_facts(train=on_gpu(True)))
+    build.run("mossnet", hashed="1", left=scored(37.0).with_facts(train=on_gpu("it looks", "max_pool2d has no order")))
+    found = facts(build)
+    assert found["steps of training on the GPU"] == "as they are written: it looks (1 runs), by CUDA graphs (1 runs)"
+    assert found["memory layout of training"] == "contiguous"
+    assert found["not repeatable to the last digit"] == "max_pool2d has no order"
+
+
+def test_a_training_on_a_cpu_tells_nothing_of_a_gpu(build):
+    build.run("carn", left=scored(37.0))
+    assert not [name for name in facts(build) if "GPU" in name or "layout" in name]
+
+
 def test_the_latency_tells_how_it_was_measured(build):
     build.run("carn", left=scored(37.0).with_facts(latency=(latency(10.0),)))
-    assert facts(build)["latency"] == "median, batch 1, input 256×256 (height × width), cpu, threads 1"
+    assert (
+        facts(build)["latency"]
+        == "median, batch 1, input 256×256 (height × width), cpu, threads 1, memory layout channels_last"
+    )
 
 
 def test_what_is_not_recorded_is_said_to_be(build):
