@@ -1,12 +1,13 @@
-"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3]
+"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16]
 
 A line is one of LINES. For each, in turns and in this process: srbench's training, a step of the same network that is
 captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users write (AMP,
 channels_last, Adam, batches from the host). Printed are steps a second and srbench's ratio to both; above 1 srbench is
-faster.
+faster. `runs`: as many trainings at once, each in a process of its own, against one; their steps a second in all.
 """
 
 import logging
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +36,7 @@ from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
 
 DEVICE = torch.device("cuda")
+CAPTURED = 30  # steps, by which all is done that is done once
 ADAM = partial(torch.optim.Adam, lr=1e-4)
 
 
@@ -72,9 +74,10 @@ def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
     """Steps a second of srbench's training, between what its progress tells."""
     told = list[tuple[float, int]]()
 
-    def tell(text: str, done: int = 0, total: int = 0) -> None:
-        told.append((time.perf_counter(), done))
-        if told[-1][0] - told[0][0] > seconds:
+    def tell(stage: str, done: int, total: int) -> None:
+        if done >= CAPTURED:
+            told.append((time.perf_counter(), done))
+        if told and told[-1][0] - told[0][0] > seconds:
             raise KeyboardInterrupt
 
     length = Length(1_000_000, line.batch, line.patch, val_every=0)
@@ -84,7 +87,7 @@ def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
     session = Session(0, "cuda", precision, lambda _: 0.0, tell, graphs=CudaGraphs(DEVICE), capture=capture)
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         fit(line.network(), [stage], Path(folder), session)
-    (began, first), (ended, last) = told[1], told[-1]  # the first interval has what is done once
+    (began, first), (ended, last) = told[0], told[-1]
     return (last - first) / (ended - began)
 
 
@@ -129,7 +132,13 @@ def eager(line: Line, seconds: float) -> float:
     model = line.network().to(DEVICE).to(memory_format=torch.channels_last)
     optimizer = ADAM(model.parameters())
     batches = iter(Stream(line.batches(), 0, Length(10_000, line.batch, line.patch, 0), pinned=True))
-    return pace(lambda: step_of(model, optimizer, on_device(next(batches)[0])), seconds)
+
+    def step() -> None:
+        (batch,) = next(batches)
+        assert isinstance(batch, Batch)
+        step_of(model, optimizer, on_device(batch))
+
+    return pace(step, seconds)
 
 
 def pace(step: Callable[[], object], seconds: float) -> float:
@@ -158,13 +167,47 @@ def compare(name: str, seconds: float) -> None:
     )
 
 
+def many(name: str, runs: int, seconds: float) -> None:
+    """Steps a second of so many trainings at once, in all."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "benchmarks.gpu", name, f"seconds={seconds}", f"meeting={folder}"]
+        children = [
+            subprocess.Popen([*words, f"number={number}"], stdout=subprocess.PIPE, text=True) for number in range(runs)
+        ]
+        while len(list(Path(folder).glob("ready*"))) < runs:
+            time.sleep(0.05)
+        (Path(folder) / "go").touch()
+        rates = [float(child.communicate()[0].split()[-1]) for child in children]
+    print(
+        f"{name}: {runs} at once {sum(rates):.0f} steps/s in all, {min(rates):.1f} to {max(rates):.1f} each", flush=True
+    )
+
+
+def one_of_many(name: str, seconds: float, meeting: Path, number: str) -> None:
+    line, told = LINES[name], list[float]()
+    line.batches()
+    ours(line, 0.2)  # what is done once
+    (meeting / f"ready{number}").touch()
+    while not (meeting / "go").exists():
+        time.sleep(0.01)
+    told.append(ours(line, seconds))
+    print(told[0])
+
+
 def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     words = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
     names = [word for word in sys.argv[1:] if "=" not in word] or list(LINES)
+    seconds = float(words.get("seconds", 3))
+    if "meeting" in words:
+        return one_of_many(names[0], seconds, Path(words["meeting"]), words["number"])
     print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
     for name in names:
-        compare(name, float(words.get("seconds", 3)))
+        if "runs" in words:
+            many(name, int(words["runs"]), seconds)
+        else:
+            compare(name, seconds)
+    return None
 
 
 if __name__ == "__main__":
