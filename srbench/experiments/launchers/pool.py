@@ -29,6 +29,7 @@ from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
 from srbench.experiments.inputs import wanted_latency
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
+from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
@@ -76,7 +77,7 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     if not runs:
         return []
     warm_up()
-    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs[0])
+    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs)
     _work_off(jobs, slots, "runs")
     late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
     for job, run in zip(jobs, runs, strict=True):
@@ -89,24 +90,6 @@ def warm_up() -> None:
     """Starts the server that runs are forked from; it imports what they need, seconds' worth, in the background."""
     multiprocessing.set_forkserver_preload(PRELOADED)
     forkserver.ensure_running()
-
-
-def slots_for(run: RunSpec) -> list[Slot]:
-    """Places for runs like this one. A CPU run has one thread, so that its result is the same on any number of cores;
-    each GPU has one run."""
-    import torch
-
-    device, cores = hardware.pick_device(run.device), hardware.cores()
-    if device == "cpu":
-        number, devices = max(1, cores // run.devices), ["cpu"]
-    else:
-        firsts = range(0, torch.cuda.device_count() - run.devices + 1, run.devices)
-        devices = [device] if ":" in device else [f"cuda:{i}" for i in firsts]
-        number = len(devices)
-    if run.jobs != "auto":
-        number = run.jobs
-    threads = run.threads if run.threads != "auto" else 1 if device == "cpu" else max(1, cores // number)
-    return [Slot(devices[i % len(devices)], threads) for i in range(number)]
 
 
 def _untimed(run: RunSpec) -> RunSpec:
