@@ -10,7 +10,8 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import forkserver
@@ -28,7 +29,9 @@ from srbench.core.interrupts import uninterrupted
 from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
 from srbench.experiments.inputs import wanted_latency
+from srbench.experiments.launchers.mps import is_shared, multi_process_service
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
+from srbench.experiments.launchers.room import room_on
 from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
@@ -78,11 +81,12 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
         return []
     warm_up()
     jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs)
-    _work_off(jobs, slots, "runs")
+    with _shared_gpus(runs[0], slots[: len(runs)]) as environment:
+        _work_off(jobs, slots, environment, "runs")
     late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
-    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], "latencies")
+    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
     return [job.error for job in jobs]
 
 
@@ -92,11 +96,22 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
+def _shared_gpus(run: RunSpec, slots: list[Slot]) -> AbstractContextManager[Mapping[str, str]]:
+    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it."""
+    devices = [slot.device for slot in slots]
+    if run.mps == "off" or not is_shared(devices):
+        return nullcontext({})
+    gpus = list(dict.fromkeys(devices))
+    return multi_process_service(
+        run.places.study_dir, lambda environment: room_on(gpus, [], environment).free is not None
+    )
+
+
 def _untimed(run: RunSpec) -> RunSpec:
     return replace(run, evaluation=replace(run.evaluation, latency=False))
 
 
-def _work_off(jobs: list[Job], slots: list[Slot], what: str) -> None:
+def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str], what: str) -> None:
     """Does every job in a process of its own, as many at a time as there are slots, and again, beside fewer, one that
     ran out of memory beside others."""
     waiting, occupancy = list(jobs), Occupancy(slots)
@@ -108,7 +123,7 @@ def _work_off(jobs: list[Job], slots: list[Slot], what: str) -> None:
                 while occupancy.has_room and (job := _next(waiting)):
                     waiting.remove(job)
                     stay = occupancy.enter()
-                    process = _start(job, stay.slot, bars)
+                    process = _start(job, stay.slot, environment, bars)
                     running[process.sentinel] = (job, stay)
                 for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and occupancy.has_room else None):
                     job, stay = running.pop(sentinel)
@@ -136,11 +151,12 @@ def _next(waiting: list[Job]) -> Job | None:
     return None
 
 
-def _start(job: Job, slot: Slot, bars: Progress) -> ForkServerProcess:
+def _start(job: Job, slot: Slot, environment: Mapping[str, str], bars: Progress) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     folder = ready_folder(job.run.folder)
-    job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), job.run, slot))
+    told = (theirs, str(folder / "run.log"), job.run, slot, dict(environment))
+    job.process = context.Process(target=_child, args=told)
     with uninterrupted():  # else it may have started, and nobody knows of it
         job.process.start()
     theirs.close()
@@ -150,8 +166,9 @@ def _start(job: Job, slot: Slot, bars: Progress) -> ForkServerProcess:
     return job.process
 
 
-def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
+def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot, environment: dict[str, str]) -> None:
     """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
+    os.environ.update(environment)  # before anything asks CUDA; the server that it is forked from never does
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
