@@ -18,6 +18,8 @@ CGROUPS = [  # files that limit a container's memory, say what it takes, and wha
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
 ]
 
+ALLOCATION_CODE = 2  # CUDA's, cudaErrorMemoryAllocation
+
 
 def cores() -> int:
     """The processors that this process may use: affinity, a container's quota, SLURM's allotment."""
@@ -89,6 +91,18 @@ def memory(device: str) -> DeviceMemory | None:
             continue
         found = DeviceMemory(min(found.total, most), min(found.free, max(0, most - taken)))
     return found
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, is of a GPU that has no memory left: for a tensor, as torch says it, or
+    for the context of a process, as CUDA does."""
+    import torch
+
+    cuda_code = getattr(error, "error_code", None) if isinstance(error, torch.AcceleratorError) else None
+    if isinstance(error, torch.OutOfMemoryError) or cuda_code == ALLOCATION_CODE:
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and is_out_of_memory(before)
 
 
 def _numbers(file: Path) -> dict[str, int]:

@@ -65,6 +65,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         device=keys.device,
         threads=_number_or_auto(keys.threads),
         jobs=_number_or_auto(keys.jobs),
+        mps="auto" if keys.mps == "auto" else "off",
         max_megapixels=keys.max_megapixels,
         logger=_logger(config["logger"]),
         force=keys.force,

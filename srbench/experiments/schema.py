@@ -112,6 +112,8 @@ class Keys:
     device: str = _key("auto, cpu, cuda or cuda:N", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
+    # YAML reads off as false.
+    mps: Union[str, bool] = _key("auto or off", lambda value: value in ("auto", "off", False), default="auto")  # noqa: UP007
     max_megapixels: float = _key("a number above 0", lambda value: value > 0, default=MEGAPIXELS)
     study: str = _key("a name is needed, of 255 letters at most and without /", is_plain_name)
     runs_dir: str = _key(FOLDER)

@@ -172,6 +172,7 @@ class RunSpec:
     device: str
     threads: int | Literal["auto"]
     jobs: int | Literal["auto"]
+    mps: Literal["auto", "off"]
     max_megapixels: float
     logger: Component | None
     force: bool

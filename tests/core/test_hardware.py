@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+import torch
 
 from srbench.core import hardware
 
@@ -61,3 +62,12 @@ def test_a_container_s_limit_is_the_memory_that_there_is(monkeypatch, tmp_path):
     assert hardware.memory("cpu") == hardware.DeviceMemory(3_000_000, 1_500_000)
     (tmp_path / "memory.max").write_text("max\n")
     assert hardware.memory("cpu").total > 3_000_000
+
+
+def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
+    allocation, other = torch.AcceleratorError("CUDA error"), torch.AcceleratorError("CUDA error")
+    allocation.error_code, other.error_code = 2, 700  # cudaErrorMemoryAllocation, cudaErrorIllegalAddress
+    later = ValueError("what was to be closed was never opened")
+    later.__context__ = torch.OutOfMemoryError("CUDA")
+    assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later)))
+    assert not any(map(hardware.is_out_of_memory, (other, RuntimeError("CUDA out of memory"), MemoryError())))

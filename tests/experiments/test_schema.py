@@ -13,7 +13,19 @@ from srbench.experiments.schema import read_keys
 
 NULLABLE = {"checkpoint", "budget.steps", "budget.batch_size", "budget.hr_patch", "budget.val_every", "eval.tile"}
 KEYS = {
-    *("scale", "seed", "precision", "device", "threads", "jobs", "study", "runs_dir", "reports_dir", "data_root"),
+    *(
+        "scale",
+        "seed",
+        "precision",
+        "device",
+        "threads",
+        "jobs",
+        "mps",
+        "study",
+        "runs_dir",
+        "reports_dir",
+        "data_root",
+    ),
     *("weights_dir", "labels", "force", "dry_run", "budget.length", "eval.datasets", "eval.metrics"),
     *("eval.save_images", "eval.latency", "eval.overlap", "eval.memory_gb", "eval.self_ensemble", "max_megapixels"),
 }
@@ -74,6 +86,8 @@ def test_null_is_taken_where_it_means_something(shipped, key):
         ("memory_format=nchw", "memory_format=nchw: auto, channels_last or contiguous"),
         ("capture=1", "capture=1: auto, true or false"),
         ("capture=maybe", "capture=maybe: auto, true or false"),
+        ("mps=true", "mps=true: auto or off"),
+        ("mps=on", "mps=true: auto or off"),
         ("precision=true", "precision=true: auto, 32, bf16 or 16"),
         ("threads=0", "threads=0: auto, or a number from 1 on"),
         ("jobs=1.5", "jobs=1.5: auto, or a number from 1 on"),
@@ -147,3 +161,9 @@ def test_every_run_is_checked(plan):
 def test_a_config_from_before_the_limit_on_pixels_has_the_usual_one(shipped):
     config = {key: value for key, value in shipped.items() if key != "max_megapixels"}
     assert read_keys(config).max_megapixels == shipped["max_megapixels"] == MEGAPIXELS
+
+
+def test_off_is_off_in_yaml_and_on_a_command_line(shipped, plan):
+    assert read(shipped, "mps=off") is False
+    words = [["mps=off"], ["mps=false"], ["mps=auto"], []]
+    assert [plan(*one).mps for one in words] == ["off", "off", "auto", "auto"]

@@ -66,6 +66,7 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "force=true",
         "labels=[{ablation:a,variant:v,baseline:true}]",
         "jobs=3",
+        "mps=off",
         "threads=3",
         "eval.datasets=[set5]",
         "eval.metrics=[psnr]",

@@ -10,8 +10,8 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import forkserver
@@ -25,9 +25,14 @@ from rich.progress import Progress, TaskID
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.heartbeat import Watch
+from srbench.core.interrupts import uninterrupted
 from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
 from srbench.experiments.inputs import wanted_latency
+from srbench.experiments.launchers.mps import is_shared, multi_process_service
+from srbench.experiments.launchers.occupancy import Occupancy, Stay
+from srbench.experiments.launchers.room import room_on
+from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
@@ -36,6 +41,7 @@ from srbench.experiments.store.record import Record, read_record
 
 PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
 GRACE_SECONDS = 30.0
+OUT_OF_MEMORY = 75  # status of a run's process, EX_TEMPFAIL of sysexits.h: it may end well another time
 LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
 
@@ -74,12 +80,13 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     if not runs:
         return []
     warm_up()
-    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs[0])
-    _work_off(jobs, slots, "runs")
+    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs)
+    with _shared_gpus(runs[0], slots[: len(runs)]) as environment:
+        _work_off(jobs, slots, environment, "runs")
     late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
-    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], "latencies")
+    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
     return [job.error for job in jobs]
 
 
@@ -89,45 +96,42 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
-def slots_for(run: RunSpec) -> list[Slot]:
-    """Places for runs like this one. A CPU run has one thread, so that its result is the same on any number of cores;
-    each GPU has one run."""
-    import torch
-
-    device, cores = hardware.pick_device(run.device), hardware.cores()
-    if device == "cpu":
-        number, devices = max(1, cores // run.devices), ["cpu"]
-    else:
-        firsts = range(0, torch.cuda.device_count() - run.devices + 1, run.devices)
-        devices = [device] if ":" in device else [f"cuda:{i}" for i in firsts]
-        number = len(devices)
-    if run.jobs != "auto":
-        number = run.jobs
-    threads = run.threads if run.threads != "auto" else 1 if device == "cpu" else max(1, cores // number)
-    return [Slot(devices[i % len(devices)], threads) for i in range(number)]
+def _shared_gpus(run: RunSpec, slots: list[Slot]) -> AbstractContextManager[Mapping[str, str]]:
+    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it."""
+    devices = [slot.device for slot in slots]
+    if run.mps == "off" or not is_shared(devices):
+        return nullcontext({})
+    gpus = list(dict.fromkeys(devices))
+    return multi_process_service(
+        run.places.study_dir, lambda environment: room_on(gpus, [], environment).free is not None
+    )
 
 
 def _untimed(run: RunSpec) -> RunSpec:
     return replace(run, evaluation=replace(run.evaluation, latency=False))
 
 
-def _work_off(jobs: list[Job], slots: list[Slot], what: str) -> None:
-    """Does every job in a process of its own, as many at a time as there are slots."""
-    waiting, free = list(jobs), list(slots)
-    running: dict[int, tuple[Job, Slot]] = {}
+def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str], what: str) -> None:
+    """Does every job in a process of its own, as many at a time as there are slots, and again, beside fewer, one that
+    ran out of memory beside others."""
+    waiting, occupancy = list(jobs), Occupancy(slots)
+    running: dict[int, tuple[Job, Stay]] = {}
     with progress.bars() as bars:
         whole = bars.add_task(what, total=len(jobs), visible=bool(jobs))
         try:
             while waiting or running:
-                while free and (job := _next(waiting)):
+                while occupancy.has_room and (job := _next(waiting)):
                     waiting.remove(job)
-                    slot = free.pop(0)
-                    process = _start(job, slot, bars)
-                    running[process.sentinel] = (job, slot)
-                for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and free else None):
-                    job, slot = running.pop(sentinel)
-                    free.append(slot)
-                    _finish(job, slot, bars)
+                    stay = occupancy.enter()
+                    process = _start(job, stay.slot, environment, bars)
+                    running[process.sentinel] = (job, stay)
+                for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and occupancy.has_room else None):
+                    job, stay = running.pop(sentinel)
+                    occupancy.leave(stay)
+                    if _is_over(job, stay, bars):
+                        continue
+                    _tell_of_next_try(job, stay, occupancy.make_room(stay))
+                    waiting.insert(0, job)
                 left = len(waiting) + sum(1 - job.trained for job, _ in running.values())
                 bars.update(whole, completed=len(jobs) - left)
         except BaseException:
@@ -147,12 +151,13 @@ def _next(waiting: list[Job]) -> Job | None:
     return None
 
 
-def _start(job: Job, slot: Slot, bars: Progress) -> ForkServerProcess:
+def _start(job: Job, slot: Slot, environment: Mapping[str, str], bars: Progress) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     folder = ready_folder(job.run.folder)
-    job.process = context.Process(target=_child, args=(theirs, str(folder / "run.log"), job.run, slot))
-    with _uninterrupted():  # else it may have started, and nobody knows of it
+    told = (theirs, str(folder / "run.log"), job.run, slot, dict(environment))
+    job.process = context.Process(target=_child, args=told)
+    with uninterrupted():  # else it may have started, and nobody knows of it
         job.process.start()
     theirs.close()
     job.pipe, job.news, job.bar = ours, None, bars.add_task(folder.name, total=None)
@@ -161,18 +166,9 @@ def _start(job: Job, slot: Slot, bars: Progress) -> ForkServerProcess:
     return job.process
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C comes afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
+def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot, environment: dict[str, str]) -> None:
     """In the run's process: everything that it prints, a crash of C code included, goes to run.log."""
+    os.environ.update(environment)  # before anything asks CUDA; the server that it is forked from never does
     file = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -186,17 +182,17 @@ def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot) -> None:
         do_run(run, slot, progress.Pipe(pipe))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except Exception:
+    except Exception as error:
         if _record(run) == before:  # else the record and the traceback in run.log are written
             traceback.print_exc()
-        raise SystemExit(1) from None
+        raise SystemExit(OUT_OF_MEMORY if hardware.is_out_of_memory(error) else 1) from None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _listen(running: dict[int, tuple[Job, Slot]], bars: Progress, seconds: float | None) -> list[int]:
+def _listen(running: dict[int, tuple[Job, Stay]], bars: Progress, seconds: float | None) -> list[int]:
     """Waits for news, for so many seconds at most; shows how far runs are; returns the sentinels of the processes that
     have ended."""
     pipes = {job.pipe: job for job, _ in running.values() if job.pipe is not None}
@@ -217,8 +213,9 @@ def _listen(running: dict[int, tuple[Job, Slot]], bars: Progress, seconds: float
     return [sentinel for sentinel in ready if isinstance(sentinel, int)]
 
 
-def _finish(job: Job, slot: Slot, bars: Progress) -> None:
-    """Says how the run ended, and records it where its process could not."""
+def _is_over(job: Job, stay: Stay, bars: Progress) -> bool:
+    """Whether the run has ended for good: says how, and records it where its process could not. Not over is one that
+    ran out of memory and was not alone."""
     assert job.process is not None
     assert job.bar is not None
     job.process.join()
@@ -232,15 +229,32 @@ def _finish(job: Job, slot: Slot, bars: Progress) -> None:
     record = _record(job.run)
     if code == 0 and record and record.status == "done":
         console.print(f"{name}: {in_words(record)}")
-        return
+        return True
+    if code == OUT_OF_MEMORY and stay.beside:
+        return False
     if code == 130:
         job.error = "interrupted"
+    elif code == OUT_OF_MEMORY:
+        lower = "budget.batch_size or budget.hr_patch" if _was_training(job) else "eval.memory_gb"
+        job.error = f"ran out of memory alone on {stay.slot.device}; lower {lower}"
+        record_death(job.run, stay.slot, job.error)
     elif code == 1 and record and record.error:
         job.error = record.error
     else:
         job.error = _of_death(code)
-        record_death(job.run, slot, job.error)
+        record_death(job.run, stay.slot, job.error)
     console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
+    return True
+
+
+def _was_training(job: Job) -> bool:
+    return bool(job.run.stages) and (job.news is None or job.news.part == "train")
+
+
+def _tell_of_next_try(job: Job, stay: Stay, at_once: int) -> None:
+    others = f"{stay.beside} other{'s' if stay.beside > 1 else ''} on {stay.slot.device}"
+    again = f"beside {at_once - 1} at most" if at_once > 1 else "alone"
+    console.print(f"{job.run.folder.name}: ran out of memory beside {others}: again {again}")
 
 
 def _of_death(code: int | None) -> str:

@@ -1,0 +1,86 @@
+"""A run that finds no memory left on its device beside others is done again beside fewer; alone it fails."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.cli.held import held_in, wait_for, with_held_network
+
+NETWORK = """
+import time
+from pathlib import Path
+
+import torch
+
+from held import Held
+
+RUNS = Path("runs")
+
+
+class Big(Held):
+    # With seed 0, a validation after the first checkpoint finds no memory while the file `full` is there, once as many
+    # trainings have begun as it says. With another seed it waits as Held does.
+
+    def __init__(self, scale):
+        super().__init__(scale)
+        self.is_big = torch.initial_seed() == 0
+
+    def forward(self, lr):
+        if not self.is_big:
+            return super().forward(lr)
+        if not self.training and list(RUNS.rglob("Big-*-s0-*/last.ckpt")) and Path("full").exists():
+            while len(list(RUNS.rglob("losses.csv"))) < int(Path("full").read_text()):
+                time.sleep(0.01)
+            raise torch.OutOfMemoryError("there is none left")
+        return super(Held, self).forward(lr)
+"""
+STEPS = list(range(1, 41))
+
+
+@pytest.fixture
+def full(srbench: Shell) -> Path:
+    """The file that says that no memory is left, once so many trainings have begun."""
+    (with_held_network(srbench).folder / "big.py").write_text(NETWORK)
+    return srbench.folder / "full"
+
+
+def words_of(shell: Shell, *words: str) -> list[str]:
+    budget = ["budget.steps=40", "budget.val_every=10"]
+    return ["-m", *shell.data, *budget, "model._target_=big.Big", "study=held", "device=cpu", *words]
+
+
+def of_seed(shell: Shell, seed: int) -> Path:
+    (run,) = (shell.folder / "runs/held").glob(f"Big-*-s{seed}-*")
+    return run
+
+
+def test_a_run_that_ran_out_of_memory_beside_another_goes_on_alone(srbench, full):
+    hold = held_in(srbench)
+    full.write_text("2")
+    said = srbench.folder / "said"
+    with said.open("w") as file:
+        process = srbench.start(*words_of(srbench, "seed=0,1", "jobs=2"), stdout=file, stderr=file)
+    line = "ran out of memory beside 1 other on cpu: again alone\n"
+    wait_for(lambda: line in said.read_text())
+    full.unlink()
+    hold.unlink()
+    process.wait(timeout=240)
+    assert process.returncode == 0, said.read_text()
+    assert {(record["status"], record["error"]) for record in srbench.records("held").values()} == {("done", None)}
+    big = of_seed(srbench, 0)
+    assert said.read_text().index(f"{of_seed(srbench, 1).name}: val PSNR") < said.read_text().index(
+        f"{big.name}: val PSNR"
+    )
+    assert "going on from step 10" in (big / "run.log").read_text()
+    assert [int(row.split(",")[1]) for row in (big / "losses.csv").read_text().splitlines()[1:]] == STEPS
+
+
+def test_a_run_that_ran_out_of_memory_alone_fails_and_says_what_to_lower(srbench, full):
+    full.write_text("1")
+    done = srbench(*words_of(srbench, "seed=0", "jobs=1"))
+    assert done.returncode == 1
+    told = "ran out of memory alone on cpu; lower budget.batch_size or budget.hr_patch"
+    assert srbench.records("held")[of_seed(srbench, 0).name]["error"] == told
+    assert f"failed: {told} (" in done.stderr
+    assert "again" not in done.stderr.replace("tries them again", "")
