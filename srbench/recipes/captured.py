@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from srbench.core import hardware
 from srbench.core.errors import FailedRunError, first_line_with_type
 from srbench.data.device_patches import Cuts, DeviceSource
 from srbench.recipes.outcome import Capture, Layout
@@ -208,6 +209,8 @@ class CapturedSteps(Steps):
         try:
             place.replay = self.graphs.capture(lambda: self._step(place.batch))
         except Exception as error:  # whatever a network, a loss or an optimizer does that a graph cannot hold
+            if hardware.is_out_of_memory(error):
+                raise  # which is no matter of graphs
             self._refuse(first_line_with_type(error))
             return
         finally:
