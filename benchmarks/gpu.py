@@ -1,4 +1,4 @@
-"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16]
+"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16] [mps=off]
 
 A line is one of LINES. For each, in turns and in this process: srbench's training, a step of the same network that is
 captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users write (AMP,
@@ -7,12 +7,13 @@ faster. `runs`: as many trainings at once, each in a process of its own, against
 """
 
 import logging
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
 from srbench.experiments.compose import build_model, compose_run
+from srbench.experiments.launchers.mps import multi_process_service
 from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
@@ -167,19 +169,26 @@ def compare(name: str, seconds: float) -> None:
     )
 
 
-def many(name: str, runs: int, seconds: float) -> None:
+def many(name: str, runs: int, seconds: float, mps: bool) -> None:
     """Steps a second of so many trainings at once, in all."""
-    with tempfile.TemporaryDirectory() as folder:
+    service = multi_process_service if mps else lambda *_: nullcontext({})
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder), lambda _: True) as variables:
         words = [sys.executable, "-m", "benchmarks.gpu", name, f"seconds={seconds}", f"meeting={folder}"]
         children = [
-            subprocess.Popen([*words, f"number={number}"], stdout=subprocess.PIPE, text=True) for number in range(runs)
+            subprocess.Popen(
+                [*words, f"number={number}"], stdout=subprocess.PIPE, text=True, env=os.environ | variables
+            )
+            for number in range(runs)
         ]
         while len(list(Path(folder).glob("ready*"))) < runs:
+            if any(child.poll() for child in children):
+                raise SystemExit("a training has ended before the others began")
             time.sleep(0.05)
         (Path(folder) / "go").touch()
         rates = [float(child.communicate()[0].split()[-1]) for child in children]
+    spread = f"{min(rates):.1f} to {max(rates):.1f} each"
     print(
-        f"{name}: {runs} at once {sum(rates):.0f} steps/s in all, {min(rates):.1f} to {max(rates):.1f} each", flush=True
+        f"{name}: {runs} at once {sum(rates):.0f} steps/s in all, {spread}{', by MPS' if variables else ''}", flush=True
     )
 
 
@@ -204,7 +213,7 @@ def main() -> None:
     print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
     for name in names:
         if "runs" in words:
-            many(name, int(words["runs"]), seconds)
+            many(name, int(words["runs"]), seconds, words.get("mps") != "off")
         else:
             compare(name, seconds)
     return None
