@@ -7,7 +7,7 @@ compared in batches, large ones in pieces, so that memory is bounded.
 
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -99,15 +99,17 @@ class LPIPS:
                     pixels[layer] += counted[0].numel()
         return (sums.cpu() / torch.tensor(pixels)[:, None]).sum(0).tolist()
 
-    def _errors(self, sr: np.ndarray, hr: np.ndarray) -> Iterator[Tensor]:
+    def _errors(self, sr: np.ndarray, hr: np.ndarray) -> list[Tensor]:
         """The weighted squared difference at each pixel of each layer, (N, h, w): equation 1 before its means."""
         from lpips import normalize_tensor
 
         net: Any = self._net
         with exact_float32():
             ours, theirs = (net.net(net.scaling_layer(self._to_tensor(images))) for images in (sr, hr))
-        for linear, x, y in zip(net.lins, ours, theirs, strict=True):
-            yield linear((normalize_tensor(x) - normalize_tensor(y)).square_())[:, 0]
+            return [
+                linear((normalize_tensor(x) - normalize_tensor(y)).square_())[:, 0]
+                for linear, x, y in zip(net.lins, ours, theirs, strict=True)
+            ]
 
     def _to_tensor(self, images: np.ndarray) -> Tensor:
         """uint8 (N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""

@@ -72,7 +72,7 @@ class LossHistory(L.Callback):
         if self.recipe.step == self.stage.length.steps:
             self.write()
         elif time.perf_counter() - self.looked > TOLD_SECONDS:
-            self.write(but=1)  # for which the device would run dry, on a GPU
+            self.write(but=1 if outputs[ROWS].travels else 0)  # for the last the device would run dry
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook. Rows first: a checkpoint must never be ahead of the losses that led to it."""

@@ -126,6 +126,8 @@ class CapturedSteps(Steps):
         self.seen = 0
         self.values = torch.empty(0)
         self.groups: _Groups | None = None
+        self.loose: list[str] = []
+        self.warned: dict[Any, Any] = {}
         self.mark: Callable[[], None] = lambda: None
 
     def together(self, batches: Sequence[Any], index: int) -> dict[str, Any]:
@@ -157,6 +159,12 @@ class CapturedSteps(Steps):
         recipe.gradient_norms = dict(zip(recipe.trainer.optimizers, row[len(self.losses) :], strict=False))
         return row
 
+    def end(self) -> None:
+        """Lets go of graphs and images; tells of a training that ended before one was made."""
+        self.places, self.source = {}, None
+        if not self.told.done and not self.told.reason:
+            self.told.reason = "too few steps"
+
     def _begin(self) -> None:
         """Not earlier: by now Lightning has loaded what a checkpoint held."""
         recipe = self.recipe
@@ -186,32 +194,40 @@ class CapturedSteps(Steps):
         return not self.told.reason and self.seen >= WARM_UP and place.seen >= OF_A_KIND
 
     def _run(self, place: _Place) -> None:
-        drawn = _drawn() if self.seen < WARM_UP else None
+        looked_at = self.seen < WARM_UP or place.seen < OF_A_KIND
+        self.seen, place.seen = self.seen + 1, place.seen + 1
+        if not looked_at:
+            self.graphs.run(lambda: self._step(place.batch))
+            return
+        drawn = _drawn()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             self.graphs.run(lambda: self._step(place.batch))
         self._hear(told)
-        self.seen, place.seen = self.seen + 1, place.seen + 1
-        if drawn and _drawn() != drawn:
-            self._refuse("a step draws from Python's or NumPy's random numbers, which a graph would repeat")
+        if _drawn() != drawn:
+            self._refuse("a step draws random numbers on the CPU, which a graph would repeat")
 
     def _hear(self, told: Sequence[warnings.WarningMessage]) -> None:
         """Of what torch warns of: keeps what is `repeatable`'s, and passes the rest on."""
         for one in told:
-            text = str(one.message)
+            text = str(one.message).partition(". ")[0]
             if "deterministic" not in text:
-                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-            elif not self.told.not_repeatable:
-                self.told.not_repeatable = text.partition(". ")[0]
-                log.info("two trainings may differ in their last digits: %s", self.told.not_repeatable)
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, registry=self.warned)
+            elif text not in self.loose:
+                self.loose.append(text)
+                self.told.not_repeatable = "; ".join(self.loose)
+                log.info("two trainings may differ in their last digits: %s", text)
 
     def _capture(self, place: _Place) -> None:
         try:
             place.replay = self.graphs.capture(lambda: self._step(place.batch))
         except Exception as error:  # whatever a network, a loss or an optimizer does that a graph cannot hold
+            assert self.groups
+            self.groups.forget_gradients()  # of tensors that nothing has been written into
             if hardware.is_out_of_memory(error):
                 raise  # which is no matter of graphs
-            self._refuse(first_line_with_type(error))
+            # What ends a capture tells of it in its own words; the cause is what was raised inside.
+            self._refuse(first_line_with_type(error.__context__ or error))
             return
         finally:
             place.later, self.recipe.later = self.recipe.later, []
@@ -250,6 +266,9 @@ def _obstacle(recipe: Recipe) -> str | None:
         return "in fp16 each step waits for what its scaler finds; bf16 does not"
     if recipe.accumulate > 1:
         return f"accumulate={recipe.accumulate}: gradients wait for those of later batches"
+    for optimizer in recipe.trainer.optimizers:
+        if not isinstance(optimizer, FUSED) and any("capturable" not in group for group in optimizer.param_groups):
+            return f"{type(optimizer).__name__} may count its steps in Python (it has no option capturable)"
     if recipe.ranks.count > 1:
         return f"devices={recipe.ranks.count}: each step waits for the other processes"
     return None
@@ -285,6 +304,12 @@ class _Groups:
                 self.rates[number].fill_(group["lr"])
         return all(_others(group) == others for group, others in zip(self.all, self.others, strict=True))
 
+    def forget_gradients(self) -> None:
+        """Of all weights."""
+        for group in self.all:
+            for weight in group["params"]:
+                weight.grad = None
+
     @contextmanager
     def on_device(self) -> Iterator[None]:
         """Meanwhile the optimizers read the learning rates there."""
@@ -313,6 +338,7 @@ def _without_cached_casts() -> Iterator[None]:
 
 
 def _drawn() -> tuple[Any, ...]:
-    """Where the random numbers of Python and NumPy stand."""
+    """Where the random numbers of Python, NumPy and torch on the CPU stand."""
     numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002  it is what others draw from
-    return random.getstate(), numpy["state"]["pos"], numpy["state"]["key"].tobytes()
+    of_numpy = numpy["state"]["pos"], numpy["state"]["key"].tobytes()
+    return random.getstate(), of_numpy, torch.default_generator.get_state().numpy().tobytes()

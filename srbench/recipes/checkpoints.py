@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from srbench.core.files import write_file
 from srbench.models.kept_weights import UnreadableError, read_kept, write_kept
-from srbench.recipes.outcome import Layout, StageOutcome, TrainingSession
+from srbench.recipes.outcome import USUAL, Layout, StageOutcome, TrainingSession
 from srbench.recipes.stages import Stage
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def resumption(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Te
         _refuse_damage(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, tensors = content["identity"], content["state_dict"]
-        begun = Resumption(int(content["step"]), _sessions(content["sessions"]), content["layout"])
+        begun = Resumption(int(content["step"]), _sessions(content["sessions"]), content.get("layout", USUAL))
         same = _shapes(tensors) == _shapes(weights)
         reason = f"it is of {found}" if found != identity else "" if same else "it holds other weights"
     except _UNREADABLE as error:

@@ -42,9 +42,9 @@ from srbench.recipes.checkpoints import (
 )
 from srbench.recipes.compiled import compiled
 from srbench.recipes.length import Length
-from srbench.recipes.memory_layout import FORMATS, USUAL, fastest_layout
+from srbench.recipes.memory_layout import FORMATS, fastest_layout
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import Capture, Layout, StageOutcome
+from srbench.recipes.outcome import USUAL, Capture, Layout, StageOutcome
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.repeatable import repeatable
@@ -160,7 +160,8 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         fed = _on_device(source, turn.session)
         start, steps = begun.step, _steps(recipe, turn.session, captured, layout, fed)
         gpu = turn.session.device.startswith("cuda")
-        stream = Stream(fed or turn.session.ranks.shared(source), start, length, pinned=gpu, quick=gpu)
+        quick = gpu and turn.session.ranks.count == 1  # several processes must do the same steps together
+        stream = Stream(fed or turn.session.ranks.shared(source), start, length, pinned=gpu, quick=quick)
         best = Best(recipe) if stage.keep == "best" else None
         callbacks, pace = _callbacks(steps, turn, layout, sessions, stop, best)
         recipe.training_step = steps.together  # type: ignore[method-assign]
@@ -169,6 +170,9 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
         except SystemExit:  # Lightning's answer to a KeyboardInterrupt
             raise KeyboardInterrupt from None
+        finally:
+            steps.end()
+            del recipe.training_step  # which holds the steps, as they hold it
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")
         if turn.session.compile and not passes.ran:
@@ -202,15 +206,15 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
 def _layout(model: nn.Module, length: Length, session: Session) -> Layout:
     if session.layout != "auto":
         return session.layout
-    if session.graphs is None:
+    if session.graphs is None or session.ranks.count > 1:
         return USUAL
     return fastest_layout(model, length, session.precision, torch.device(session.device), session.graphs)
 
 
 def _on_device(source: BatchSource, session: Session) -> DevicePatches | None:
     """The source with its images on the GPU, where they fit and it is one that only cuts them."""
-    if session.graphs is None or session.ranks.count > 1 or not isinstance(source, Patches):
-        return None
+    if session.graphs is None or session.ranks.count > 1 or type(source) is not Patches:
+        return None  # one that inherits may make other batches
     memory = hardware.memory(session.device)
     if memory is None or not DevicePatches.fits(source, int(IMAGES_SHARE * memory.free)):
         return None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
@@ -22,7 +23,7 @@ from srbench.metrics.network_copy import copy_to
 from srbench.models.traits import traits_of
 from srbench.recipes.captured import WARM_UP, Graphs
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Layout
+from srbench.recipes.outcome import USUAL, Layout
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ FORMATS: dict[Layout, torch.memory_format] = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
-USUAL: Layout = "channels_last"
 BY = 1.03  # times as fast must another be, so that the noise of a measurement changes nothing
 PASSES = 10
 
@@ -42,23 +42,30 @@ def fastest_layout(model: nn.Module, length: Length, precision: str, device: tor
     about = [*what, hardware.describe_device(str(device)), torch.__version__]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     kept = cache_folder("layouts") / f"{key}.json"
-    if kept.is_file():
-        told: Any = json.loads(kept.read_text(encoding="utf-8")).get("fastest")
-        if told in get_args(Layout):
-            return cast(Layout, told)
+    if there := _read(kept):
+        return there
     try:
         seconds = {layout: _seconds(model, layout, length, precision, device, graphs) for layout in FORMATS}
     except Exception as error:  # whatever somebody's network does; the training will say it in its own words
-        log.info("memory_format=auto: %s, as nothing else could be measured (%s)", USUAL, first_line_with_type(error))
+        log.warning("memory_format=auto: %s, as nothing could be measured (%s)", USUAL, first_line_with_type(error))
         return USUAL
     finally:
         torch.cuda.empty_cache()
+    if there := _read(kept):  # of another run that measured it at the same time: all of a table are laid out alike
+        return there
     fastest = min(seconds, key=lambda layout: seconds[layout] * (1 if layout == USUAL else BY))
     log.info("memory_format=auto: %s (%s)", fastest, ", ".join(f"{k} {1000 * v:.2f} ms" for k, v in seconds.items()))
     with suppress(OSError):  # the cache only saves time
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_file(kept, json.dumps({"fastest": fastest, "seconds": seconds, "of": about}, indent=1).encode())
     return fastest
+
+
+def _read(kept: Path) -> Layout | None:
+    if not kept.is_file():
+        return None
+    told: Any = json.loads(kept.read_text(encoding="utf-8")).get("fastest")
+    return cast(Layout, told) if told in get_args(Layout) else None
 
 
 def _seconds(

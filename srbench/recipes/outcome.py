@@ -5,6 +5,7 @@ from typing import Literal
 
 Keep = Literal["last", "best"]
 Layout = Literal["channels_last", "contiguous"]  # of images and weights in memory
+USUAL: Layout = "channels_last"
 Capture = Literal["auto", True, False]  # of steps by CUDA graphs: where it can be, or it is an error, or none
 
 

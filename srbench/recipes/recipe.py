@@ -148,6 +148,9 @@ class Recipe(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Lightning's hook."""
+        if self.device.type == "cpu":
+            for optimizer in self.trainer.optimizers:
+                _on_cpu(optimizer)
         # Not earlier: Lightning forgets gradients before it begins.
         for name, gradient in self._gradients.items():
             weight = self.get_parameter(name)
@@ -197,6 +200,15 @@ class Recipe(L.LightningModule):
         """Lightning's hook."""
         self.step, self._gradients = checkpoint["step"], checkpoint["gradients"]
         self._norms = checkpoint["gradient_norms"]
+
+
+def _on_cpu(optimizer: Optimizer) -> None:
+    """Undoes what a checkpoint of a GPU says of how the optimizer computes."""
+    for group in optimizer.param_groups:
+        if group.get("capturable"):
+            group |= {"capturable": False, "foreach": None}
+            if "fused" in group:
+                group["fused"] = None
 
 
 def seed_torch(device: torch.device, seed: int, stage: int, step: int, rank: int = 0) -> None:

@@ -13,15 +13,16 @@ from srbench.recipes.recipe import Recipe
 
 
 class Rows:
-    """What steps that were done together tell: `tensor` (steps, names)."""
+    """What steps that were done together tell: `tensor` (steps, names); it `travels` from where a device may still
+    work on them."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+        self.tensor, self.travels = tensor, tensor.is_cuda
         self.arrived: Callable[[], None] = lambda: None
 
     def send(self) -> None:
         """Sends it to the host, which need not wait for the steps behind these to read it."""
-        if self.tensor.is_cuda:
+        if self.travels:
             self.tensor = torch.empty_like(self.tensor, device="cpu", pin_memory=True).copy_(
                 self.tensor, non_blocking=True
             )
@@ -49,6 +50,9 @@ class Steps:
     def together(self, batches: Sequence[Any], index: int) -> dict[str, Any]:
         """A step of each batch, and their rows."""
         return {ROWS: Rows(torch.stack([self.one(batch) for batch in batches]))}
+
+    def end(self) -> None:
+        """After the last."""
 
     def one(self, batch: Any) -> Tensor:
         """One step: its row."""

@@ -32,7 +32,7 @@ class Stream:
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[tuple[Fed, ...]]:
-        step, number, yielded = self.start, 1, time.perf_counter()
+        step, number, before = self.start, 1, 1
         with ThreadPoolExecutor(1) as background:
             following = background.submit(self._make, step, step + 1)
             while step < self.length.steps:
@@ -40,13 +40,15 @@ class Stream:
                 batches = following.result()
                 step += len(batches)
                 self.waited += time.perf_counter() - began
-                if self.quick:
-                    number = self._number(number, (time.perf_counter() - yielded) / len(batches))
-                    yielded = time.perf_counter()
                 if step < self.length.steps:
                     last = min(step + number, self.length.stop_after(step))
                     following = background.submit(self._make, step, last)
+                given = time.perf_counter()
                 yield batches
+                if self.quick and len(batches) == number and not self.length.validates_at(step):
+                    # The host runs ahead: what it waited for were the steps of now, or those before.
+                    number = self._number(number, (time.perf_counter() - given) / min(before, number))
+                before = len(batches)
 
     def _number(self, before: int, seconds: float) -> int:
         """How many to make at once when each step takes so long; growing in steps, as the first are slow."""

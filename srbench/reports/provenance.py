@@ -87,17 +87,19 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
 def _of_gpu(trained: Sequence[Record]) -> Iterator[Fact]:
     """How those that were trained on a GPU were."""
     if trained:
-        yield "steps of training on the GPU", _values(_captured(one.train.captured) for one in trained)
+        yield "steps of training on the GPU", _values(_captured(_sessions(one)) for one in trained)
         yield "memory layout of training", _values(one.train.memory_format for one in trained)
         loose = [session.not_repeatable for one in trained for session in _sessions(one) if session.not_repeatable]
         if loose:
             yield "not repeatable to the last digit", "; ".join(dict.fromkeys(loose))
 
 
-def _captured(told: bool | str) -> str:
-    if isinstance(told, str):
-        return f"as they are written: {told}"
-    return "by CUDA graphs" if told else "as they are written, too few to capture"
+def _captured(sessions: Sequence[TrainingSession]) -> str | None:
+    """None where it is not recorded."""
+    reasons = "; ".join(dict.fromkeys(one.not_captured for one in sessions if one.not_captured))
+    if not any(one.captured for one in sessions):
+        return f"as they are written ({reasons})" if reasons else None
+    return f"by CUDA graphs, some as they are written ({reasons})" if reasons else "by CUDA graphs"
 
 
 def _sessions(record: Record) -> list[TrainingSession]:

@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from srbench.core.errors import FailedRunError
 from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.recipes import fit as fitting
 from srbench.recipes.adversarial import RelativisticAverage
-from srbench.recipes.captured import WARM_UP
+from srbench.recipes.captured import WARM_UP, CapturedSteps
 from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
@@ -36,7 +37,9 @@ LAID = {"layout": "channels_last"}  # not by what is faster where the tests run
 
 
 class Double:
-    """`captured`: how many graphs have been made; `replayed`: how often one has run."""
+    """`captured`: how many graphs have been made; `replayed`: how often one has run; `capturing`: one is being made."""
+
+    capturing = False
 
     def __init__(self, fails: bool = False) -> None:
         self.fails = fails
@@ -49,7 +52,11 @@ class Double:
         if self.fails:
             raise RuntimeError("operation not permitted when stream is capturing")
         self.captured += 1
-        step()  # a graph would be made of its Python, and nothing computed; the first replay, which follows, is this
+        Double.capturing = True
+        try:
+            step()  # a graph would be made of its Python, and nothing computed: this is the first replay, which follows
+        finally:
+            Double.capturing = False
         done = [True]
 
         def replay():
@@ -91,10 +98,11 @@ def files(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-def trained(files, folder, recipe=None, graphs=None, **changes):
+def trained(files, folder, recipe=None, graphs="double", **changes):
     folder.mkdir()
     stage = a_stage(files, STEPS, recipe=recipe or supervised(), name="only")
-    model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs or Double(), **(LAID | changes)))
+    graphs = Double() if graphs == "double" else graphs
+    model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs, **(LAID | changes)))
     return weights(model), (folder / "losses.csv").read_text(), outcomes[0].sessions[-1]
 
 
@@ -152,6 +160,47 @@ class Drawing(Supervised):
         return super().training_step(batch, index)
 
 
+class Dropping(Supervised):
+    """Leaves out what it likes, by torch's random numbers, from a late step on, when it does another kind of step."""
+
+    capturable = True
+
+    @property
+    def variant(self):
+        return self.step > 20
+
+    def training_step(self, batch, index):
+        if self.step > 20:
+            torch.rand(())
+        return super().training_step(batch, index)
+
+
+class Waiting(torch.optim.Adam):
+    """Waits for the device when all gradients are there."""
+
+    def step(self, closure=None):
+        if Double.capturing:
+            raise RuntimeError("the learning rate was read")
+        return super().step(closure)
+
+
+class Counting(torch.optim.Optimizer):
+    """Counts its steps in Python."""
+
+    def __init__(self, weights, lr=1e-3):
+        super().__init__(weights, {"lr": lr})
+        self.steps = 0
+
+    def step(self, closure=None):
+        if closure:
+            closure()
+        self.steps += 1
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight -= group["lr"] / self.steps * weight.grad
+
+
 class Silent(Supervised):
     """Inherits `capturable`, and does not say it of itself."""
 
@@ -162,7 +211,9 @@ def one_cycle(optimizer, steps):
 
 SETTINGS = supervised().keywords
 REFUSED = {
-    "random": (partial(Drawing, **SETTINGS), {}, "draws from Python's or NumPy's random numbers"),
+    "random": (partial(Drawing, **SETTINGS), {}, "draws random numbers on the CPU"),
+    "optimizer": (supervised(optimizer=Counting), {}, "Counting may count its steps in Python"),
+    "waits": (supervised(optimizer=Waiting), {}, "the learning rate was read"),
     "silent": (partial(Silent, **SETTINGS), {}, "Silent does not say of itself"),
     "own": (Adversarial, {}, "Adversarial does not say of itself"),
     "accumulate": (supervised(accumulate=2), {}, "accumulate=2"),
@@ -234,3 +285,62 @@ def test_a_network_that_does_not_run_has_the_usual_layout(monkeypatch, tmp_path)
     broken = nn.Conv2d(4, 3, 3)
     assert fastest_layout(broken, Length(10, 2, 16, 0), "32-true", torch.device("cpu"), Double()) == "channels_last"
     assert not (tmp_path / "srbench").exists()
+
+
+def test_what_is_drawn_in_a_late_kind_of_step_is_seen(files, tmp_path):
+    found, rows, session = trained(files, tmp_path / "auto", partial(Dropping, **SETTINGS))
+    plain, others, _ = trained(files, tmp_path / "plain", partial(Dropping, **SETTINGS), capture=False)
+    assert session.captured
+    assert "draws random numbers on the CPU" in session.not_captured
+    assert torch.equal(found, plain)
+    assert rows == others
+
+
+def test_a_training_of_few_steps_says_so(files, tmp_path):
+    (tmp_path / "few").mkdir()
+    stage = a_stage(files, WARM_UP)
+    _, (outcome,) = fit(small_carn(), [stage], tmp_path / "few", a_session(graphs=Double(), **LAID))
+    assert outcome.sessions[-1].not_captured == "too few steps"
+
+
+def test_graphs_and_images_are_gone_when_a_stage_has_ended(files, tmp_path, monkeypatch):
+    made = []
+
+    class Kept(CapturedSteps):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(fitting, "CapturedSteps", Kept)
+    trained(files, tmp_path / "run")
+    (steps,) = made
+    assert steps.places == {}
+    assert steps.source is None
+    assert "training_step" not in vars(steps.recipe)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Adam])
+def test_a_training_that_began_on_a_gpu_goes_on_on_a_cpu(files, tmp_path, optimizer):
+    class StopError(Exception):
+        pass
+
+    recipe = supervised(optimizer=partial(optimizer, lr=1e-3))
+    stage = a_stage(files, 12, recipe=recipe)
+    calls = []
+
+    def validate(model):
+        calls.append(1)
+        if len(calls) == 2:
+            raise StopError
+        return 0.0
+
+    with pytest.raises(StopError):
+        fit(small_carn(), [stage], tmp_path, a_session(validate))
+    path = tmp_path / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    for state in content["optimizer_states"]:
+        for group in state["param_groups"]:
+            group["capturable"], group["foreach"] = True, False
+    torch.save(content, path)
+    _, (outcome,) = fit(small_carn(), [stage], tmp_path, a_session())
+    assert len(outcome.sessions) == 2

@@ -92,7 +92,7 @@ def test_a_training_on_a_gpu_tells_how_its_steps_were_run(build):
     build.run("carn", hashed="0", left=scored(37.0).with_facts(train=on_gpu(True)))
     build.run("mossnet", hashed="1", left=scored(37.0).with_facts(train=on_gpu("it looks", "max_pool2d has no order")))
     found = facts(build)
-    assert found["steps of training on the GPU"] == "as they are written: it looks (1 runs), by CUDA graphs (1 runs)"
+    assert found["steps of training on the GPU"] == "as they are written (it looks) (1 runs), by CUDA graphs (1 runs)"
     assert found["memory layout of training"] == "contiguous"
     assert found["not repeatable to the last digit"] == "max_pool2d has no order"
 

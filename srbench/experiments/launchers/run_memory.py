@@ -49,7 +49,7 @@ def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
     """The bytes of the stage's training images, HR and LR of each scale, where they are to lie on a GPU with so many
     `free` bytes; 0 where they stay on the host."""
     batches, told = imported(stage.batches.target), stage.batches.arguments
-    cuts = isinstance(batches, type) and issubclass(batches, Patches)
+    cuts = batches is Patches
     if not cuts or told.get("degrade") or stage.data.degradation:
         return 0
     pixels = sum(height * width for height, width in map(image_size, stage.data.train_files()))

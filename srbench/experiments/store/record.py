@@ -49,8 +49,8 @@ class StageRecord(StageOutcome):
 @dataclass(frozen=True)
 class Training:
     """How the training went: of all stages together, and of each. `steps` 0: there was none. `final_loss`: that of the
-    last stage. `captured`: true where steps were run by CUDA graphs, else why they, or some, were not; false on a CPU
-    and where there was no step to capture. `recipe`: its option in the config; None where it is not known."""
+    last stage. `captured`: true where steps were run by CUDA graphs, else why they, or some, were not; false on a CPU.
+    `recipe`: its option in the config; None where it is not known."""
 
     steps: int = 0
     steps_per_second: float = 0.0
