@@ -66,6 +66,7 @@ def evaluate(
     tell: Listener,
     keep: Keep,
     inference: Inference = INFERENCE,
+    as_it_lies: bool = False,
 ) -> list[ImageResult]:
     """One result an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
 
@@ -73,8 +74,12 @@ def evaluate(
     given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
     the last ones are kept and scored by another. Raises UserError for an image that cannot be read, for one that is too
     small for the model, and for SR of another size than HR; FailedRunError for SR that is not finite.
+    `as_it_lies`: leaves the weights where they are in the device's memory, for a model that is being trained there: a
+    graph of its steps knows them by their addresses.
     """
-    model = model.eval().to(device).to(memory_format=torch.channels_last)
+    model = model.eval()
+    if not as_it_lies:
+        model = model.to(device).to(memory_format=torch.channels_last)
     total = sum(len(pairs) for pairs in datasets.values())
     rows: list[ImageResult] = []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as judge:

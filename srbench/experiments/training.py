@@ -123,7 +123,7 @@ def validation(run: RunSpec, slot: Slot, ranks: Ranks) -> Callable[[nn.Module], 
 
 
 def _psnr(pairs: list[ImagePair], scorer: Scorer, device: str, inference: Inference, model: nn.Module) -> float:
-    results = evaluate(model, {"val": pairs}, scorer, device, silent, lambda *_: None, inference)
+    results = evaluate(model, {"val": pairs}, scorer, device, silent, lambda *_: None, inference, as_it_lies=True)
     return mean_scores(results)["val"]["psnr"]
 
 

@@ -126,6 +126,7 @@ class CapturedSteps(Steps):
         self.seen = 0
         self.values = torch.empty(0)
         self.groups: _Groups | None = None
+        self.addresses: list[int] = []
         self.loose: list[str] = []
         self.warned: dict[Any, Any] = {}
         self.mark: Callable[[], None] = lambda: None
@@ -135,6 +136,7 @@ class CapturedSteps(Steps):
         # The host is ahead of the device by no more than Lightning gives it at once, and tells of what has been done.
         before, self.mark = self.mark, self.graphs.mark()
         before()
+        self._look_at_addresses()
         return super().together(batches, index)
 
     def row(self, batch: Fed) -> Tensor:
@@ -164,6 +166,15 @@ class CapturedSteps(Steps):
         self.places, self.source = {}, None
         if not self.told.done and not self.told.reason:
             self.told.reason = "too few steps"
+
+    def _look_at_addresses(self) -> None:
+        """Lets go of graphs whose weights have been put elsewhere in memory, which would go on with what lies there."""
+        recipe = self.recipe
+        addresses = [one.data_ptr() for one in (*recipe.parameters(), *recipe.buffers())]
+        if addresses != self.addresses:
+            self.addresses = addresses
+            for place in self.places.values():
+                place.replay = None
 
     def _begin(self) -> None:
         """Not earlier: by now Lightning has loaded what a checkpoint held."""

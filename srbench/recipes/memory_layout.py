@@ -32,7 +32,7 @@ FORMATS: dict[Layout, torch.memory_format] = {
     "contiguous": torch.contiguous_format,
 }
 BY = 1.03  # times as fast must another be, so that the noise of a measurement changes nothing
-PASSES = 10
+TURNS, PASSES = 5, 10  # the fastest turn counts: other runs may be at work on the GPU
 
 
 def fastest_layout(model: nn.Module, length: Length, precision: str, device: torch.device, graphs: Graphs) -> Layout:
@@ -86,7 +86,7 @@ def _seconds(
         replay = graphs.capture(step)
     except Exception:  # what the training will run as it is written, too
         replay = partial(graphs.run, step)
-    return min(_timed(replay, graphs) for _ in range(2))
+    return min(_timed(replay, graphs) for _ in range(TURNS))
 
 
 def _thumbnail(model: nn.Module, batch: int) -> list[tuple[int, int, int, int]]:

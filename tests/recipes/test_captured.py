@@ -10,6 +10,9 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from srbench.core.errors import FailedRunError
+from srbench.experiments.compose import build_model
+from srbench.experiments.recording import Slot
+from srbench.experiments.training import validation
 from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.recipes import fit as fitting
 from srbench.recipes.adversarial import RelativisticAverage
@@ -18,7 +21,8 @@ from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
 from srbench.recipes.losses import L1
-from srbench.recipes.memory_layout import fastest_layout
+from srbench.recipes.memory_layout import FORMATS, fastest_layout
+from srbench.recipes.ranks import ALONE
 from srbench.recipes.schedules import constant, cosine
 from srbench.recipes.supervised import Supervised
 from tests.recipes.toys import (
@@ -344,3 +348,28 @@ def test_a_training_that_began_on_a_gpu_goes_on_on_a_cpu(files, tmp_path, optimi
     torch.save(content, path)
     _, (outcome,) = fit(small_carn(), [stage], tmp_path, a_session())
     assert len(outcome.sessions) == 2
+
+
+def test_weights_that_are_put_elsewhere_are_captured_anew(files, tmp_path):
+    def validate(model):
+        for weight in model.parameters():
+            weight.data = weight.data.clone()
+        return 0.0
+
+    (tmp_path / "run").mkdir()
+    graphs = Double()
+    stage = a_stage(files, STEPS, val_every=20)
+    moved, _ = fit(small_carn(), [stage], tmp_path / "run", a_session(validate, graphs=graphs, **LAID))
+    assert graphs.captured == 2
+    (tmp_path / "other").mkdir()
+    stayed, _ = fit(small_carn(), [stage], tmp_path / "other", a_session(graphs=Double(), **LAID))
+    assert torch.equal(weights(moved), weights(stayed))
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
+def test_a_validation_leaves_the_weights_where_they_lie(carn, layout):
+    run = carn(f"memory_format={layout}")
+    model = build_model(run).to(memory_format=FORMATS[layout])
+    before = [weight.data_ptr() for weight in model.parameters()]
+    validation(run, Slot("cpu", 1), ALONE)(model)
+    assert [weight.data_ptr() for weight in model.parameters()] == before

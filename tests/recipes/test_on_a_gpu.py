@@ -6,10 +6,15 @@ import pytest
 import torch
 from torch import nn
 
+from srbench.core.progress import silent
 from srbench.data.device_patches import DevicePatches
+from srbench.data.pairs import ImagePair
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Supply
+from srbench.evaluation.evaluate import evaluate
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
 from srbench.models.classsr import ClassSR
 from srbench.models.fsrcnn import FSRCNN
@@ -108,6 +113,19 @@ def test_a_captured_training_is_that_of_steps_as_they_are_written(training, prec
     assert captured[2].sessions[-1].captured
     assert not plain[2].sessions[-1].captured
     assert are_the_same(captured, plain)
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
+def test_a_validation_in_the_middle_changes_nothing(layout, tmp_path):
+    def validate(model):
+        scorer = make_scorer(["psnr"], Protocol("rgb", "rgb"), [])
+        evaluate(model, {"val": [pair]}, scorer, "cuda", silent, lambda *_: None, as_it_lies=True)
+        return 0.0
+
+    pair = ImagePair("one", Photos().valid()[0], None, 2)
+    looked_at = trained(TRAININGS["carn"], tmp_path / "looked", validate=validate, layout=layout)
+    plain = trained(TRAININGS["carn"], tmp_path / "plain", layout=layout)
+    assert are_the_same(looked_at, plain)
 
 
 @pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
