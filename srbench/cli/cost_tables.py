@@ -1,6 +1,6 @@
 """What networks cost, as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,6 +51,13 @@ def _cost_line(row: dict[str, Any], convention: Convention, conventions: Sequenc
     return line
 
 
+def load_line(load: Mapping[str, Any]) -> str:
+    """What is known of one network and batch size, as soon as it is."""
+    median = load.get("median_ms")
+    told = "does not fit into the device's memory" if median is None else f"{_figure(median, digits=3)} ms"
+    return f"{load['model']} ×{load['scale']}, batch {load['batch']}: {told}"
+
+
 def load_text(loads: DataFrame, size: int, device: str) -> str:
     """A table for a terminal, a line per model and batch size, and below it how it was measured."""
     rows = []
@@ -61,7 +68,8 @@ def load_text(loads: DataFrame, size: int, device: str) -> str:
         rows.append(line | {"peak memory (MiB)": _figure(row["peak_memory_mb"], digits=4)})
     memory = "what torch's allocator gave out" if device.startswith("cuda") else "tensors alive at once, no workspaces"
     where = f"{hardware.describe_device(device)}, threads {torch.get_num_threads()}"
-    lines = [f"latency: {size}×{size} pixels of LR, float32, channels last, untrained weights; {where}"]
+    layouts = " or ".join(sorted({str(one) for one in loads.memory_format.dropna()})) or "–"
+    lines = [f"latency: {size}×{size} pixels of LR, float32, memory layout {layouts}, untrained weights; {where}"]
     lines.append(f"memory: {memory}; weights and input included")
     if loads.median_ms.isna().any():
         lines.append("–: the device's memory is too small for the batch")

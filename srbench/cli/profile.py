@@ -8,13 +8,13 @@ from typing import get_args
 import torch
 from pandas import DataFrame
 
-from srbench.cli.cost_tables import cost_text, load_text
+from srbench.cli.cost_tables import cost_text, load_line, load_text
 from srbench.cli.verbs import ProfileVerb
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.harmless import cells_of, visible
-from srbench.evaluation.model_costs import Candidate, count_costs, measure_loads
+from srbench.evaluation.model_costs import Candidate, Load, count_costs, measure_loads, table_of
 from srbench.experiments.compose import build_model, build_on_meta, compose_run, scales_that_compose
 from srbench.experiments.spec import RunSpec
 from srbench.metrics.flops import Convention
@@ -36,13 +36,20 @@ def profile_networks(asked: ProfileVerb) -> bool:
     with progress.bar("profile") as tell:
         table = count_costs(candidates, conventions, "fvcore" in asked.cost, tell)
     print(cost_text(table, conventions))
-    if asked.latency:
-        with progress.bar("profile") as tell:
-            loads = measure_loads(candidates, asked.size, asked.batch, device, tell)
-        print(f"\n{load_text(loads, asked.size, device)}")
-        table = table.merge(loads, how="left", on=["model", "scale"])
-    if asked.out:
-        _write(table, asked.out)
+    loads: list[Load] = []
+    try:
+        if asked.latency:
+            with progress.bar("profile") as tell:
+                for load in measure_loads(candidates, asked.size, asked.batch, device, tell):
+                    loads.append(load)
+                    if progress.console.is_terminal:  # elsewhere the table tells it
+                        progress.console.print(load_line(load))
+    finally:  # Ctrl-C leaves what has been measured
+        if loads:
+            print(f"\n{load_text(table_of(loads), asked.size, device)}")
+            table = table.merge(table_of(loads), how="left", on=["model", "scale"])
+        if asked.out:
+            _write(table, asked.out)
     return True
 
 

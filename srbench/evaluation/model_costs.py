@@ -17,6 +17,7 @@ from srbench.metrics.flops import Convention
 from srbench.metrics.fvcore_itself import fvcore_count, fvcore_version
 
 NO_KIND = "classsr.activations"
+Load = dict[str, Any]
 PASSES = 3  # at least, however long they take
 
 
@@ -52,18 +53,24 @@ def count_costs(
 
 def measure_loads(
     candidates: Sequence[Candidate], size: int, batches: Sequence[int], device: str, tell: Listener
-) -> DataFrame:
-    """A row per network and batch size, on LR of `size` pixels a side: the fields of cost.Latency, peak_memory_mb and
-    memory_of; empty from the first batch on that does not fit into the device's memory."""
-    rows: list[dict[str, Any]] = []
+) -> Iterator[Load]:
+    """One for each network and batch size, on LR of `size` pixels a side, as soon as it is measured: the fields of
+    cost.Latency, peak_memory_mb and memory_of; without them from the first batch on that does not fit into the
+    device's memory."""
+    done, total = 0, len(candidates) * len(batches)
     for one in candidates:
         loads = _loads(one.build().to(device).to(memory_format=torch.channels_last), size, batches)
         for batch in batches:
-            tell(f"times {one.name}, batch {batch}", len(rows), len(candidates) * len(batches))
-            rows.append({"model": one.name, "scale": one.scale, "batch": batch} | next(loads, {}))
-    tell("times", len(rows), len(rows))
+            tell(f"times {one.name}, batch {batch}", done, total)
+            yield {"model": one.name, "scale": one.scale, "batch": batch} | next(loads, {})
+            done += 1
+    tell("times", total, total)
+
+
+def table_of(loads: Sequence[Load]) -> DataFrame:
+    """A row of each."""
     columns = ["model", "scale", *(field.name for field in fields(Latency)), "peak_memory_mb", "memory_of"]
-    return DataFrame(rows, columns=columns).convert_dtypes()
+    return DataFrame(loads, columns=columns).convert_dtypes()
 
 
 def _names(conventions: Iterable[Convention]) -> list[str]:

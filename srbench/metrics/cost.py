@@ -28,6 +28,7 @@ from srbench.models.traits import traits_of, use_scale
 BATCHES = (1, 2, 4, 8, 16)
 TRAINING_INPUT = 48  # pixels of LR a side that a backward pass is tried with
 NAMED = 3  # of the weights that no operator read; the others are told by their number
+LONGEST = 20.0  # seconds, after which a network has been passed often enough, however seldom that was
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
 
 
@@ -198,7 +199,8 @@ def latency(
 ) -> Latency:
     """How long a batch of LR images takes where the model is, in float32 without TF32, data transfer excluded.
 
-    `repeats` passes are measured, fewer but `at_least` when they take longer than `seconds`; so is the warm-up cut.
+    `repeats` passes are measured, fewer but `at_least` when they take longer than `seconds`, and fewer still, but one,
+    when they take longer than LONGEST; so is the warm-up cut.
     The images are larger where the model takes no such sides.
     """
     (measured,) = latencies(model, height, width, (batch,), repeats, warmup, seconds, at_least)
@@ -314,7 +316,7 @@ def _measure(model: nn.Module, lr: Tensor, repeats: int, at_least: int, seconds:
     """Milliseconds of each pass."""
     times: list[float] = []
     _wait_for(lr)  # a GPU may still be making the input
-    while len(times) < repeats and (len(times) < at_least or sum(times) < 1000 * seconds):
+    while len(times) < repeats and sum(times) < 1000 * (seconds if len(times) >= at_least else max(seconds, LONGEST)):
         start = time.perf_counter()
         model(lr)
         _wait_for(lr)

@@ -128,7 +128,8 @@ def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
     if measured := [latency for latency in map(standard_latency, done) if latency]:
         inputs = _values(f"{one.height}×{one.width}" for one in measured)
         where = f"{_values(one.device for one in measured)}, threads {_values(one.threads for one in measured)}"
-        layout = _values(one.memory_format for one in measured)
+        layouts = [standard_latency(one) for one in done if not one.cost or one.cost.params]  # of weights
+        layout = _values(one.memory_format for one in layouts if one)
         yield "latency", f"median, batch 1, input {inputs} (height × width), {where}, memory layout {layout}"
     if ntire:
         yield "NTIRE score", FORMULA.format(ntire)

@@ -10,6 +10,7 @@ from torch import nn
 
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
+from srbench.evaluation import model_costs
 from srbench.metrics.cost import peak_memory
 from srbench.models.carn import CARN
 from srbench.models.fsrcnn import FSRCNN
@@ -165,6 +166,24 @@ def test_batches_that_do_not_fit_are_named(shown, own_preset):
     assert two[2:] == ["2", "–", "–––", "–", "–"]
     assert four[2:] == ["4", "–", "–––", "–", "–"]
     assert "–: the device's memory is too small for the batch" in [" ".join(line) for line in lines]
+
+
+def test_interrupted_it_prints_and_writes_what_it_has_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    measured = []
+
+    def memory(model, size, batch):
+        if measured:
+            raise KeyboardInterrupt
+        measured.append(batch)
+        return {}
+
+    monkeypatch.setattr(model_costs, "_memory", memory)
+    with pytest.raises(KeyboardInterrupt):
+        perform(["profile", "model=fsrcnn", "size=16", "batch=1,2", "out=costs.csv"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:3] for line in rows_of(lines, "fsrcnn")[1:]] == [["fsrcnn", "×2", "1"]]
+    assert pd.read_csv("costs.csv").batch.to_list() == [1]
 
 
 def test_fvcore_itself_is_run_where_it_is_asked_for_by_name(shown):
