@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, Protocol, TypeVar, cast
 
 from torch import Tensor
 
-from srbench.data.device_patches import Cuts, DeviceSource
+from srbench.data.device_patches import Cuts
 from srbench.data.supply import Batch
 from srbench.recipes.length import Length
-from srbench.recipes.stages import BatchSource
 
 Fed = Batch | Cuts  # what steps are made of
 
@@ -17,7 +17,14 @@ TOGETHER_SECONDS = 0.25  # of steps that Lightning is given at once
 MOST_TOGETHER = 100
 
 
-class Stream:
+Made = TypeVar("Made", bound=Fed, covariant=True)
+
+
+class _Source(Protocol[Made]):
+    def batch(self, step: int) -> Made: ...
+
+
+class Stream(Generic[Made]):
     """The batches of the steps from `start` to the last, made while the steps before them run: several at once for
     steps that are `quick`, one by one else. None are beyond a step that is validated.
 
@@ -26,12 +33,12 @@ class Stream:
     """
 
     def __init__(
-        self, source: BatchSource | DeviceSource, start: int, length: Length, pinned: bool = False, quick: bool = False
+        self, source: _Source[Made], start: int, length: Length, pinned: bool = False, quick: bool = False
     ) -> None:
         self.source, self.start, self.length, self.pinned, self.quick = source, start, length, pinned, quick
         self.waited = 0.0
 
-    def __iter__(self) -> Iterator[tuple[Fed, ...]]:
+    def __iter__(self) -> Iterator[tuple[Made, ...]]:
         step, number, before = self.start, 1, 1
         with ThreadPoolExecutor(1) as background:
             following = background.submit(self._make, step, step + 1)
@@ -54,11 +61,12 @@ class Stream:
         """How many to make at once when each step takes so long; growing in steps, as the first are slow."""
         return max(1, min(2 * before, int(TOGETHER_SECONDS / max(seconds, 1e-6)), MOST_TOGETHER))
 
-    def _make(self, first: int, end: int) -> tuple[Fed, ...]:
+    def _make(self, first: int, end: int) -> tuple[Made, ...]:
         return tuple(self._one(step) for step in range(first, end))
 
-    def _one(self, step: int) -> Fed:
+    def _one(self, step: int) -> Made:
         batch = self.source.batch(step)
         if not self.pinned:
             return batch
-        return type(batch)._make(one.pin_memory() if isinstance(one, Tensor) else one for one in batch)
+        pinned = (one.pin_memory() if isinstance(one, Tensor) else one for one in batch)
+        return cast(Made, type(batch)._make(pinned))

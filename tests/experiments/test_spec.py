@@ -210,7 +210,7 @@ def test_the_words_of_the_bicubic_run_describe_it(plan, words):
 
 
 def test_a_budget_picks_each_stages_length_and_a_number_stands_for_all(plan):
-    assert plan().stages[0].length == Length(500, 8, 64, 250)
+    assert plan().stages[0].length == Length(500, 8, 64, 0)
     assert plan("budget=full").stages[0].length == Length(200_000, 16, 128, 5000)
     words = ["budget=full", "budget.steps=7", "budget.batch_size=2", "budget.hr_patch=32", "budget.val_every=0"]
     assert plan(*words).stages[0].length == Length(7, 2, 32, 0)

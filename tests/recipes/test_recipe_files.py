@@ -108,28 +108,28 @@ STAGES["classsr_single"] = {"pixel": ONE_CLASS | {"T_max": 1_000_000}}
 for key in ("scales", "turns"):  # of crops that are cut once
     del STAGES["waifu2x_study"]["pixel"][key]
 
-QUICK = Length(steps=500, batch_size=8, hr_patch=64, val_every=250)
-TILES = (Length(300, 8, 128, 150), Length(50_000, 32, 128, 1000))  # of 64 pixels of LR
+QUICK = Length(steps=500, batch_size=8, hr_patch=64, val_every=0)
+TILES = (Length(300, 8, 128, 0), Length(50_000, 32, 128, 1000))  # of 64 pixels of LR
 LENGTHS = {
     "supervised": [(QUICK, Length(200_000, 16, 128, 5000))],
     "carn_paper": [(QUICK, Length(600_000, 64, 128, 1000))],
     "waifu2x_study": [(Length(3 * 40, 3, 48, 0), Length(300 * 40, 3, 256, 1200))],
     "mdrn_paper": [
         (QUICK, Length(1_000_000, 64, 384, 5000)),
-        (Length(250, 8, 64, 125), Length(1_000_000, 64, 384, 5000)),
-        (Length(250, 8, 96, 125), Length(650_000, 64, 480, 5000)),
+        (Length(250, 8, 64, 0), Length(1_000_000, 64, 384, 5000)),
+        (Length(250, 8, 96, 0), Length(650_000, 64, 480, 5000)),
     ],
     "mossnet": [TILES],
     "distillation": [TILES],
     "edge_study": [(Length(100, 8, 96, 0), Length(20_000, 64, 128, 500))],
-    "restoration": [(Length(400, 8, 96, 200), Length(10_000, 64, 240, 500))],
-    "classsr_single": [(Length(1800, 8, 64, 900), Length(1_000_000, 16, 128, 5000))],
+    "restoration": [(Length(400, 8, 96, 0), Length(10_000, 64, 240, 500))],
+    "classsr_single": [(Length(1800, 8, 64, 0), Length(1_000_000, 16, 128, 5000))],
 }
 for recipe, steps, batch in (("classsr", 500_000, 96), ("classsr_rcan", 1_000_000, 60)):
     LENGTHS[recipe] = [
         *[(Length(1000, 8, 64, 0), Length(steps, 16, 128, 5000))] * 3,
-        (Length(400, 16, 128, 200), Length(200_000, batch, 128, 1000)),
-        (Length(200, 8, 128, 100), Length(200_000, batch, 128, 1000)),
+        (Length(400, 16, 128, 0), Length(200_000, batch, 128, 1000)),
+        (Length(200, 8, 128, 0), Length(200_000, batch, 128, 1000)),
     ]
 
 
