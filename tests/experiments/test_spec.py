@@ -43,7 +43,6 @@ def images(tmp_path):
         "budget.steps=7",
         "precision=32",
         "data.degradation=noise",
-        "budget.keep=best",
         "model.reparameterise=series",
         "devices=2",
     ],
@@ -89,14 +88,18 @@ def test_a_backbone_of_ones_own_network_is_an_argument_as_any(plan):
     assert len({run.config_hash for run in runs}) == 2
 
 
+BEST = ["budget.keep=best", "budget.val_every=250"]
+
+
 @pytest.mark.parametrize("word", ["budget.val_every=7", "protocol=rgb", "eval.tile=64"])
 def test_what_chooses_the_best_weights_fixes_them(plan, word):
-    assert plan(word, "budget.keep=best").config_hash != plan("budget.keep=best").config_hash
+    assert plan(*BEST, word).config_hash != plan(*BEST).config_hash
+    assert plan(*BEST).config_hash != plan().config_hash
 
 
 def test_the_best_of_no_validation_is_refused(plan):
     with pytest.raises(UserError, match=r"budget\.keep=best: nothing is validated .*; set budget\.val_every=STEPS"):
-        plan("budget.keep=best", "budget.val_every=0")
+        plan("budget.keep=best")
 
 
 def test_the_pixels_of_the_training_images_count_and_their_place_does_not(plan, images):
