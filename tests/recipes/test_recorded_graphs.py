@@ -1,0 +1,121 @@
+"""Captured trainings by graphs that repeat what was recorded, as those of a GPU do, without any Python of the step."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from srbench.models.carn import CARN
+from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.fit import fit
+from srbench.recipes.gan import GAN
+from srbench.recipes.losses import FFT, L1, Edge
+from srbench.recipes.schedules import constant, cosine
+from srbench.recipes.supervised import Supervised
+from tests.recipes.recorded_graphs import RecordedGraphs
+from tests.recipes.test_captured import Double
+from tests.recipes.toys import a_session, a_stage, small_carn, weights, write_images
+
+STEPS = 40
+ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)  # which does not read its state, as on a GPU
+SGD = partial(torch.optim.SGD, lr=0.1, fused=True)
+SETTINGS = {"optimizer": ADAM, "schedule": cosine, "gradient_clip": 0.5, "ema": 0.9}
+GAN_SETTINGS = {
+    "adversarial": RelativisticAverage(),
+    "discriminator": partial(PooledDiscriminator, widths=(4, 4, 4, 6, 6), hidden=8),
+    "discriminator_optimizer": ADAM,
+    "discriminator_schedule": constant,
+    "r1": 1.0,
+    "r1_every": 3,
+}
+RECIPES = {
+    "losses": partial(Supervised, loss={"l1": L1(), "fft": FFT(0.1), "edge": Edge(0.1)}, **SETTINGS),
+    "gan": partial(GAN, loss={"pixel": L1()}, **SETTINGS, **GAN_SETTINGS),
+    "sgd": partial(
+        Supervised, loss=nn.MSELoss(), optimizer=partial(torch.optim.SGD, lr=0.1, fused=True), schedule=cosine
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+def trained(files, folder, recipe, graphs, validate=lambda model: 0.0, model=None, **changes):
+    folder.mkdir(exist_ok=True)
+    stage = a_stage(files, STEPS, val_every=10, recipe=recipe)
+    session = a_session(validate, graphs=graphs, layout="channels_last", **changes)
+    found, _ = fit(model or small_carn(), [stage], folder, session)
+    return weights(found), (folder / "losses.csv").read_text()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_graph_repeats_what_the_step_does(files, tmp_path, recipe, precision):
+    graphs = RecordedGraphs()
+    found, rows = trained(files, tmp_path / "captured", recipe, graphs, precision=precision)
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), precision=precision, capture=False)
+    assert graphs.replayed == STEPS - 11
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_weights_that_a_validation_puts_elsewhere_are_those_that_are_trained(files, tmp_path, recipe):
+    def validate(model):
+        for weight in model.parameters():
+            weight.data = weight.data.clone()
+        return 0.0
+
+    graphs = RecordedGraphs()
+    found, rows = trained(files, tmp_path / "captured", recipe, graphs, validate)
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), capture=False)
+    assert graphs.captured > 2
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_a_resumed_training_is_captured_in_its_own_memory(files, tmp_path):
+    class StopError(Exception):
+        pass
+
+    calls = []
+
+    def stop(model):
+        calls.append(1)
+        if len(calls) in {2, 4}:
+            raise StopError
+        return 0.0
+
+    recipe = RECIPES["losses"]
+    for _ in range(2):
+        with pytest.raises(StopError):
+            trained(files, tmp_path / "stopped", recipe, RecordedGraphs(), stop)
+    found, rows = trained(files, tmp_path / "stopped", recipe, RecordedGraphs(), stop)
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), capture=False)
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+class Turning(CARN):
+    """Does something else from its thirtieth pass on, by a value that it reads."""
+
+    def forward(self, lr):
+        sr = super().forward(lr)
+        return sr * 0 if float(sr.detach().mean()) > 1e9 else sr
+
+
+def test_a_network_that_reads_a_value_is_run_as_it_is_written(files, tmp_path, caplog):
+    def turning():
+        torch.manual_seed(0)
+        return Turning(width=4, blocks=1, units=1, atrous=[1])
+
+    recipe = RECIPES["losses"]
+    found, rows = trained(files, tmp_path / "auto", recipe, RecordedGraphs(), model=turning())
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), model=turning(), capture=False)
+    assert "operation not permitted when stream is capturing" in caplog.text
+    assert rows == others
+    assert torch.equal(found, plain)
