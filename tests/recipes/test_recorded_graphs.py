@@ -4,14 +4,19 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from srbench.models.carn import CARN
+from srbench.models.classsr import ClassSR
+from srbench.models.fsrcnn import FSRCNN
 from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.distillation import Distillation
 from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.losses import FFT, L1, Edge
+from srbench.recipes.routed import AverageLoss, ClassLoss, Routed
 from srbench.recipes.schedules import constant, cosine
 from srbench.recipes.supervised import Supervised
 from tests.recipes.recorded_graphs import RecordedGraphs
@@ -74,6 +79,46 @@ def test_weights_that_a_validation_puts_elsewhere_are_those_that_are_trained(fil
     found, rows = trained(files, tmp_path / "captured", recipe, graphs, validate)
     plain, others = trained(files, tmp_path / "plain", recipe, Double(), capture=False)
     assert graphs.captured > 2
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_a_teacher_and_a_student_are_one_graph(files, tmp_path):
+    def larger():
+        torch.manual_seed(1)
+        return CARN(width=6, blocks=1, units=1, atrous=[1])
+
+    def learns(model, length):
+        return Distillation(
+            model,
+            length,
+            loss=L1(),
+            teacher=larger(),
+            teacher_checkpoint=str(tmp_path / "teacher.safetensors"),
+            weights={"hr": 0.5, "output": 0.5},
+            **SETTINGS,
+        )
+
+    save_file(larger().state_dict(), tmp_path / "teacher.safetensors")
+    graphs = RecordedGraphs()
+    found, rows = trained(files, tmp_path / "captured", learns, graphs)
+    plain, others = trained(files, tmp_path / "plain", learns, Double(), capture=False)
+    assert graphs.replayed == STEPS - 11
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_a_soft_choice_of_branches_is_one_graph(files, tmp_path):
+    def branching():
+        torch.manual_seed(0)
+        return ClassSR([FSRCNN(2, d=4, s=2, m=1), FSRCNN(2, d=6, s=2, m=1)], scale=2, patch=8, step=8)
+
+    losses = {"l1": L1(1000.0), "class": ClassLoss(1.0), "average": AverageLoss(6.0)}
+    recipe = partial(Routed, loss=losses, optimizer=ADAM, schedule=cosine)
+    graphs = RecordedGraphs()
+    found, rows = trained(files, tmp_path / "captured", recipe, graphs, model=branching())
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), model=branching(), capture=False)
+    assert graphs.replayed == STEPS - 11
     assert rows == others
     assert torch.equal(found, plain)
 
