@@ -5,11 +5,14 @@ import os
 import platform
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line
+from srbench.core.progress import console
 
 PACKAGES = ("srbench", "torch", "lightning", "lpips", "hydra-core", "numpy", "scikit-image", "pillow")
 
@@ -111,17 +114,33 @@ def _numbers(file: Path) -> dict[str, int]:
 
 
 def pick_device(name: str) -> str:
-    """`auto` → `cuda` where there is one, else `cpu`. Raises UserError for a device that is not there."""
+    """`auto` → `cuda` where there is one, else `cpu`, and a line where there is one that torch cannot use. Raises
+    UserError for a device that is not there."""
     import torch
 
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
         raise UserError(f"device={name}: no such device (auto, cpu, cuda or cuda:N)")
-    if kind == "cuda" and torch.cuda.device_count() <= int(index or 0):
-        raise UserError(f"device={name}: this machine has {torch.cuda.device_count()} CUDA devices; use device=auto")
+    if kind == "cpu":
+        return name
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        there = torch.cuda.is_available()
+    # torch's own words, of a driver that is too old, say: it has no others.
+    reason = first_line(Warning(told[0].message)) if told and not there else ""
+    if kind == "auto":
+        if reason:
+            _tell(f"device=auto: the CPU, as torch cannot use the GPU: {reason}")
+        return "cuda" if there else "cpu"
+    if not there or torch.cuda.device_count() <= int(index or 0):
+        number = f"this machine has {torch.cuda.device_count() if there else 0} CUDA devices"
+        raise UserError(f"device={name}: {reason or number}; use device=auto")
     return name
+
+
+@cache  # every run of a grid asks
+def _tell(line: str) -> None:
+    console.print(line)
 
 
 def pick_precision(name: str | int, device: str) -> str:

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import warnings
 
 import pytest
 import torch
 
 from srbench.core import hardware
+from srbench.core.errors import UserError
 
 MANY = 1024
 
@@ -71,3 +73,26 @@ def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
     later.__context__ = torch.OutOfMemoryError("CUDA")
     assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later)))
     assert not any(map(hardware.is_out_of_memory, (other, RuntimeError("CUDA out of memory"), MemoryError())))
+
+
+def old_driver():
+    warnings.warn(
+        "CUDA initialization: The NVIDIA driver on your system is too old (found version 11020).\nUpdate", stacklevel=1
+    )
+    return False
+
+
+def test_a_gpu_that_torch_cannot_use_is_told_and_refused_by_name(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", old_driver)
+    hardware._tell.cache_clear()
+    assert [hardware.pick_device("auto") for _ in range(2)] == ["cpu", "cpu"]
+    told = "The NVIDIA driver on your system is too old (found version 11020)."
+    assert capsys.readouterr().err.count(told) == 1
+    with pytest.raises(UserError, match=r"device=cuda:1: .*too old \(found version 11020\)\.; use device=auto"):
+        hardware.pick_device("cuda:1")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", "auto:0"])
+def test_a_device_of_no_such_name_is_refused(name):
+    with pytest.raises(UserError, match=f"device={name}: no such device"):
+        hardware.pick_device(name)
