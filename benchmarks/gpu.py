@@ -1,9 +1,10 @@
-"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16] [mps=off]
+"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16] [mps=off] [weights=DIR]
 
-A line is one of LINES. For each, in turns and in this process: srbench's training, a step of the same network that is
-captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users write (AMP,
-channels_last, Adam, batches from the host). Printed are steps a second and srbench's ratio to both; above 1 srbench is
-faster. `runs`: as many trainings at once, each in a process of its own, against one; their steps a second in all.
+A line is one of LINES, or "evaluation". For each, in turns and in this process: srbench's training, a step of the same
+network that is captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users
+write (AMP, channels_last, Adam, batches from the host). Printed are steps a second and srbench's ratio to both; above 1
+srbench is faster. `runs`: as many trainings at once, each in a process of its own; their steps a second in all.
+"evaluation": of images of DIV2K's size, read, upscaled and scored, against the network's passes alone.
 """
 
 import logging
@@ -17,17 +18,28 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from srbench.core import hardware
+from srbench.core.paths import default_places
+from srbench.core.progress import silent
+from srbench.data.images import write_image
+from srbench.data.pairs import ImagePair
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
+from srbench.evaluation.evaluate import evaluate
+from srbench.evaluation.inference import SuperResolver
+from srbench.evaluation.settings import Inference
 from srbench.experiments.compose import build_model, compose_run
 from srbench.experiments.launchers.mps import multi_process_service
+from srbench.metrics.protocol import Protocol
+from srbench.metrics.scorer import make_scorer
 from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
@@ -39,6 +51,7 @@ from srbench.recipes.supervised import Supervised, as_images
 
 DEVICE = torch.device("cuda")
 CAPTURED = 30  # steps, by which all is done that is done once
+IMAGES, SIDES = 6, (1356, 2040)
 ADAM = partial(torch.optim.Adam, lr=1e-4)
 
 
@@ -192,6 +205,33 @@ def many(name: str, runs: int, seconds: float, mps: bool) -> None:
     )
 
 
+def evaluation(weights: Path) -> None:
+    """Seconds an image: evaluated with PSNR, SSIM and LPIPS, and the network alone, from LR to SR on the host."""
+    model, random = LINES["carn_16_64"].network().eval(), np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = []
+        for number in range(IMAGES):
+            noise = random.integers(0, 256, (SIDES[0] // 4, SIDES[1] // 4, 3), np.uint8)
+            hr, lr = (Path(folder) / f"{kind}{number}.png" for kind in ("hr", "lr"))
+            write_image(hr, noise.repeat(4, 0).repeat(4, 1))
+            write_image(lr, noise.repeat(2, 0).repeat(2, 1))
+            pairs.append(ImagePair(str(number), hr, lr, 2))
+        scorer = make_scorer(["psnr", "ssim", "lpips"], Protocol("y", "luma"), [weights], "cuda")
+        whole = [timed(lambda: evaluate(model, {"val": pairs}, scorer, "cuda", silent, lambda *_: None)) for _ in "123"]
+        resolver, images = SuperResolver(model, "cuda", Inference()), [pair.read()[0] for pair in pairs]
+        alone = [timed(lambda: [resolver(image) for image in images]) for _ in "123"]
+    every, passes = (median(times) / IMAGES for times in (whole, alone))
+    print(
+        f"evaluation: {every:.3f} s an image, {passes:.3f} s the network alone (ratio {every / passes:.2f})", flush=True
+    )
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 def one_of_many(name: str, seconds: float, meeting: Path, number: str) -> None:
     line, told = LINES[name], list[float]()
     line.batches()
@@ -212,7 +252,9 @@ def main() -> None:
         return one_of_many(names[0], seconds, Path(words["meeting"]), words["number"])
     print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
     for name in names:
-        if "runs" in words:
+        if name == "evaluation":
+            evaluation(Path(words.get("weights", default_places()["weights_dir"])).expanduser())
+        elif "runs" in words:
             many(name, int(words["runs"]), seconds, words.get("mps") != "off")
         else:
             compare(name, seconds)

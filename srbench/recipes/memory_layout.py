@@ -37,8 +37,10 @@ TURNS, PASSES = 5, 10  # the fastest turn counts: other runs may be at work on t
 
 def fastest_layout(model: nn.Module, length: Length, precision: str, device: torch.device, graphs: Graphs) -> Layout:
     """In which `model` trains fastest on batches of such a length: passes forward and back by L1, as a graph. Measured
-    once for a network, its batches, precision, GPU and torch, and kept in the user's cache."""
-    what = [str(model), length.batch_size, length.hr_patch, getattr(model, "scale", 1), precision]
+    once for its class and the shapes of its weights, so that variants of one network are laid out alike, its batches,
+    precision, GPU and torch, and kept in the user's cache."""
+    shapes = {name: list(weight.shape) for name, weight in model.named_parameters()}
+    what = [type(model).__qualname__, shapes, length.batch_size, length.hr_patch, getattr(model, "scale", 1), precision]
     about = [*what, hardware.describe_device(str(device)), torch.__version__]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     kept = cache_folder("layouts") / f"{key}.json"
