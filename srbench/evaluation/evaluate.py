@@ -1,5 +1,6 @@
 """model × data sets × protocol → one result an image."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ LARGE = 2048**2  # pixels: an image of more is scored before the network goes on
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Keep = Callable[[str, int, str, np.ndarray], None]
+MOST_HANDS = 8
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def evaluate(
 
     The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
     given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
-    the last ones are kept and scored by another. Raises UserError for an image that cannot be read, for one that is too
-    small for the model, and for SR of another size than HR; FailedRunError for SR that is not finite.
+    the last ones are kept and scored by another; beside a GPU, which would wait for them, by several. Raises UserError
+    for an image that cannot be read, for one that is too small for the model, and for SR of another size than HR;
+    FailedRunError for SR that is not finite.
     `as_it_lies`: leaves the weights where they are in the device's memory, for a model that is being trained there: a
     graph of its steps knows them by their addresses.
     """
@@ -82,43 +85,56 @@ def evaluate(
         model = model.to(device).to(memory_format=torch.channels_last)
     total = sum(len(pairs) for pairs in datasets.values())
     rows: list[ImageResult] = []
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as judge:
-        outputs = _outputs(model, datasets, SuperResolver(model, device, inference), reader)
-        for found in _judged(judge, partial(_judge, scorer, keep), _groups(outputs)):
+    hands = _hands(device)
+    with ThreadPoolExecutor(hands) as readers, ThreadPoolExecutor(hands) as judges:
+        resolver = SuperResolver(model, device, inference)
+        outputs = _outputs(model, datasets, resolver, _Overlapped(readers, hands))
+        for found in _judged(_Overlapped(judges, hands), partial(_judge, scorer, keep), _groups(outputs)):
             rows += found
             tell(f"evaluates {found[-1].dataset}", len(rows), total)
     return rows
 
 
-def _overlapped(executor: Executor, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`function` of each item, in order, while the caller works on the result before or makes the item after."""
-    before: Future[Result] | None = None
-    for item in items:
-        coming = executor.submit(function, item)
-        if before:
-            yield before.result()
-        before = coming
-    if before:
-        yield before.result()
+def _hands(device: str) -> int:
+    """Threads that read, and as many that score."""
+    return 1 if device == "cpu" else max(1, min(MOST_HANDS, torch.get_num_threads()))
+
+
+@dataclass(frozen=True)
+class _Overlapped:
+    """`executor`'s work on some items, `ahead` at most, while the caller works on others."""
+
+    executor: Executor
+    ahead: int
+
+    def __call__(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """`function` of each item, in order."""
+        coming: deque[Future[Result]] = deque()
+        for item in items:
+            coming.append(self.executor.submit(function, item))
+            if len(coming) > self.ahead:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def _judged(
-    executor: Executor, judge: Callable[[list[Output]], list[ImageResult]], groups: Iterable[list[Output]]
+    overlapped: _Overlapped, judge: Callable[[list[Output]], list[ImageResult]], groups: Iterable[list[Output]]
 ) -> Iterator[list[ImageResult]]:
     """Each group's rows, overlapped but for large images, whose network and scores would take memory at one time."""
     for large, alike in groupby(groups, key=lambda group: group[-1].sr[..., 0].size > LARGE):
         if large:
             yield from map(judge, alike)
         else:
-            yield from _overlapped(executor, judge, alike)
+            yield from overlapped(judge, alike)
 
 
 def _outputs(
-    model: nn.Module, datasets: dict[str, list[ImagePair]], resolver: SuperResolver, reader: Executor
+    model: nn.Module, datasets: dict[str, list[ImagePair]], resolver: SuperResolver, overlapped: _Overlapped
 ) -> Iterator[Output]:
     traits = traits_of(model)
     places = [(dataset, index) for dataset, pairs in datasets.items() for index in range(len(pairs))]
-    images = _overlapped(reader, ImagePair.read, [datasets[dataset][index] for dataset, index in places])
+    images = overlapped(ImagePair.read, [datasets[dataset][index] for dataset, index in places])
     for (dataset, index), (lr, hr) in zip(places, images, strict=True):
         pair = datasets[dataset][index]
         check_size(model, lr, pair.lr_file or pair.hr_file)

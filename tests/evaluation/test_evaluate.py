@@ -7,6 +7,7 @@ from srbench.core.errors import FailedRunError, UserError
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
+from srbench.evaluation import evaluate as evaluation
 from srbench.evaluation.benchmark import benchmark
 from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
 from srbench.evaluation.inference import SuperResolver
@@ -223,6 +224,22 @@ def test_images_are_read_one_ahead_and_no_more(tmp_path, monkeypatch):
     computed = [position for position, event in enumerate(events) if event == "computes"]
     assert all(position - number <= number + 2 for number, position in enumerate(computed))
     assert events.count("reads") == len(computed) == 6
+
+
+def test_several_hands_give_the_same_rows_in_the_same_order(tmp_path, monkeypatch):
+    pairs = {"x": written(tmp_path, [32, 40, 36, 48, 32, 44, 52])}
+    scorer = make_scorer(["psnr", "ssim"], Y, [])
+    kept = []
+
+    def keep(dataset, index, image, sr):
+        kept.append((dataset, index, image, sr.shape))
+
+    monkeypatch.setattr(evaluation, "BATCH", 1)  # each image is a group of its own
+    one = evaluate(Bicubic(2), pairs, scorer, "cpu", silent, keep)
+    before, kept[:] = sorted(kept), []
+    monkeypatch.setattr(evaluation, "_hands", lambda device: 3)
+    assert evaluate(Bicubic(2), pairs, scorer, "cpu", silent, keep) == one
+    assert sorted(kept) == before
 
 
 @pytest.mark.parametrize("stage", ["read", "keep"])
