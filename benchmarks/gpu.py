@@ -40,7 +40,6 @@ from srbench.experiments.compose import build_model, compose_run
 from srbench.experiments.launchers.mps import multi_process_service
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
-from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import Capture
@@ -99,7 +98,7 @@ def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
     recipe = partial(Supervised, loss=nn.L1Loss(), optimizer=ADAM, schedule=cosine)
     stage = Stage("all", recipe, line.batches, length, epoch_steps=1000)
     precision = hardware.pick_precision("auto", "cuda")
-    session = Session(0, "cuda", precision, lambda _: 0.0, tell, graphs=CudaGraphs(DEVICE), capture=capture)
+    session = Session(0, "cuda", precision, lambda _: 0.0, tell, capture=capture)
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         fit(line.network(), [stage], Path(folder), session)
     (began, first), (ended, last) = told[0], told[-1]

@@ -46,8 +46,9 @@ def profile_networks(asked: ProfileVerb) -> bool:
                         progress.console.print(load_line(load))
     finally:  # Ctrl-C leaves what has been measured
         if loads:
-            print(f"\n{load_text(table_of(loads), asked.size, device)}")
-            table = table.merge(table_of(loads), how="left", on=["model", "scale"])
+            measured = table_of(loads)
+            print(f"\n{load_text(measured, asked.size, device)}")
+            table = table.merge(measured, how="left", on=["model", "scale"])
         if asked.out:
             _write(table, asked.out)
     return True

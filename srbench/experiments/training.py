@@ -32,7 +32,6 @@ from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
-from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.ranks import Ranks
@@ -97,7 +96,6 @@ def train_stages(
         written=written,
         compile=run.compile,
         ranks=ranks,
-        graphs=CudaGraphs(torch.device(slot.device)) if slot.device.startswith("cuda") else None,
         capture=run.capture,
         layout=run.memory_format,
     )

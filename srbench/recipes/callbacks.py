@@ -312,7 +312,7 @@ class Sessions(L.Callback):
             self.devices,
             self.captured.done,
             self.captured.reason,
-            self.captured.not_repeatable,
+            "; ".join(self.captured.loose) or None,
         )
         return (*self.begun.sessions, now)
 

@@ -9,19 +9,19 @@ to the bit whether it is captured, or interrupted.
 import logging
 import random
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from srbench.core import hardware
 from srbench.core.errors import FailedRunError, first_line_with_type
 from srbench.data.device_patches import Cuts, DeviceSource
+from srbench.recipes.optimizer_groups import Groups, may_be_captured, to_gpu
 from srbench.recipes.outcome import Capture, Layout
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.steps import Steps
@@ -31,18 +31,16 @@ log = logging.getLogger(__name__)
 
 WARM_UP = 11  # steps before the first capture: libraries choose and load what they run
 OF_A_KIND = 3  # of these, those of the kind that is captured
-FUSED = (Adam, AdamW, SGD)  # by torch on a GPU
-PER_STEP = ("params", "lr")  # of a parameter group; what else a schedule moves is in the graph
 
 
 @dataclass
 class Captured:
     """Whether steps have been `done` by a graph, and why others, or all, were not: None where there is no `reason`.
-    `not_repeatable`: what is computed in no fixed order."""
+    `loose`: what is computed in no fixed order, in torch's words."""
 
     done: bool = False
     reason: str | None = None
-    not_repeatable: str | None = None
+    loose: list[str] = field(default_factory=list)
 
 
 class Graphs(Protocol):
@@ -125,9 +123,8 @@ class CapturedSteps(Steps):
         self.places: dict[Hashable, _Place] = {}  # by the kind of step that one graph does
         self.seen = 0
         self.values = torch.empty(0)
-        self.groups: _Groups | None = None
+        self.groups: Groups | None = None
         self.addresses: list[int] = []
-        self.loose: list[str] = []
         self.warned: dict[Any, Any] = {}
         self.mark: Callable[[], None] = lambda: None
 
@@ -181,8 +178,8 @@ class CapturedSteps(Steps):
         recipe = self.recipe
         if recipe.device.type == "cuda":
             for optimizer in recipe.trainer.optimizers:
-                _prepare(optimizer, recipe.device)
-        self.groups = _Groups(recipe.trainer.optimizers, recipe.device)
+                to_gpu(optimizer, recipe.device)
+        self.groups = Groups(recipe.trainer.optimizers, recipe.device)
         self.values = torch.empty(len(self.names), device=recipe.device)
         if obstacle := _obstacle(recipe):
             self._refuse(obstacle)
@@ -224,9 +221,8 @@ class CapturedSteps(Steps):
             text = str(one.message).partition(". ")[0]
             if "deterministic" not in text:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, registry=self.warned)
-            elif text not in self.loose:
-                self.loose.append(text)
-                self.told.not_repeatable = "; ".join(self.loose)
+            elif text not in self.told.loose:
+                self.told.loose.append(text)
                 log.info("two trainings may differ in their last digits: %s", text)
 
     def _capture(self, place: _Place) -> None:
@@ -278,63 +274,11 @@ def _obstacle(recipe: Recipe) -> str | None:
     if recipe.accumulate > 1:
         return f"accumulate={recipe.accumulate}: gradients wait for those of later batches"
     for optimizer in recipe.trainer.optimizers:
-        if not isinstance(optimizer, FUSED) and any("capturable" not in group for group in optimizer.param_groups):
+        if not may_be_captured(optimizer):
             return f"{type(optimizer).__name__} may count its steps in Python (it has no option capturable)"
     if recipe.ranks.count > 1:
         return f"devices={recipe.ranks.count}: each step waits for the other processes"
     return None
-
-
-def _prepare(optimizer: Optimizer, device: torch.device) -> None:
-    """Has it keep its state on the device, and fused where torch has it so."""
-    for group in optimizer.param_groups:
-        if "capturable" in group:
-            group["capturable"] = True
-        if isinstance(optimizer, FUSED):
-            group["fused"], group["foreach"] = True, False
-    for state in optimizer.state.values():
-        for name, value in state.items():
-            if isinstance(value, Tensor):
-                state[name] = value.to(device)
-
-
-class _Groups:
-    """The groups of parameters of all optimizers, with their learning rates on the device, where a graph reads them."""
-
-    def __init__(self, optimizers: Sequence[Optimizer], device: torch.device) -> None:
-        self.all = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self.rates = [torch.tensor(float(group["lr"]), device=device) for group in self.all]
-        self.told = [group["lr"] for group in self.all]
-        self.others = [_others(group) for group in self.all]
-
-    def follow(self) -> bool:
-        """Brings to the device what the schedules have set; False where they set more than learning rates."""
-        for number, group in enumerate(self.all):
-            if group["lr"] != self.told[number]:
-                self.told[number] = group["lr"]
-                self.rates[number].fill_(group["lr"])
-        return all(_others(group) == others for group, others in zip(self.all, self.others, strict=True))
-
-    def forget_gradients(self) -> None:
-        """Of all weights."""
-        for group in self.all:
-            for weight in group["params"]:
-                weight.grad = None
-
-    @contextmanager
-    def on_device(self) -> Iterator[None]:
-        """Meanwhile the optimizers read the learning rates there."""
-        for group, rate in zip(self.all, self.rates, strict=True):
-            group["lr"] = rate
-        try:
-            yield
-        finally:
-            for group, told in zip(self.all, self.told, strict=True):
-                group["lr"] = told
-
-
-def _others(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name not in PER_STEP and not isinstance(value, Tensor)}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from srbench.recipes.callbacks import (
     StepProgress,
     Validation,
 )
-from srbench.recipes.captured import Captured, CapturedSteps, Graphs
+from srbench.recipes.captured import Captured, CapturedSteps, CudaGraphs, Graphs
 from srbench.recipes.checkpoints import (
     CHECKPOINT,
     OneStepCheckpoints,
@@ -64,8 +64,8 @@ class Session:
     """What training needs beside its stages: `precision` as Lightning names it; `validate`: the PSNR of a model;
     `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
     `ranks`: which process this is of those that train together, each in a folder of its own; `graphs`: where steps are
-    captured, None on a CPU; `capture`: whether they are; `layout`: of weights and images in a GPU's memory, "auto": the
-    one that is faster."""
+    captured, None for those of the GPU, if it is one; `capture`: whether they are; `layout`: of weights and images in a
+    GPU's memory, "auto": the one that is faster."""
 
     seed: int
     device: str
@@ -105,6 +105,8 @@ def fit(
     if len(outcomes) == len(stages):
         (folder / CHECKPOINT).unlink(missing_ok=True)
     stop = OrderlyStop()
+    if session.graphs is None and session.device.startswith("cuda"):
+        session = replace(session, graphs=CudaGraphs(torch.device(session.device)))
     with stop.handlers_put_back(), _quiet_lightning(), repeatable(session.device):
         for index in range(len(outcomes), len(stages)):
             outcome = _train(model, _Turn(stages, index, folder, session), stop)

@@ -24,6 +24,7 @@ from srbench.models.traits import traits_of
 from srbench.recipes.captured import WARM_UP, Graphs
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import USUAL, Layout
+from srbench.recipes.training_memory import HALF
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ def _seconds(
     shapes = [(length.batch_size, 3, small, small), *_thumbnail(model, length.batch_size)]
     inputs = [torch.rand(shape, device=device).contiguous(memory_format=FORMATS[layout]) for shape in shapes]
     hr = torch.rand(length.batch_size, 3, small * scale, small * scale, device=device)
-    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    step = partial(_step, copied, inputs, hr.contiguous(memory_format=FORMATS[layout]), half)
+    step = partial(_step, copied, inputs, hr.contiguous(memory_format=FORMATS[layout]), HALF.get(precision))
     for _ in range(WARM_UP):
         graphs.run(step)
     try:

@@ -21,6 +21,7 @@ from srbench.models.layers.full_precision import in_full_precision
 from srbench.recipes.average import Average
 from srbench.recipes.history import GRADIENT_NORM
 from srbench.recipes.length import Length
+from srbench.recipes.optimizer_groups import to_cpu
 from srbench.recipes.ranks import ALONE
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -150,7 +151,7 @@ class Recipe(L.LightningModule):
         """Lightning's hook."""
         if self.device.type == "cpu":
             for optimizer in self.trainer.optimizers:
-                _on_cpu(optimizer)
+                to_cpu(optimizer)
         # Not earlier: Lightning forgets gradients before it begins.
         for name, gradient in self._gradients.items():
             weight = self.get_parameter(name)
@@ -200,15 +201,6 @@ class Recipe(L.LightningModule):
         """Lightning's hook."""
         self.step, self._gradients = checkpoint["step"], checkpoint["gradients"]
         self._norms = checkpoint["gradient_norms"]
-
-
-def _on_cpu(optimizer: Optimizer) -> None:
-    """Undoes what a checkpoint of a GPU says of how the optimizer computes."""
-    for group in optimizer.param_groups:
-        if group.get("capturable"):
-            group |= {"capturable": False, "foreach": None}
-            if "fused" in group:
-                group["fused"] = None
 
 
 def seed_torch(device: torch.device, seed: int, stage: int, step: int, rank: int = 0) -> None:

@@ -16,7 +16,6 @@ Fed = Batch | Cuts  # what steps are made of
 TOGETHER_SECONDS = 0.25  # of steps that Lightning is given at once
 MOST_TOGETHER = 100
 
-
 Made = TypeVar("Made", bound=Fed, covariant=True)
 
 

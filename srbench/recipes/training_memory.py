@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # On a CPU a process grows by more than its tensors: convolutions copy their images into orders of their own, the
 # allocator keeps pieces, and the first steps load code. Measured by benchmarks/training_memory.py.
 OF_TENSORS, OF_CODE = 1.3, 40 * 2**20
+HALF = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # by Lightning's name
 UNCERTAIN = 0.3  # of the prediction
 
 
@@ -83,7 +84,7 @@ def _of_moments(recipe: Recipe) -> int:
 
 def _of_passes(model: nn.Module, recipe: Recipe, precision: str) -> int:
     """At most at once, in a pass forward and back: the batch, what is kept of it, and gradients."""
-    length, half = recipe.length, {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    length, half = recipe.length, HALF.get(precision)
     loss, thumbnail = getattr(recipe, "loss", None), traits_of(model).thumbnail
     batch, scale = length.batch_size // recipe.ranks.count, cast(int, model.scale)
     sides = [length.hr_patch // scale, length.hr_patch, *([thumbnail] if thumbnail else [])]

@@ -25,7 +25,6 @@ from srbench.models.mossnet import MossNet
 from srbench.models.safmn import SAFMN
 from srbench.models.traits import traits_of
 from srbench.recipes.adversarial import RelativisticAverage
-from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
@@ -87,8 +86,7 @@ def trained(training, folder, precision="bf16-mixed", validate=None, times=1, **
     stage = Stage("only", recipe, lambda: Patches(supply, multi_scale=scales is not None), length, 10)
     folder.mkdir()
     for _ in range(times):
-        graphs = CudaGraphs(torch.device("cuda"))
-        session = Session(0, "cuda", precision, validate or Stopping(), lambda *_: None, graphs=graphs, **changes)
+        session = Session(0, "cuda", precision, validate or Stopping(), lambda *_: None, **changes)
         try:
             model, (outcome,) = fit(model, [stage], folder, session)
         except KeyboardInterrupt:
