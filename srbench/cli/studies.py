@@ -15,9 +15,10 @@ from srbench.experiments.store.study import StudyRun, read_study
 def report_study(asked: ReportVerb) -> bool:
     """Writes the report and prints its summary."""
     from srbench.cli.printed_report import print_report
+    from srbench.reports.report_place import ReportOptions
 
     check_place("reports_dir", asked.reports_dir)
-    print_report(read_study(asked.study), asked.reports_dir, asked.ntire)
+    print_report(read_study(asked.study), asked.reports_dir, ReportOptions(asked.ntire, asked.crops))
     return True
 
 

@@ -24,6 +24,7 @@ from srbench.cli.config_keys import (
 )
 from srbench.cli.values import (
     ABOVE_ZERO,
+    BOXES,
     DECIBELS,
     DIR,
     DIRS,
@@ -41,6 +42,7 @@ from srbench.cli.values import (
 )
 from srbench.core.paths import default_places, weights_folders
 from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
+from srbench.experiments.store.boxes import Boxes
 
 OF_DATA = "$SRBENCH_DATA, else data"
 LIMIT = "larger images are neither read nor written"
@@ -68,6 +70,7 @@ class ReportVerb(
     study: Path = place("runs/STUDY", PATH, "the study's folder")
     reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
     ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
+    crops: Boxes = option(BOXES, "the pieces of images to show", default_factory=dict, told="found")
 
     def do(self) -> bool:
         from srbench.cli.studies import report_study

@@ -60,6 +60,7 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
                 own = [(curve, looks[curve.label]) for curve in part.curves]
                 _draw(small, part.title, own, points, with_raw=part in panel.parts)
                 if part not in panel.parts:
+                    small.set_ylabel("difference", fontsize=8)
                     small.axhline(0, color=BLACK, linewidth=THIN, zorder=1.5)
         top -= TOP + panel_height + BOTTOM + parts_height
     return drawn

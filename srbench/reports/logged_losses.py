@@ -1,6 +1,5 @@
 """The losses that runs have logged, stage after stage, and smoothed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 

@@ -1,10 +1,11 @@
 """Where a study's report lies, and report.json there: whose it is, and how it was asked for."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.core.errors import UserError
+from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.codec import decode
 from srbench.experiments.store.json_files import read_json
 from srbench.experiments.store.plans import plan_files
@@ -13,11 +14,28 @@ FILE = "report.json"
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """What a report can be told: `ntire`: the model to compare with in a column of NTIRE's ranking score; `crops`: the
+    boxes to show, x, y, width and height in pixels of HR, by image or by `set/image`."""
+
+    ntire: str | None = None
+    crops: Boxes = field(default_factory=dict)
+
+
+PLAIN = ReportOptions()
+
+
+@dataclass(frozen=True)
 class ReportOrigin:
-    """`study`: the study's folder, seen from the report's; `ntire`: of `build_report`."""
+    """`study`: the study's folder, seen from the report's; the rest: its options."""
 
     study: str | None = None
     ntire: str | None = None
+    crops: Boxes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(len(box) != 4 for box in self.crops.values()):
+            raise ValueError("a box has four numbers")
 
 
 def report_place(study_dir: Path, reports_dir: Path) -> Path:

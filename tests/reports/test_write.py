@@ -11,6 +11,7 @@ from srbench.core.errors import UserError
 from srbench.experiments.store.record import Membership
 from srbench.experiments.store.study import read_study
 from srbench.reports.report import build_report
+from srbench.reports.report_place import ReportOptions
 from srbench.reports.write import rewrite_report, write_files, write_report
 from tests.reports.conftest import BASE, OTHER, Outcome, scored
 
@@ -87,7 +88,7 @@ def test_a_half_written_record_does_not_stop_the_report(build, tmp_path):
 
 def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
-    folder = write_report(build.folder, tmp_path, "carn")
+    folder = write_report(build.folder, tmp_path, ReportOptions("carn"))
     asked = (folder / "table.csv").read_bytes()
     for name in {*FILES} - {"report.json"}:
         (folder / name).unlink(missing_ok=True)
@@ -99,7 +100,7 @@ def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
 
 def test_a_report_that_is_asked_for_anew_forgets_how_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
-    write_report(build.folder, tmp_path, "carn")
+    write_report(build.folder, tmp_path, ReportOptions("carn"))
     folder = write_report(build.folder, tmp_path)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()
@@ -109,7 +110,7 @@ def test_a_report_that_is_asked_for_anew_forgets_how_it_was_asked_for(build, tmp
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"ntire": 1}', b"[" * 10**5])
 def test_what_says_nothing_of_how_a_report_was_asked_for_stops_none(build, tmp_path, content):
     build.run("carn", left=scored(37.0))
-    folder = write_report(build.folder, tmp_path, "carn")
+    folder = write_report(build.folder, tmp_path, ReportOptions("carn"))
     (folder / "report.json").write_bytes(content)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()
