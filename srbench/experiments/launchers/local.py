@@ -12,7 +12,6 @@ from hydra.plugins.launcher import Launcher
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError, first_line_with_type
 from srbench.core.progress import console
-from srbench.experiments.launchers.pool import run_all
 from srbench.experiments.launchers.tries import is_tried_again, may_end_well, tell_of_stop
 from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
@@ -80,9 +79,9 @@ def _launch_until_one_fails(launcher: BasicLauncher, words: list[list[str]]) -> 
             return
 
 
-def launched(runs: Sequence[RunSpec]) -> list[JobReturn]:
-    """Does the runs by the pool; Hydra's contract: one return per job, of failed ones too."""
-    return [_returned(run, error) for run, error in zip(runs, run_all(runs), strict=True)]
+def job_returns(runs: Sequence[RunSpec], errors: Sequence[str | None]) -> list[JobReturn]:
+    """Hydra's contract: one return per job, of failed ones too. `errors`: why each run did not end well."""
+    return [_returned(run, error) for run, error in zip(runs, errors, strict=True)]
 
 
 def _returned(run: RunSpec, error: str | None) -> JobReturn:

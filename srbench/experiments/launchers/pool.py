@@ -12,8 +12,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -23,11 +22,9 @@ from typing import NoReturn
 from rich.progress import Progress, TaskID
 
 from srbench.core import hardware, progress
-from srbench.core.heartbeat import Watch
 from srbench.core.interrupts import uninterrupted
 from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
-from srbench.experiments.inputs import wanted_latency
 from srbench.experiments.launchers.endings import (
     DONE,
     FOR_GOOD,
@@ -39,6 +36,7 @@ from srbench.experiments.launchers.endings import (
     of_death,
     status_of,
 )
+from srbench.experiments.launchers.launched import Launched, first_free, untimed, waits_for_latency
 from srbench.experiments.launchers.mps import is_shared, multi_process_service
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
 from srbench.experiments.launchers.room import room_on
@@ -47,7 +45,6 @@ from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
-from srbench.experiments.store.left import is_timed
 
 PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
 GRACE_SECONDS = 30.0
@@ -55,23 +52,13 @@ LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
 
 @dataclass
-class Job:
-    """One run, its process while it has one, what it does, and how it ended: None or the reason why not well.
-    `told`: that another process works on it; `failures`: tries that did not end well."""
+class Job(Launched):
+    """One run of a pool, its process while it has one, and what it does."""
 
-    run: RunSpec
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     bar: TaskID | None = None
     news: News | None = None
-    error: str | None = None
-    told: bool = False
-    failures: int = 0
-
-    @cached_property
-    def watch(self) -> Watch:
-        """Over the run's folder."""
-        return Watch(self.run.folder)
 
     @property
     def trained(self) -> float:
@@ -90,12 +77,12 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     if not runs:
         return []
     warm_up()
-    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs)
+    jobs, slots = [Job(untimed(run)) for run in runs], slots_for(runs)
     with _shared_gpus(runs[0], slots[: len(runs)]) as environment:
         _work_off(jobs, slots, environment, "runs")
     if runs[0].fail_fast and any(job.error for job in jobs):
         return [job.error for job in jobs]
-    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
+    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and waits_for_latency(run)]
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
     _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
@@ -119,10 +106,6 @@ def _shared_gpus(run: RunSpec, slots: list[Slot]) -> AbstractContextManager[Mapp
     )
 
 
-def _untimed(run: RunSpec) -> RunSpec:
-    return replace(run, evaluation=replace(run.evaluation, latency=False))
-
-
 def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str], what: str) -> None:
     """Does every job in a process of its own, as many at a time as there are slots; and again one that failed and may
     end well another time, as often as its `retries` say, or ran out of memory beside others, then beside fewer."""
@@ -132,7 +115,7 @@ def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str]
         whole = bars.add_task(what, total=len(jobs), visible=bool(jobs))
         try:
             while waiting or running:
-                while occupancy.has_room and (job := _next(waiting)):
+                while occupancy.has_room and (job := first_free(waiting)):
                     waiting.remove(job)
                     stay = occupancy.enter()
                     process = _start(job, stay.slot, environment, bars)
@@ -154,18 +137,6 @@ def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str]
         except BaseException:
             _stop(jobs)
             raise
-
-
-def _next(waiting: list[Job]) -> Job | None:
-    """The first job that no other process works on; the others are told, once each, and looked at again."""
-    for job in waiting:
-        worker = job.watch.worker()
-        if worker is None:
-            return job
-        if not job.told:
-            job.told = True
-            console.print(f"{job.run.folder.name}: {worker} works on it; comes after the others", markup=False)
-    return None
 
 
 def _start(job: Job, slot: Slot, environment: Mapping[str, str], bars: Progress) -> ForkServerProcess:
@@ -310,8 +281,3 @@ def _stop(jobs: list[Job]) -> None:
         process.join(GRACE_SECONDS)
         if process.exitcode is None:
             process.kill()
-
-
-def _waits_for_latency(run: RunSpec) -> bool:
-    record = known_record(run)
-    return run.evaluation.latency and not (record and is_timed(record, wanted_latency(run)))
