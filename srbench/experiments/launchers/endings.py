@@ -9,8 +9,8 @@ from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record, read_record
 
 # Statuses of a run's process. IN_VAIN and OUT_OF_MEMORY, EX_IOERR and EX_TEMPFAIL of sysexits.h: it may end well
-# another time.
-DONE, FOR_GOOD, IN_VAIN, OUT_OF_MEMORY, INTERRUPTED = 0, 1, 74, 75, 130
+# another time. ELSEWHERE: another process works on the run.
+DONE, FOR_GOOD, IN_VAIN, OUT_OF_MEMORY, ELSEWHERE, INTERRUPTED = 0, 1, 74, 75, 76, 130
 
 
 def status_of(error: Exception) -> int:

@@ -10,9 +10,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from srbench.core import hardware, progress
-from srbench.core.errors import UserError, first_line_with_type
+from srbench.core.errors import UserError
 from srbench.core.progress import console
 from srbench.experiments.launchers.tries import is_tried_again, may_end_well, tell_of_stop
+from srbench.experiments.messages import failure_in_words
 from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
 
@@ -44,7 +45,7 @@ def _failure_of(run: RunSpec) -> Exception | None:
                 do_run(run, slot, hear)
             return None
         except Exception as error:
-            if not (may_end_well(error) and is_tried_again(run, failures, first_line_with_type(error))):
+            if not (may_end_well(error) and is_tried_again(run, failures, failure_in_words(error))):
                 return error
     raise AssertionError
 
