@@ -48,6 +48,18 @@ def is_worked_on(folder: Path) -> bool:
     return time.time() - claims[-1].beat / 1e9 < STALE_SECONDS if ended is None else not ended
 
 
+def living_worker(folder: Path) -> Worker | None:
+    """Who works there for sure; None: nobody. Of a claim from another machine that is known only once it is seen to
+    beat, or has not been for STALE_SECONDS."""
+    watch, seen = Watch(folder), set[tuple[str, int]]()
+    while worker := watch.worker():
+        seen.add((worker.claim, watch.beat))
+        if len(seen) > 1 or _has_ended(worker) is False:
+            return worker
+        time.sleep(LOOK_SECONDS)
+    return None
+
+
 class LostError(Exception):
     """Another process has taken the folder: this one did not show for too long that it lives."""
 

@@ -70,6 +70,8 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         logger=_logger(config["logger"]),
         force=keys.force,
         dry_run=keys.dry_run,
+        retries=keys.retries,
+        fail_fast=keys.fail_fast,
         config=config,
         written=written,
     )

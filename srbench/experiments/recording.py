@@ -16,14 +16,14 @@ import yaml
 from torch import nn
 
 from srbench.core import hardware
-from srbench.core.errors import FailedRunError, UserError, first_line_with_type
+from srbench.core.errors import UserError
 from srbench.core.files import remove_partials, write_file
 from srbench.core.heartbeat import LostError, Worker, heartbeat
 from srbench.core.lookups import hidden, note_lookups
 from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
-from srbench.experiments.messages import one_line
+from srbench.experiments.messages import failure_in_words
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import WEIGHTS, Left, everything
@@ -130,7 +130,7 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
             with (folder / "run.log").open("a", encoding="utf-8") as file:
                 file.write(hidden(traceback.format_exc()))
             known = attempt.record if attempt else _earlier(run) or _head(run, slot)
-            _write_failure(folder, replace(known, seconds=_seconds(known, began)), _in_one_line(error))
+            _write_failure(folder, replace(known, seconds=_seconds(known, began)), failure_in_words(error))
             raise
 
 
@@ -223,11 +223,6 @@ def _write_failure(folder: Path, record: Record, reason: str) -> None:
         write_record(folder, replace(record, status="failed", error=reason))
     except OSError as disk:
         log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
-
-
-def _in_one_line(error: BaseException) -> str:
-    known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
-    return hidden(known or first_line_with_type(error))
 
 
 @contextmanager
