@@ -81,10 +81,11 @@ class ReportVerb(
 class StatusVerb(
     Verb,
     name="status",
-    does="Says of each planned run of a study whether it is done, running, failed (and why) or missing.",
-    example="status runs/carn_atrous",
+    does="Says of each planned run of a study whether it is done, running (how far), failed (and why) or missing.",
+    example="status runs/carn_atrous --watch",
 ):
     study: Path = place("runs/STUDY", PATH, "the study's folder")
+    watch: bool = switch("looks again and again, until all is done or has failed; Ctrl-C ends it")
 
     def do(self) -> bool:
         from srbench.cli.studies import show_status

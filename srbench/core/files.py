@@ -19,13 +19,23 @@ def write_file(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+def replace_unsynced(path: Path, content: bytes) -> None:
+    """As `write_file`, without waiting for the disk: a power cut may leave an empty file."""
+    partial = _beside(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 @contextmanager
 def in_one_step(path: Path) -> Iterator[Path]:
     """Where to write what replaces `path` at the end; an exception leaves `path` as it was, and nothing beside it.
 
     The content lies on the disk before its name does: a power cut leaves the old file or the new one.
     """
-    partial = path.with_name(f".{path.name}.{uuid4().hex}")
+    partial = _beside(path)
     try:
         yield partial
         sync(partial)
@@ -34,6 +44,10 @@ def in_one_step(path: Path) -> Iterator[Path]:
             sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex}")
 
 
 def remove_partials(folder: Path) -> None:
