@@ -64,3 +64,11 @@ def _mean(table: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         mean: np.ndarray = np.nansum(table, axis=0) / np.isfinite(table).sum(axis=0)
     return mean
+
+
+def published_within(curve: Curve) -> PublishedCurve | None:
+    """What is published of it, as far as the curve goes; None where there is nothing."""
+    if curve.published is None or curve.published.steps[0] > curve.steps[-1]:
+        return None
+    reached = curve.published.steps <= curve.steps[-1]
+    return PublishedCurve(curve.published.steps[reached], curve.published.losses[reached])
