@@ -113,9 +113,9 @@ def _places(metric: str) -> int:
     return METRICS[metric].decimals if metric in METRICS else DECIMALS
 
 
-def difference_text(value: float) -> str:
+def difference_text(value: float, places: int = 3) -> str:
     """ "+0.120", "−0.003"; never −0.000."""
-    return _signed(round(value, 3) + 0.0, "+.3f")
+    return _signed(round(value, places) + 0.0, f"+.{places}f")
 
 
 def _signed(value: float, form: str) -> str:

@@ -6,6 +6,8 @@ from math import nan
 import numpy as np
 from pandas import DataFrame, Series
 
+LEAST = 10  # losses that a smoothed one is the mean of
+
 
 @dataclass(frozen=True)
 class Logged:
@@ -60,7 +62,7 @@ def smoothed(loss: np.ndarray) -> np.ndarray:
 
     The window lies behind the step, so that the last value is a mean over as many losses as all others.
     """
-    window = max(10, round(0.02 * len(loss)))
+    window = max(LEAST, round(0.02 * len(loss)))
     finite = np.isfinite(loss)
     mean = Series(np.where(finite, loss, nan)).rolling(window, min_periods=1).mean().to_numpy()
     return np.where(finite, mean, nan)

@@ -13,6 +13,7 @@ from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.answers import Answer, answers, best_trade_offs
 from srbench.reports.baselines import baseline_pairs, degraded_alike
+from srbench.reports.certain_section import section_of_certainty
 from srbench.reports.claims import JudgedClaim, judge_claims
 from srbench.reports.claims_section import section_of_claims
 from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
@@ -42,7 +43,8 @@ from srbench.reports.tradeoffs import TradeOffs, trade_offs
 @dataclass(frozen=True)
 class Report:
     """`runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores. `rows` are compared with
-    numbers, `sections` the same for people. `answers` and `best`: what it says first. `gaps`: what is not done or
+    numbers, `sections` the same for people. `certain`: how sure differences
+    are. `answers` and `best`: what it says first. `gaps`: what is not done or
     lacks, a line each."""
 
     study: str
@@ -62,6 +64,7 @@ class Report:
     panels: tuple[Panel, ...]
     claims: tuple[JudgedClaim, ...]
     claims_section: Section | None
+    certain: Section | None
     answers: tuple[Answer, ...]
     trade_offs: tuple[TradeOffs, ...]
     best: tuple[str, ...]
@@ -121,6 +124,7 @@ def build_report(study: Study, options: ReportOptions = PLAIN, explained: Path |
         panels=loss_panels(losses, rows, study.published_runs),
         claims=claims,
         claims_section=section_of_claims(claims),
+        certain=section_of_certainty(certain, rows),
         answers=answers(rows, study.ablations),
         trade_offs=found,
         best=best_trade_offs(found),

@@ -21,9 +21,9 @@ COLUMNS = (
     Column("last", "Last (dB)"),
 )
 REMARK = (
-    "The target is the PSNR of the baseline's last validation, outside ablations the lowest one of the scale; steps "
-    "and time are those of training until a validation first reaches it, as means over the seeds. Validations are "
-    "made at steps set beforehand, so that a figure is late by up to the distance of two."
+    "The target of a seed is the PSNR of the baseline's last validation with that seed, outside ablations the lowest "
+    "last one of all; steps and time are those of training until a validation first reaches it, as means over the "
+    "seeds. Validations are made at steps set beforehand, so that a figure is late by up to the distance of two."
 )
 
 
@@ -32,8 +32,8 @@ Seeds = list[tuple[Record, list[tuple[int, float]]]]  # of each the steps from t
 
 @dataclass(frozen=True)
 class Reached:
-    """By one row: `steps` and `seconds` until the `target`, None where a seed has not reached it; `last`: the PSNR of
-    the last validation."""
+    """By one row, as means over its seeds: `steps` and `seconds` until the `target`, None where a seed has not reached
+    its own; `last`: the PSNR of the last validation."""
 
     row: TableRow
     target: float
@@ -75,24 +75,26 @@ def _from_the_start(record: Record, validations: Sequence[Validated]) -> list[tu
 
 
 def _of_group(group: Sequence[TableRow], found: Mapping[int, Seeds]) -> Iterator[Reached]:
-    last = {row.number: mean(points[-1][1] for _, points in found[row.number]) for row in group}
-    baseline = [row for row in group if row.baseline]
+    baseline = next((row for row in group if row.baseline), None)
     if len(group) < 2 or (group[0].ablation and not baseline):
         return
-    target = last[baseline[0].number] if baseline else min(last.values())
+    lowest = min(points[-1][1] for row in group for _, points in found[row.number])
+    aims = {record.seed: points[-1][1] for record, points in found[baseline.number]} if baseline else {}
     for row in group:
-        reached = [(record, _first(points, target)) for record, points in found[row.number]]
+        own = [(record, points, aims.get(record.seed, lowest)) for record, points in found[row.number]]
+        if baseline and not all(record.seed in aims for record, _, _ in own):
+            continue
+        reached = [(record, _first(points, aim)) for record, points, aim in own]
         steps = [step for _, step in reached if step is not None]
-        speeds = [record.train.steps_per_second for record, _ in reached]
-        whole = len(steps) == len(reached)
+        times = [
+            step / record.train.steps_per_second for record, step in reached if step and record.train.steps_per_second
+        ]
         yield Reached(
             row=row,
-            target=target,
-            steps=mean(steps) if whole else None,
-            seconds=mean(step / speed for step, speed in zip(steps, speeds, strict=True) if speed)
-            if whole and all(speeds)
-            else None,
-            last=last[row.number],
+            target=mean(aim for _, _, aim in own),
+            steps=mean(steps) if len(steps) == len(own) else None,
+            seconds=mean(times) if len(times) == len(own) else None,
+            last=mean(points[-1][1] for _, points, _ in own),
         )
 
 
@@ -111,7 +113,7 @@ def section_of_targets(found: Sequence[Reached]) -> Section | None:
 
 
 def _cells(one: Reached) -> Cells:
-    missed = Cell(ABSENT, "", ("a seed has not reached it, or only after its last validation",))
+    missed = Cell(ABSENT, "", ("a seed has not reached it",))
     return (
         Cell(one.row.model),
         Cell(f"{one.row.label if one.row.ablation else one.row.variant}{' (baseline)' if one.row.baseline else ''}"),

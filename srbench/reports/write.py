@@ -15,6 +15,7 @@ from srbench.reports.curves import draw_curves
 from srbench.reports.explained import section_of_explained
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
+from srbench.reports.page.study_page import to_html
 from srbench.reports.report import Report, build_report
 from srbench.reports.report_place import FILE, PLAIN, ReportOptions, ReportOrigin, read_origin, report_place, seen_from
 from srbench.reports.tradeoff_pictures import draw_trade_offs
@@ -44,9 +45,9 @@ def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
 
 
 def write_files(report: Report, reports_dir: Path) -> Path:
-    """The folder of the report, with table.csv, .md and .tex, where there are published scores published.csv, where
-    losses were logged curves.png and .svg, where networks were scored tradeoff.png and .svg, where images were kept
-    crops/, and report.json. What `explain` has left there is shown in table.md.
+    """The folder of the report, with index.html, table.csv, .md and .tex, where there are published scores
+    published.csv, where losses were logged curves.png and .svg, where networks were scored tradeoff.png and .svg, where
+    images were kept crops/, and report.json. What `explain` has left there is shown in table.md.
 
     Equal reports give equal bytes. UserError as for `report_place`.
     """
@@ -71,6 +72,7 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     texts = {"table.csv": table_csv(report), "table.md": markdown, "table.tex": to_latex(report)}
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
+    files["index.html"] = to_html(report).encode()
     files[FILE] = to_json(ReportOrigin(seen_from(folder, report.folder), report.options.ntire, report.options.crops))
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
         curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None

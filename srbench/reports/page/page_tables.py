@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from srbench.core.harmless import as_cell, in_one_line
-from srbench.metrics.table import METRICS
+from srbench.metrics.table import METRICS, CostColumn
 from srbench.reports.cells import Cell
 from srbench.reports.columns import Column, DeltaColumn, ScoreColumn
 from srbench.reports.footnotes import Footnotes, Notation
@@ -89,23 +89,25 @@ class PageTable:
 
 
 def page_table(section: Section) -> PageTable:
-    """The section with its rows in groups one after the other."""
+    """The section with its rows in groups one after the other, and scores before costs: what is asked first."""
     notes = Footnotes(PLAIN_NOTES)
+    order = sorted(range(len(section.columns)), key=lambda place: _rank(section.columns[place]))
+    columns = tuple(section.columns[place] for place in order)
     every = [(group, cells) for group, own in enumerate(section.groups) for cells in own]
     headings = tuple(
         Heading(_title(column), notes.numbers_of((column.note,) if column.note else ()), column.words)
-        for column in section.columns
+        for column in columns
     )
     markdown, latex = markdown_table(section), latex_table(section)
-    sizes = [_size([cells[place] for _, cells in every]) for place in range(len(section.columns))]
+    sizes = [[_size([cells[place] for cells in own]) for place in order] for own in section.groups]
     rows = tuple(
         PageRow(
             group=group,
             model=_named(section, cells, "model"),
             scale=_named(section, cells, "scale"),
             cells=tuple(
-                _cell(cell, column, notes, size)
-                for cell, column, size in zip(cells, section.columns, sizes, strict=True)
+                _cell(cells[place], column, notes, size)
+                for place, column, size in zip(order, columns, sizes[group], strict=True)
             ),
             markdown=in_markdown,
             latex=in_latex,
@@ -118,7 +120,7 @@ def page_table(section: Section) -> PageTable:
     return PageTable(
         title=section.title,
         facts=section.facts,
-        spans=tuple(_spans(section.columns)),
+        spans=tuple(_spans(columns)),
         headings=headings,
         rows=rows,
         hidden=max(0, len(every) - MOST_ROWS),
@@ -138,6 +140,15 @@ def _rows(table: MarkedTable) -> list[str]:
 
 def _around(table: MarkedTable) -> Copied:
     return Copied(*("\n".join(lines) for lines in (table.head, table.between, table.foot)))
+
+
+def _rank(column: Column) -> int:
+    match column.of:
+        case CostColumn():
+            return 2
+        case ScoreColumn() | DeltaColumn():
+            return 1
+    return 0
 
 
 def _dataset(column: Column) -> str:
@@ -172,7 +183,7 @@ def _named(section: Section, cells: Cells, name: str) -> str:
 
 
 def _size(cells: Sequence[Cell]) -> float:
-    """The furthest that an interval of the column reaches from zero."""
+    """The furthest that one of their intervals reaches from zero."""
     return max((abs(end) for cell in cells if cell.ends for end in cell.ends), default=0.0)
 
 
