@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from srbench.core import hardware
 from srbench.core.paths import PACKAGE
 from tests.cli.conftest import Done, Shell, shell_in
 from tests.cli.held import LONG, held_in, wait_for, weights_of, with_held_network
@@ -96,7 +97,7 @@ def storm(slurm: RealSlurm, tmp_path_factory: pytest.TempPathFactory) -> Storm:
     os.kill(worker_of(killed), signal.SIGKILL)
     wait_for(lambda: f"{killed.name}: failed: its job " in said.read_text())
     job = job_of(preempted)
-    slurm.says("scancel", "--signal=USR2", job)
+    slurm.preempt(job)
     wait_for(lambda: f"{preempted.name}: stopped where it can go on, and is queued again" in said.read_text())
     driver.kill()
     driver.wait()
@@ -211,4 +212,5 @@ def test_a_worker_with_another_srbench_refuses_the_run(srbench, tmp_path):
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("another would give other numbers; install the same on all machines") == 2
     assert {record["status"] for record in srbench.records("other").values()} == {"failed"}
-    assert srbench(*words).returncode == 0
+    assert srbench(*words, "hydra.launcher.cpus_per_task=2").returncode == 0
+    assert {record["threads"] for record in srbench.records("other").values()} == {min(2, hardware.cores())}
