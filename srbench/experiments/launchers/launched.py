@@ -13,7 +13,7 @@ from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import is_timed
 
 
-@dataclass
+@dataclass(eq=False)  # a list of a thousand is searched for one
 class Launched:
     """One run, and how it ended: None or the reason why not well. `told`: that another process works on it; `failures`:
     tries that did not end well."""

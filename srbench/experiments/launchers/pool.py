@@ -51,7 +51,7 @@ GRACE_SECONDS = 30.0
 LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
 
-@dataclass
+@dataclass(eq=False)
 class Job(Launched):
     """One run of a pool, its process while it has one, and what it does."""
 

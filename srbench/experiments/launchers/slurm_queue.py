@@ -104,6 +104,8 @@ def _executor(settings: Mapping[str, Any]) -> Any:
         settings["submitit_folder"], "slurm", slurm_max_num_timeout=settings["max_num_timeout"]
     )
     rest = {name: value for name, value in settings.items() if name not in OF_THE_EXECUTOR}
+    if cpus := settings.get("cpus_per_task"):  # since SLURM 22.05 srun gives a task one core unless it is told
+        rest["srun_args"] = [f"--cpus-per-task={cpus}"]
     executor.update_parameters(
         **{name if name in OF_ALL_ENGINES else f"slurm_{name}": value for name, value in rest.items()}
     )

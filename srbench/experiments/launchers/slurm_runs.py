@@ -51,7 +51,7 @@ STOP_SECONDS = 120.0  # that cancelled jobs may take to stop; SLURM ends them af
 USUAL = ("None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Dependency", "Prolog", "Cleaning")
 
 
-@dataclass
+@dataclass(eq=False)
 class QueuedRun(Launched):
     """`job`: SLURM's, while the run has one; `is_ours`: this command has submitted it; `began`: it was seen to run;
     `gone`: since when it is known to have ended."""
@@ -90,7 +90,7 @@ def run_all_on_slurm(runs: Sequence[RunSpec], settings: Mapping[str, Any]) -> li
 
 def _work_off(jobs: list[QueuedRun], settings: Mapping[str, Any]) -> None:
     queued = _taken_up(jobs)
-    waiting = [job for job in jobs if job not in queued]
+    waiting = [job for job in jobs if job.job is None]
     began, reasons = time.monotonic(), set(USUAL)
     with progress.bars() as bars:
         whole = bars.add_task("runs", total=len(jobs))
@@ -109,7 +109,8 @@ def _work_off(jobs: list[QueuedRun], settings: Mapping[str, Any]) -> None:
                     elif _has_failed(job, answer) and job.run.fail_fast:
                         _stop_early(queued, waiting)
                         return
-                _show(bars, whole, len(jobs) - len(waiting) - len(queued), [*(states or {}).values()], reasons)
+                left = [states[job.number] for job in queued if states and job.number in states]
+                _show(bars, whole, len(jobs) - len(waiting) - len(queued), left, reasons)
         except BaseException:
             _tell_of_queue(queued)
             raise
@@ -121,10 +122,10 @@ def _taken_up(jobs: Sequence[QueuedRun]) -> list[QueuedRun]:
         job.job = _job_of(job.run.folder)
     known = [job for job in jobs if job.job]
     states = job_states(job.number for job in known) or {}
-    queued = [job for job in known if job.number in states and not states[job.number].has_ended]
     for job in known:
-        if job not in queued:
+        if job.number not in states or states[job.number].has_ended:
             _forget_job(job)
+    queued = [job for job in known if job.job]
     if queued:
         console.print(f"{_runs(len(queued))} in SLURM's queue already, by an earlier command; waits for them")
     return queued
@@ -246,7 +247,7 @@ def _stop_early(queued: list[QueuedRun], waiting: list[QueuedRun]) -> None:
 
 def _show(bars: Progress, whole: TaskID, ended: int, states: list[JobState], reasons: set[str]) -> None:
     """How far the grid is; once each, reasons why jobs wait that are not the usual ones."""
-    numbers = Counter(state.state.lower() for state in states if not state.has_ended)
+    numbers = Counter(state.state.lower() for state in states)
     told = ", ".join(f"{number} {state}" for state, number in sorted(numbers.items()))
     bars.update(whole, completed=ended, description=f"runs  {told}")
     for state in states:
