@@ -17,6 +17,11 @@ from srbench.experiments.spec import RunSpec
 log = logging.getLogger(__name__)
 
 
+def here(runs: Sequence[RunSpec]) -> list[Slot]:
+    """Where runs are done one after the other: the first one's device, with all cores."""
+    return [Slot(hardware.pick_device(runs[0].device), hardware.threads(runs[0].threads))]
+
+
 def launch_here(runs: Sequence[RunSpec]) -> None:
     """Does the runs one after the other in this process, with all cores. Raises what went wrong with the last that did
     not end well."""
@@ -24,7 +29,7 @@ def launch_here(runs: Sequence[RunSpec]) -> None:
 
     failure = None
     for run in runs:
-        slot = Slot(hardware.pick_device(run.device), hardware.threads(run.threads))
+        (slot,) = here([run])
         try:
             with progress.run_bar(run.folder.name) as hear:
                 do_run(run, slot, hear)
