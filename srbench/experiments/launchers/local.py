@@ -20,6 +20,11 @@ from srbench.experiments.spec import RunSpec
 log = logging.getLogger(__name__)
 
 
+def here(runs: Sequence[RunSpec]) -> list[Slot]:
+    """Where runs are done one after the other: the first one's device, with all cores."""
+    return [Slot(hardware.pick_device(runs[0].device), hardware.threads(runs[0].threads))]
+
+
 def launch_here(runs: Sequence[RunSpec]) -> None:
     """Does the runs one after the other in this process, with all cores, each as often as its `retries` allow. Raises
     what went wrong with the last that did not end well, or with the first where they say `fail_fast`."""
@@ -38,7 +43,7 @@ def _failure_of(run: RunSpec) -> Exception | None:
     recorded, and no other run depends on it."""
     from srbench.experiments.run import run as do_run  # Lightning takes seconds to import
 
-    slot = Slot(hardware.pick_device(run.device), hardware.threads(run.threads))
+    (slot,) = here([run])
     for failures in count(1):
         try:
             with progress.run_bar(run.folder.name) as hear:

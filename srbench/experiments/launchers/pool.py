@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -78,7 +79,7 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
         return []
     warm_up()
     jobs, slots = [Job(untimed(run)) for run in runs], slots_for(runs)
-    with _shared_gpus(runs[0], slots[: len(runs)]) as environment:
+    with shared_gpus(runs[0], slots[: len(runs)], runs[0].places.study_dir) as environment:
         _work_off(jobs, slots, environment, "runs")
     if runs[0].fail_fast and any(job.error for job in jobs):
         return [job.error for job in jobs]
@@ -95,15 +96,14 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
-def _shared_gpus(run: RunSpec, slots: list[Slot]) -> AbstractContextManager[Mapping[str, str]]:
-    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it."""
+def shared_gpus(run: RunSpec, slots: Sequence[Slot], folder: Path) -> AbstractContextManager[Mapping[str, str]]:
+    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it. `folder`:
+    for what that needs."""
     devices = [slot.device for slot in slots]
     if run.mps == "off" or not is_shared(devices):
         return nullcontext({})
     gpus = list(dict.fromkeys(devices))
-    return multi_process_service(
-        run.places.study_dir, lambda environment: room_on(gpus, [], environment).free is not None
-    )
+    return multi_process_service(folder, lambda environment: room_on(gpus, [], environment).free is not None)
 
 
 def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str], what: str) -> None:

@@ -1,6 +1,5 @@
 """progress.json: what it says, when, and that nothing hangs on it."""
 
-
 import pytest
 
 from srbench.core import heartbeat
