@@ -1,6 +1,7 @@
 """The verbs on a study that is on disk: report, status, verify and explain."""
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
@@ -15,9 +16,13 @@ from srbench.experiments.store.study import StudyRun, read_study
 def report_study(asked: ReportVerb) -> bool:
     """Writes the report and prints its summary."""
     from srbench.cli.printed_report import print_report
+    from srbench.experiments.store.joined_studies import join_studies
+    from srbench.experiments.store.packs import opened_study
 
     check_place("reports_dir", asked.reports_dir)
-    print_report(read_study(asked.study), asked.reports_dir, asked.ntire)
+    with ExitStack() as opened:
+        studies = [opened.enter_context(opened_study(path)) for path in asked.studies]
+        print_report(join_studies(studies), asked.reports_dir, asked.ntire)
     return True
 
 

@@ -135,6 +135,12 @@ def _new_file(text: str) -> Path:
     return path
 
 
+def _new_pack(text: str) -> Path:
+    if not text.endswith(".zip"):
+        raise ValueError("a name that ends in .zip is needed")
+    return _new_file(text)
+
+
 TRUE_FALSE = Kind("true|false", _flag)
 ON = Kind("true", _true)
 NAME = Kind("NAME", _name)
@@ -145,3 +151,4 @@ PATH = Kind("PATH", _path)
 DIR = Kind("DIR", _path)
 DIRS = Kind("DIR", weights_folders)
 NEW_TABLE = Kind("FILE.csv", _new_file)
+NEW_PACK = Kind("OUT.zip", _new_pack)

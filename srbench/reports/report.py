@@ -36,12 +36,12 @@ from srbench.reports.significance import certainty
 
 @dataclass(frozen=True)
 class Report:
-    """`runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores. `rows` are compared with
-    numbers, `sections` the same for people. `gaps`: what is not done or lacks, a line each. `ntire`: the model of the
-    NTIRE score, where it was asked for."""
+    """`folders`: those of `Study`; `runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores.
+    `rows` are compared with numbers, `sections` the same for people. `gaps`: what is not done or lacks, a line each.
+    `ntire`: the model of the NTIRE score, where it was asked for."""
 
     study: str
-    folder: Path
+    folders: tuple[Path, ...]
     runs: tuple[StudyRun, ...]
     facts: tuple[Fact, ...]
     scores: DataFrame
@@ -91,7 +91,7 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
     published = published_scores(study.done, study.published, datasets, explained_scores(study.runs, explained))
     return Report(
         study=study.name,
-        folder=study.folder,
+        folders=study.folders,
         runs=study.runs,
         facts=(*provenance(study.commands, study.done, ntire), *(("note", line) for line in study.strange)),
         scores=scores,

@@ -29,13 +29,13 @@ def write_report(study_dir: Path, reports_dir: Path, ntire: str | None = None) -
 def report_for(study: Study, reports_dir: Path, ntire: str | None = None) -> Report:
     """The report that is to be written to `reports_dir`, with what `explain` has left there. UserError as for
     `build_report` and `report_place`."""
-    return build_report(study, ntire, report_place(study.folder, reports_dir) / "explain.csv")
+    return build_report(study, ntire, report_place(study.name, study.folders, reports_dir) / "explain.csv")
 
 
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same `ntire`. UserError as for `write_report`."""
     study = read_study(study_dir)
-    asked = read_origin(report_place(study.folder, reports_dir))
+    asked = read_origin(report_place(study.name, study.folders, reports_dir))
     write_files(report_for(study, reports_dir, asked.ntire), reports_dir)
 
 
@@ -45,7 +45,7 @@ def write_files(report: Report, reports_dir: Path) -> Path:
 
     Equal reports give equal bytes. UserError as for `report_place`.
     """
-    folder = report_place(report.folder, reports_dir)
+    folder = report_place(report.study, report.folders, reports_dir)
     files = _files(report, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -61,7 +61,8 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     texts = {"table.csv": table_csv(report), "table.md": markdown, "table.tex": to_latex(report)}
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
-    files[FILE] = to_json(ReportOrigin(seen_from(folder, report.folder), report.ntire))
+    study, *others = (seen_from(folder, one) for one in report.folders)
+    files[FILE] = to_json(ReportOrigin(study, report.ntire, tuple(others)))
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
         curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
     return files | {f"curves.{form}": _drawn(curves, form) if curves else None for form in ("png", "svg")}
