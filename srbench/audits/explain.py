@@ -190,7 +190,7 @@ def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     """The folder of the study's report, now with explain.csv and explain.md; a report that is there already is written
     again, to show them. UserError as for `report_place`."""
     study = explained.study
-    folder = report_place(study.folder, reports_dir)
+    folder = report_place(study.name, study.folders, reports_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "explain.csv", cells_of(explained.table).to_csv(index=False, float_format="%.6f").encode())
     text = as_markdown(study.name, explained.table, explained.notes, _made_by())
@@ -198,7 +198,7 @@ def write_explanation(explained: Explanation, reports_dir: Path) -> Path:
     if (folder / "table.csv").is_file():
         from srbench.reports.write import rewrite_report  # which takes a second to import
 
-        rewrite_report(study.folder, reports_dir)
+        rewrite_report(study.folders[0], reports_dir)
     return folder
 
 

@@ -12,12 +12,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Positional:
-    """A positional word, or with `several` all of them from here on."""
+    """A positional word, or with `several` all of them from here on. `default`: as the help tells it, of one that may
+    be left out; None of one that must be there."""
 
     name: str
     kind: Kind[object]
     means: str
     several: bool
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ def place(name: str, kind: Kind[_T], means: str) -> _T:
     return declared
 
 
+def last_place(name: str, kind: Kind[_T], means: str, *, default: _T, told: str) -> _T:
+    """Declares a field: the last positional word, which may be left out. `told`: what the help says of the default."""
+    declared: _T = _field(Positional(name, kind, means, several=False, default=told), default=default)
+    return declared
+
+
 def places(name: str, kind: Kind[_T], means: str) -> tuple[_T, ...]:
     """Declares a field: the positional words from here on, one or more."""
     declared: tuple[_T, ...] = _field(Positional(name, kind, means, several=True))
@@ -109,7 +117,7 @@ def handed(*keys: ConfigKey) -> tuple[str, ...]:
 
 
 @dataclass_transform(
-    kw_only_default=True, frozen_default=True, field_specifiers=(place, places, option, switch, handed)
+    kw_only_default=True, frozen_default=True, field_specifiers=(place, last_place, places, option, switch, handed)
 )
 class Verb(ABC):
     """A verb is a class below this one, whose instances are frozen dataclasses: what the command asks for."""

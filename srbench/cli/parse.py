@@ -75,15 +75,17 @@ def _placed(verb: type[Verb], words: Sequence[str]) -> dict[str, object]:
     """The positional words by field. UserError for too few and too many."""
     declared = places_of(verb)
     several = any(one.several for one in declared.values())
-    if len(words) < len(declared) or (len(words) > len(declared) and not several):
-        named = " and ".join(one.name for one in declared.values()) or "no place"
+    needed_ones = [one.name for one in declared.values() if one.default is None]
+    if len(words) < len(needed_ones) or (len(words) > len(declared) and not several):
+        named = " and ".join(needed_ones) or "no place"
         shown = f" ({', '.join(words)})" if words else ""
-        needed = f"{named} {'are' if len(declared) > 1 else 'is'} needed"
+        needed = f"{named} {'are' if len(needed_ones) > 1 else 'is'} needed"
         raise mistake(verb, f"{needed}, not {len(words)} place{'s' if len(words) != 1 else ''}{shown}")
     values: dict[str, object] = {}
     for at, (name, one) in enumerate(declared.items()):
         read = [_read(verb, one.name, one.kind, word) for word in (words[at:] if one.several else words[at : at + 1])]
-        values[name] = tuple(read) if one.several else read[0]
+        if read:
+            values[name] = tuple(read) if one.several else read[0]
     return values
 
 

@@ -44,7 +44,8 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
 
 def _start(run: RunSpec, warm_up: Callable[[], None] = lambda: None) -> None:
     """What is done once it is known that runs are to start. UserError where their report would replace another's."""
-    report_place(run.places.study_dir, run.places.reports_dir)
+    study_dir = run.places.study_dir
+    report_place(study_dir.resolve().name, [study_dir], run.places.reports_dir)
     warm_up()
 
 

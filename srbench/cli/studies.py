@@ -1,5 +1,6 @@
 """The verbs on a study that is on disk: report, status, verify and explain."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from srbench.cli.standings import print_standing, watch_study
@@ -8,16 +9,19 @@ from srbench.core import hardware, progress
 from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.experiments.store.standing import look
-from srbench.experiments.store.study import read_study
 
 
 def report_study(asked: ReportVerb) -> bool:
     """Writes the report and prints its summary."""
     from srbench.cli.printed_report import print_report
+    from srbench.experiments.store.joined_studies import join_studies
+    from srbench.experiments.store.packs import opened_study
     from srbench.reports.report_place import ReportOptions
 
     check_place("reports_dir", asked.reports_dir)
-    print_report(read_study(asked.study), asked.reports_dir, ReportOptions(asked.ntire, asked.crops))
+    with ExitStack() as opened:
+        studies = [opened.enter_context(opened_study(path)) for path in asked.studies]
+        print_report(join_studies(studies), asked.reports_dir, ReportOptions(asked.ntire, asked.crops))
     return True
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from srbench.cli.arguments import ConfigKey, Option, Verb, config_keys_of, options_of, places_of
+from srbench.cli.arguments import ConfigKey, Option, Positional, Verb, config_keys_of, options_of, places_of
 
 COMMAND = "python -m srbench"
 WIDTH = 110
@@ -13,7 +13,7 @@ COLUMN = 26  # where meanings begin
 def help_of(verb: type[Verb]) -> str:
     """Its usage, what it does, what each place and option means, and an example."""
     sections = [f"usage: {_usages(verb)}", "\n".join(wrap(verb.about.does, WIDTH))]
-    sections.append("\n".join(_line(one.name, one.means) for one in places_of(verb).values()))
+    sections.append("\n".join(_line(one.name, _told_place(one)) for one in places_of(verb).values()))
     sections.append(
         "\n".join(_line(_word(key, one), _meaning(verb, key, one)) for key, one in options_of(verb).items())
     )
@@ -46,7 +46,8 @@ def _usages(verb: type[Verb]) -> str:
 def _words(verb: type[Verb], form: str) -> Iterator[str]:
     """Of one form of the verb; what may be left out in brackets."""
     for place in places_of(verb).values():
-        yield f"{place.name} ..." if place.several else place.name
+        name = f"{place.name} ..." if place.several else place.name
+        yield name if place.default is None else f"[{name}]"
     forms = verb.about.forms
     elsewhere = {*forms, *(key for one in forms.values() for key in (*one.needs, *one.takes))}
     needs, takes = (forms[form].needs, forms[form].takes) if forms else ((), ())
@@ -55,6 +56,10 @@ def _words(verb: type[Verb], form: str) -> Iterator[str]:
             yield _word(key, one)
         elif key in takes or key not in elsewhere:
             yield f"[{_word(key, one)}]"
+
+
+def _told_place(one: Positional) -> str:
+    return one.means if one.default is None else f"{one.means} (default: {one.default})"
 
 
 def _word(key: str, one: Option | ConfigKey) -> str:

@@ -152,6 +152,12 @@ def _boxes(text: str) -> Boxes:
         raise ValueError(needed) from None
 
 
+def _new_pack(text: str) -> Path:
+    if not text.endswith(".zip"):
+        raise ValueError("a name that ends in .zip is needed")
+    return _new_file(text)
+
+
 TRUE_FALSE = Kind("true|false", _flag)
 ON = Kind("true", _true)
 NAME = Kind("NAME", _name)
@@ -163,3 +169,4 @@ DIR = Kind("DIR", _path)
 DIRS = Kind("DIR", weights_folders)
 BOXES = Kind("{IMAGE: [X,Y,W,H]}", _boxes)
 NEW_TABLE = Kind("FILE.csv", _new_file)
+NEW_PACK = Kind("OUT.zip", _new_pack)

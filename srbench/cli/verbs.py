@@ -4,7 +4,7 @@ needs when it is done."""
 from pathlib import Path
 from typing import Literal
 
-from srbench.cli.arguments import Form, Verb, handed, option, place, places, switch
+from srbench.cli.arguments import Form, Verb, handed, last_place, option, place, places, switch
 from srbench.cli.config_keys import (
     CHECKPOINT_KEY,
     DEFAULT_MODEL_KEY,
@@ -30,6 +30,7 @@ from srbench.cli.values import (
     DIRS,
     FACTOR,
     NAME,
+    NEW_PACK,
     NEW_TABLE,
     ON,
     PATH,
@@ -64,10 +65,10 @@ def _weights() -> list[Path]:
 class ReportVerb(
     Verb,
     name="report",
-    does="Writes the report of a study from what is on disk, and prints its summary.",
+    does="Writes the report of a study, or of several together, from what is on disk, and prints its summary.",
     example="report runs/carn_atrous ntire=carn",
 ):
-    study: Path = place("runs/STUDY", PATH, "the study's folder")
+    studies: tuple[Path, ...] = places("runs/STUDY|PACK.zip", PATH, "the studies' folders or packs")
     reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
     ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
     crops: Boxes = option(BOXES, "the pieces of images to show", default_factory=dict, told="found")
@@ -76,6 +77,39 @@ class ReportVerb(
         from srbench.cli.studies import report_study
 
         return report_study(self)
+
+
+class PackVerb(
+    Verb,
+    name="pack",
+    does="Makes one zip of a study, to be given away: records, weights and report, each file with its SHA-256.",
+    example="pack runs/carn_atrous",
+):
+    study: Path = place("runs/STUDY", PATH, "the study's folder")
+    pack: Path | None = last_place("OUT.zip", NEW_PACK, "the zip to write", default=None, told="STUDY.zip")
+    reports_dir: Path = option(DIR, "the folder below which the study's report lies", default=Path("reports"))
+
+    def do(self) -> bool:
+        from srbench.cli.packing import make_pack
+
+        return make_pack(self)
+
+
+class UnpackVerb(
+    Verb,
+    name="unpack",
+    does="Unpacks what pack has made, once every file is known to be what it was. Nothing else is replaced.",
+    example="unpack carn_atrous.zip",
+):
+    pack: Path = place("PACK.zip", PATH, "the pack")
+    folder: Path = last_place(
+        "DIR", DIR, "the folder for runs/STUDY and reports/STUDY", default=Path(), told="the current folder"
+    )
+
+    def do(self) -> bool:
+        from srbench.cli.packing import open_pack
+
+        return open_pack(self)
 
 
 class StatusVerb(
@@ -335,6 +369,8 @@ class DataPrepareVerb(
 
 VERBS: tuple[type[Verb], ...] = (
     ReportVerb,
+    PackVerb,
+    UnpackVerb,
     StatusVerb,
     VerifyVerb,
     ExplainVerb,

@@ -10,7 +10,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import IO, Self
 from uuid import uuid4
@@ -62,11 +62,11 @@ class _Header(tarfile.TarInfo):
 class _Guard:
     """Says where in the folder an entry goes, and refuses what leads out of it or is too much."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self.most_bytes, self.bytes, self.entries = most_bytes, 0, 0
+    def __init__(self, most_bytes: int, wanted: Callable[[str], bool]) -> None:
+        self.most_bytes, self.bytes, self.entries, self.wanted = most_bytes, 0, 0, wanted
 
     def place(self, name: str, size: int) -> str | None:
-        """The path of an entry below the folder, or None for what macOS adds."""
+        """The path of an entry below the folder, or None for what is not wanted and what macOS adds."""
         path = PureWindowsPath(name)  # which knows / and \ and C:
         if path.anchor or ".." in path.parts or "\0" in name:
             raise _RefusedError(f"{name!r} is no place inside the folder")
@@ -76,11 +76,18 @@ class _Guard:
         if self.entries > MOST_ENTRIES or self.bytes > self.most_bytes:
             raise _RefusedError(f"holds more than {MOST_ENTRIES} entries or {self.most_bytes} bytes")
         rubbish = "__MACOSX" in path.parts or path.name == ".DS_Store" or path.name.startswith("._")
-        return None if rubbish else path.as_posix()
+        return path.as_posix() if self.wanted(path.as_posix()) and not rubbish else None
 
 
-def unpack(archive: Path, folder: Path, tell: Listener, most_bytes: int) -> None:
-    """Puts what a zip or a tar (plain, gz, bz2, xz) holds into `folder`, once all of it has been read without fault.
+def _everything(path: str) -> bool:
+    return True
+
+
+def unpack(
+    archive: Path, folder: Path, tell: Listener, most_bytes: int, wanted: Callable[[str], bool] = _everything
+) -> None:
+    """Puts what a zip or a tar (plain, gz, bz2, xz) holds into `folder`, once all of it has been read without fault, or
+    of it what is `wanted`, by its path.
 
     Where `folder` exists, its files of the same names are replaced, one by one, and the others stay. Left out are
     modes, owners, times, and what macOS adds (`__MACOSX`, `.DS_Store`, `._…`). `tell` hears bytes of the archive.
@@ -95,7 +102,7 @@ def unpack(archive: Path, folder: Path, tell: Listener, most_bytes: int) -> None
         with archive.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             partial.mkdir(parents=True)
-            for _ in _extract(file, partial, _Guard(most_bytes)):
+            for _ in _extract(file, partial, _Guard(most_bytes, wanted)):
                 tell(f"unpacking {archive.name}", file.tell(), size)
         _move(partial, folder)
     except _RefusedError as error:

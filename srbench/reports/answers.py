@@ -17,7 +17,7 @@ NAMED = 6  # networks of a front that a sentence names
 
 
 @dataclass(frozen=True)
-class Answer:
+class AblationAnswer:
     """`question`: as the ablation's file asks it, or its title; `sentences`: what its rows say, one a model, scale and
     setting."""
 
@@ -26,14 +26,14 @@ class Answer:
     sentences: tuple[str, ...]
 
 
-def answers(rows: Sequence[TableRow], ablations: Mapping[str, Any]) -> tuple[Answer, ...]:
+def answers(rows: Sequence[TableRow], ablations: Mapping[str, Any]) -> tuple[AblationAnswer, ...]:
     """Of the ablations, in the order of the rows."""
     by_ablation: dict[str, list[TableRow]] = {}
     for row in rows:
         if row.ablation:
             by_ablation.setdefault(row.ablation, []).append(row)
     return tuple(
-        Answer(name, str(about.get("question") or about.get("title", name)), tuple(_sentences(own)))
+        AblationAnswer(name, str(about.get("question") or about.get("title", name)), tuple(_sentences(own)))
         for name, own in by_ablation.items()
         for about in [ablations.get(name, {})]
     )

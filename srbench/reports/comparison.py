@@ -11,7 +11,7 @@ from srbench.reports.means import means_by_row
 from srbench.reports.reasons import absent_seeds
 from srbench.reports.row_costs import Figure, costs_of, latencies_by_row
 from srbench.reports.row_scores import Numbers, ScoreFigures, scores_of
-from srbench.reports.rows import Member, differing
+from srbench.reports.rows import STUDY, Member, differing
 from srbench.reports.trained_on import TrainedOn, started_from, trainings
 
 
@@ -20,10 +20,11 @@ class TableRow:
     """One ablation ("" for none), model, variant, scale and context.
 
     `label`: what tells it from the others of its ablation and model; `settings`: overrides in which rows differ, by
-    key, "" where it has none; `seeds`: the number of finished ones, 1 for fixed weights; `absent`: the seeds that are
-    missing, and why; `trained`: what its runs were trained on; `remarks`: on that, for people; `protocol` and
-    `resizer`: what its scores rest on; `tiled`: the data sets of which an image or more ran in tiles; `partial`: what
-    to know of those that are not whole; `ntire`: NTIRE's score, where it was asked for.
+    key, "" where it has none, and its studies where there are several; `seeds`: the number of finished ones, 1 for
+    fixed weights; `absent`: the seeds that are missing, and why; `trained`: what its runs were trained on; `remarks`:
+    on that, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets of which an image or
+    more ran in tiles; `partial`: what to know of those that are not whole; `ntire`: NTIRE's score, where it was asked
+    for.
     """
 
     number: int
@@ -86,8 +87,8 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
         TableRow(
             number=number,
             members=tuple(group),
-            label=_label(group[0], keys, several),
-            settings=dict.fromkeys(keys, "") | {key: value for key, value in group[0].shown if key in keys},
+            label=_label(group, keys, several),
+            settings=dict.fromkeys(keys, "") | _settings(group, keys),
             # Fixed weights score the same with every seed.
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
@@ -137,10 +138,16 @@ def _partial(records: Iterable[Record]) -> dict[str, str]:
     return {name: f"{name} is not whole: {part}" for name, part in found.items() if part}
 
 
-def _label(member: Member, keys: Sequence[str], several_scales: bool) -> str:
+def _settings(group: Sequence[Member], keys: Sequence[str]) -> dict[str, str]:
+    studies = {STUDY: ", ".join(dict.fromkeys(name for one in group for name in one.run.studies))}
+    return {key: value for key, value in (studies | dict(group[0].shown)).items() if key in keys}
+
+
+def _label(group: Sequence[Member], keys: Sequence[str], several_scales: bool) -> str:
+    member = group[0]
     names = [] if member.ablation else [member.model]
     names += [member.variant] if member.ablation or member.variant != DEFAULT else []
-    settings = [f"{key}={value}" for key, value in member.shown if key in keys]
+    settings = [f"{key}={value}" for key, value in _settings(group, keys).items()]
     return " ".join([*names, *[f"×{member.scale}"] * several_scales, *settings])
 
 

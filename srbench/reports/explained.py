@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame, Index
 
+from srbench.experiments.store.packs import is_pack
 from srbench.experiments.store.study import StudyRun
 from srbench.reports.explained_scores import explained_scores
 from srbench.reports.markups import as_code, in_markdown
@@ -78,9 +79,13 @@ def section_of_explained(report: Report, file: Path) -> str:
     table = _in_order(explained_scores(report.runs, file), report.runs)
     sets = list(dict.fromkeys(table.run))
     if not sets:
-        command = shlex.join(["python", "-m", "srbench", "explain", str(report.folder)])
-        told = "scores the SR images that the runs keep under the other conventions that people use, and shows it here."
-        return "\n".join([*lines, f"{as_code(command)} {told}"]) + "\n"
+        kept = [folder for folder in report.folders if not is_pack(folder)]  # which hold no images
+        commands = [as_code(shlex.join(["python", "-m", "srbench", "explain", str(one)])) for one in kept]
+        if not commands:
+            return ""
+        told = "scores the SR images that the runs keep under the other conventions that people use, and shows it"
+        where = "here" if len(commands) == 1 else "in the report of the study alone"
+        return "\n".join([*lines, f"{' or '.join(commands)} {told} {where}."]) + "\n"
     more = f" ({len(sets) - MOST_SETS} more runs or data sets)" if len(sets) > MOST_SETS else ""
     lines += [
         f"The same SR images under other conventions. More of them, and notes: [explain.md](explain.md){more}.",

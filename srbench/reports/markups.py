@@ -1,6 +1,8 @@
 """Text for the files of a report, in which it says what it says and does nothing: one function for each form."""
 
 import re
+import unicodedata
+from textwrap import wrap
 
 from srbench.core.harmless import in_one_line
 
@@ -16,6 +18,11 @@ LATEX = {
     "*": "{*}",  # and so would *
     "|": r"\textbar{}",
     "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
     "…": r"\ldots{}",
     "×": r"$\times$",
     "±": r"$\pm$",
@@ -28,11 +35,25 @@ LATEX = {
     "→": r"$\rightarrow$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "·": r"$\cdot$",
+    "°": r"$^\circ$",
+    "µ": r"$\mu$",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
-LONGEST = 120  # letters of a line in a picture
+ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
+)
+PIECE = 30  # letters, after which TeX may break a word
+LONGEST = 120  # letters of a line in a picture or in a cell of LaTeX's
 
 
 def in_markdown(text: str) -> str:
@@ -49,11 +70,31 @@ def as_code(text: str) -> str:
 
 
 def in_latex(text: str) -> str:
-    """In a line, a cell or an argument."""
-    return "".join(LATEX.get(sign, sign) for sign in in_one_line(text))
+    """In a cell or an argument, which a long line would blow up. What pdfLaTeX has no sign for is told by its number,
+    `[U+65E5]`."""
+    return "".join(LATEX.get(sign) or _letter(sign) for sign in _shortened(text))
+
+
+def in_breakable_latex(text: str) -> str:
+    """In a paragraph, in which long words may be broken."""
+    words = in_one_line(text).split(" ")
+    return " ".join(r"\allowbreak{}".join(map(in_latex, wrap(word, PIECE, break_on_hyphens=False))) for word in words)
+
+
+def _letter(sign: str) -> str:
+    if sign.isascii():
+        return sign
+    base, *marks = list(unicodedata.normalize("NFD", sign))
+    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
+        return rf"\{ACCENTS[marks[0]]}{{{base}}}"
+    return f"{{[}}U+{ord(sign):04X}{{]}}"
 
 
 def in_picture(text: str) -> str:
     """In a picture, which a long line would blow up. Matplotlib must be told beside that `$` is no mathematics."""
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     line = in_one_line(text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -1,4 +1,5 @@
-"""Which scores share a column: at each scale and degradation of LR, those of the same pixels under the same protocol.
+"""Which scores share a column: at each scale and degradation of LR, those of the same pixels under the same protocol,
+made by one major.minor of srbench.
 
 Those of most networks hold the column, of equal numbers the first; the bicubic row decides only where it is alone. Runs
 of other degradations stand in groups of their own, in which they are ranked. Tiles are part of how a network runs, as
@@ -10,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from srbench.evaluation.certificate import Certificate
+from srbench.experiments.store.record import release_line
 from srbench.reports.rows import BICUBIC, Member
 
 
@@ -24,10 +26,20 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Certified:
-    """A member's certificate on a data set."""
+    """A member's certificate on a data set, and the major.minor of srbench that it was made by."""
 
     member: Member
     certificate: Certificate
+    line: str
+
+    @property
+    def holds(self) -> Hashable:
+        """Equal for scores that may share a column."""
+        return self.certificate.pixels, self.line
+
+    def told(self, lines: bool) -> str:
+        """In words; `lines`: with the version."""
+        return f"{self.certificate}, srbench {self.line or 'not recorded'}" if lines else str(self.certificate)
 
 
 def refusals(members: Sequence[Member], datasets: Iterable[str]) -> tuple[Refusal, ...]:
@@ -39,7 +51,7 @@ def _of_dataset(members: Sequence[Member], dataset: str) -> list[Refusal]:
     groups: dict[Hashable, list[Certified]] = {}
     for member in members:
         if member.record and member.record.scores.get(dataset) and dataset in member.record.certificates:
-            of_set = Certified(member, member.record.certificates[dataset])
+            of_set = Certified(member, member.record.certificates[dataset], release_line(member.record))
             groups.setdefault((member.scale, member.degradations), []).append(of_set)
     found = [refusal for group in groups.values() for refusal in _of_group(group, dataset)]
     return sorted(found, key=lambda refusal: refusal.row)
@@ -47,17 +59,18 @@ def _of_dataset(members: Sequence[Member], dataset: str) -> list[Refusal]:
 
 def _of_group(group: Sequence[Certified], dataset: str) -> Iterator[Refusal]:
     held = _held(group)
-    odd = {one.member.row for one in group if one.certificate.pixels != held}
+    odd = {one.member.row for one in group if one.holds != held}
     if not odd:
         return
-    texts = Counter(str(one.certificate) for one in group if one.certificate.pixels == held)
+    lines = len({one.line for one in group}) > 1
+    texts = Counter(one.told(lines) for one in group if one.holds == held)
     for row in odd:
-        own = " and ".join(dict.fromkeys(str(one.certificate) for one in group if one.member.row == row))
+        own = " and ".join(dict.fromkeys(one.told(lines) for one in group if one.member.row == row))
         yield Refusal(row, dataset, f"scored by {own}; this column holds {texts.most_common(1)[0][0]}")
 
 
 def _held(group: Sequence[Certified]) -> Hashable:
-    """The pixels of most runs, each counted once, whatever the number of its ablations."""
-    pixels = {one.member.run.name: one.certificate.pixels for one in group if one.member.model != BICUBIC}
-    pixels = pixels or {one.member.run.name: one.certificate.pixels for one in group}
-    return Counter(pixels.values()).most_common(1)[0][0]
+    """What most runs hold, each counted once, whatever the number of its ablations."""
+    held = {one.member.run.name: one.holds for one in group if one.member.model != BICUBIC}
+    held = held or {one.member.run.name: one.holds for one in group}
+    return Counter(held.values()).most_common(1)[0][0]

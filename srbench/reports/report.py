@@ -11,7 +11,7 @@ from srbench.experiments.store.loss_table import loss_frame
 from srbench.experiments.store.scores import score_frame
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
-from srbench.reports.answers import Answer, answers, best_trade_offs
+from srbench.reports.answers import AblationAnswer, answers, best_trade_offs
 from srbench.reports.baselines import baseline_pairs, degraded_alike
 from srbench.reports.certain_section import section_of_certainty
 from srbench.reports.claims import JudgedClaim, judge_claims
@@ -42,13 +42,12 @@ from srbench.reports.tradeoffs import TradeOffs, trade_offs
 
 @dataclass(frozen=True)
 class Report:
-    """`runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores. `rows` are compared with
-    numbers, `sections` the same for people. `certain`: how sure differences
-    are. `answers` and `best`: what it says first. `gaps`: what is not done or
-    lacks, a line each."""
+    """`folders`: those of `Study`; `runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores.
+    `rows` are compared with numbers, `sections` the same for people. `certain`: how sure differences are. `answers` and
+    `best`: what it says first. `gaps`: what is not done or lacks, a line each."""
 
     study: str
-    folder: Path
+    folders: tuple[Path, ...]
     runs: tuple[StudyRun, ...]
     facts: tuple[Fact, ...]
     scores: DataFrame
@@ -65,7 +64,7 @@ class Report:
     claims: tuple[JudgedClaim, ...]
     claims_section: Section | None
     certain: Section | None
-    answers: tuple[Answer, ...]
+    answers: tuple[AblationAnswer, ...]
     trade_offs: tuple[TradeOffs, ...]
     best: tuple[str, ...]
     targets: Section | None
@@ -108,7 +107,7 @@ def build_report(study: Study, options: ReportOptions = PLAIN, explained: Path |
     found = trade_offs(rows, published)
     return Report(
         study=study.name,
-        folder=study.folder,
+        folders=study.folders,
         runs=study.runs,
         facts=(*provenance(study.commands, study.done, options.ntire), *(("note", line) for line in study.strange)),
         scores=scores,

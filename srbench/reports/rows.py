@@ -17,6 +17,7 @@ from srbench.reports.certified import Degradations, degradations_of
 
 BICUBIC = "bicubic"  # the model of the reference row
 DEGRADATION = "data.degradation"
+STUDY = "study"  # which no override is called that fixes weights
 OWN_COLUMNS = {"model", "scale", "seed"}  # keys of overrides
 
 ShownContext = tuple[tuple[str, str], ...]
@@ -154,8 +155,10 @@ def _places(values: Iterable[Placed]) -> dict[Placed, int]:
 # What tells rows apart
 
 
-def differing(members: Iterable[Member]) -> tuple[str, ...]:
-    """Override keys that tell rows apart. The bicubic row's own do not count: it is never trained."""
+def differing(members: Sequence[Member]) -> tuple[str, ...]:
+    """Override keys that tell rows apart, and `study` where the runs are of several. The bicubic row's own do not
+    count: it is never trained."""
     contexts = [dict(shown) for shown in {one.context: one.shown for one in members if one.model != BICUBIC}.values()]
     keys = sorted({key for context in contexts for key in context})
-    return tuple(key for key in keys if len({context.get(key) for context in contexts}) > 1)
+    study = [STUDY] if any(one.run.studies for one in members) else []
+    return (*study, *(key for key in keys if len({context.get(key) for context in contexts}) > 1))

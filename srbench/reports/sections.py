@@ -16,7 +16,7 @@ from srbench.reports.comparison import TableRow
 from srbench.reports.ntire_score import NTIRE_TITLE
 from srbench.reports.remarks import remarks
 from srbench.reports.row_costs import NOT_MEASURED
-from srbench.reports.rows import BICUBIC, DEGRADATION
+from srbench.reports.rows import BICUBIC, DEGRADATION, STUDY
 
 Cells = tuple[Cell, ...]  # of a row, one a column
 BEST: tuple[Mark, ...] = ("best", "second")
@@ -86,7 +86,9 @@ def _columns(rows: Sequence[TableRow], compared: Set[ScoreColumn]) -> Iterator[C
     if any(row.degradations for row in rows):
         yield Column("degradation", "Degradation", words=True)
     # The degradation as recorded stands in place of its override, which may be spelled in several ways.
-    yield from (Column(SettingColumn(key), key) for key in rows[0].settings if key != DEGRADATION)
+    for key in rows[0].settings:
+        if key != DEGRADATION:
+            yield Column(SettingColumn(key), "Study" if key == STUDY else key, words=key == STUDY)
     if any(row.seeds > 1 for row in rows):
         yield Column("seeds", "Seeds")
     yield from (

@@ -34,13 +34,13 @@ def write_report(study_dir: Path, reports_dir: Path, options: ReportOptions = PL
 def report_for(study: Study, reports_dir: Path, options: ReportOptions = PLAIN) -> Report:
     """The report that is to be written to `reports_dir`, with what `explain` has left there. UserError as for
     `build_report` and `report_place`."""
-    return build_report(study, options, report_place(study.folder, reports_dir) / "explain.csv")
+    return build_report(study, options, report_place(study.name, study.folders, reports_dir) / "explain.csv")
 
 
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same options. UserError as for `write_report`."""
     study = read_study(study_dir)
-    asked = read_origin(report_place(study.folder, reports_dir))
+    asked = read_origin(report_place(study.name, study.folders, reports_dir))
     write_files(report_for(study, reports_dir, ReportOptions(asked.ntire, asked.crops)), reports_dir)
 
 
@@ -51,7 +51,7 @@ def write_files(report: Report, reports_dir: Path) -> Path:
 
     Equal reports give equal bytes. UserError as for `report_place`.
     """
-    folder = report_place(report.folder, reports_dir)
+    folder = report_place(report.study, report.folders, reports_dir)
     files = _files(report, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{CROPS}/*.png"):
@@ -73,7 +73,8 @@ def _files(report: Report, folder: Path) -> dict[str, bytes | None]:
     files: dict[str, bytes | None] = {name: text.encode() for name, text in texts.items()}
     files["published.csv"] = published_csv(report.published).encode() if report.published else None
     files["index.html"] = to_html(report).encode()
-    files[FILE] = to_json(ReportOrigin(seen_from(folder, report.folder), report.options.ntire, report.options.crops))
+    study, *others = (seen_from(folder, one) for one in report.folders)
+    files[FILE] = to_json(ReportOrigin(study, report.options.ntire, tuple(others), report.options.crops))
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
         curves = draw_curves(report.panels, f"Training loss: {report.study}") if report.panels else None
         costs = draw_trade_offs(report.trade_offs, f"Quality and cost: {report.study}")

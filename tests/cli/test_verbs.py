@@ -19,11 +19,13 @@ from srbench.cli.verbs import (
     DataPrepareVerb,
     ExplainVerb,
     ExportVerb,
+    PackVerb,
     ProfileVerb,
     ReportVerb,
     ResizeVerb,
     ScoreVerb,
     StatusVerb,
+    UnpackVerb,
     UpscaleVerb,
     VerifyVerb,
 )
@@ -37,7 +39,9 @@ NAMES = [verb.about.name for verb in VERBS]
 
 # What each has taken since before there was a table; where a default is told, with it.
 TAKES = {
-    "report": "runs/STUDY reports_dir=reports ntire=",
+    "report": "runs/STUDY|PACK.zip reports_dir=reports ntire=",
+    "pack": "runs/STUDY OUT.zip reports_dir=reports",
+    "unpack": "PACK.zip DIR",
     "status": "runs/STUDY",
     "verify": "runs/STUDY sample=3 data_root= allow=",
     "explain": "runs/STUDY run= dataset= mine= reports_dir=reports data_root= allow=",
@@ -135,8 +139,12 @@ HOME = Path.home()
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        ("runs/a", ReportVerb(study=Path("runs/a"))),
-        ("~/a reports_dir=~/r ntire=carn", ReportVerb(study=HOME / "a", reports_dir=HOME / "r", ntire="carn")),
+        ("runs/a b.zip", ReportVerb(studies=(Path("runs/a"), Path("b.zip")))),
+        ("~/a reports_dir=~/r ntire=carn", ReportVerb(studies=(HOME / "a",), reports_dir=HOME / "r", ntire="carn")),
+        ("runs/a", PackVerb(study=Path("runs/a"))),
+        ("runs/a b.zip", PackVerb(study=Path("runs/a"), pack=Path("b.zip"))),
+        ("b.zip", UnpackVerb(pack=Path("b.zip"))),
+        ("b.zip there", UnpackVerb(pack=Path("b.zip"), folder=Path("there"))),
         ("runs/a=1", StatusVerb(study=Path("runs/a=1"))),
         ("a sample=all", VerifyVerb(study=Path("a"), sample=None)),
         ("sample=5 a data_root=d", VerifyVerb(study=Path("a"), sample=5, data_root=Path("d"))),
@@ -223,7 +231,10 @@ def test_data_lie_where_the_environment_says(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("report", "report: runs/STUDY is needed, not 0 places"),
+        ("report", "report: runs/STUDY|PACK.zip is needed, not 0 places"),
+        ("pack", "pack: runs/STUDY is needed, not 0 places"),
+        ("unpack a b c", "unpack: PACK.zip is needed, not 3 places (a, b, c)"),
+        ("pack a b.tar", "pack: OUT.zip=b.tar: a name that ends in .zip is needed"),
         ("status a b", "status: runs/STUDY is needed, not 2 places (a, b)"),
         ("resize a scale=2", "resize: IN and OUT are needed, not 1 place (a)"),
         ("data check", "data check: NAME|FOLDER is needed, not 0 places"),

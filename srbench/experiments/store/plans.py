@@ -159,11 +159,12 @@ def united(plans: Iterable[Plan], there: Collection[str]) -> dict[str, PlannedRu
             known = folders.setdefault(run.config_hash, folder)
             if folder in there and known not in there:
                 folders[run.config_hash] = folder
-            runs[run.config_hash] = _both(runs[run.config_hash], run) if run.config_hash in runs else run
+            runs[run.config_hash] = both_plans(runs[run.config_hash], run) if run.config_hash in runs else run
     return {folders[identity]: run for identity, run in runs.items()}
 
 
-def _both(old: PlannedRun, new: PlannedRun) -> PlannedRun:
+def both_plans(old: PlannedRun, new: PlannedRun) -> PlannedRun:
+    """One run as two commands know it: in the ablations of both, and else as the later one says."""
     memberships = {(one.ablation, one.variant): one for one in (*old.memberships, *new.memberships)}
     # The folder is named after the first variant; a later ablation may know the same run under another name.
     return replace(

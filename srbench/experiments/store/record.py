@@ -1,5 +1,6 @@
 """The record of a run, result.json, as one typed value; no other module reads or writes that file. Without torch."""
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -180,6 +181,13 @@ def identity_of(folder: Path) -> tuple[str, str] | None:
         return str(content["run"]), str(content["config_hash"])
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
+
+
+def release_line(record: Record) -> str:
+    """`0.1` of srbench 0.1.3: results compare within one. "" where the record does not tell."""
+    version = record.versions.get("srbench", "")
+    line = re.match(r"\d+\.\d+", version)
+    return line[0] if line else version
 
 
 def record_schema() -> dict[str, Any]:

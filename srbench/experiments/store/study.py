@@ -18,12 +18,14 @@ BEGUN = "config.yaml"  # what a run writes first
 
 @dataclass(frozen=True)
 class StudyRun:
-    """A run that is planned, or lies there unplanned. `problem`: why it has no record that can be read."""
+    """A run that is planned, or lies there unplanned. `problem`: why it has no record that can be read. `studies`: the
+    names of those in which it lies, where several are read together."""
 
     folder: Path
     planned: PlannedRun | None
     record: Record | None
     problem: str = ""
+    studies: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -72,18 +74,16 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Study:
-    """`runs`: those of the plans, in their order, then those that lie there unplanned. `strange`: a line on each plan
-    that cannot be read, and each record of a run that lies elsewhere, which do not count; and where it is a copy."""
+    """`name`: the folder's, as what plans say may be of another study, of which this is a copy. `folders`: that one; of
+    several studies read together each, and of one that was read from a pack its file. `runs`: those of the plans, in
+    their order, then those that lie there unplanned. `strange`: a line on each plan that cannot be read, and each
+    record of a run that lies elsewhere, which do not count; and where it is a copy."""
 
-    folder: Path
+    name: str
+    folders: tuple[Path, ...]
     plans: tuple[Plan, ...]
     runs: tuple[StudyRun, ...]
     strange: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The folder's: what plans say may be of another study, of which this is a copy."""
-        return self.folder.resolve().name
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -138,7 +138,8 @@ def read_study(folder: Path) -> Study:
     strange += [f"{name}: {told}; it is not counted" for name, told in copies.items()]
     strange += _claimed_twice(plans)
     strange += _of_other_studies(folder, plans)
-    return Study(folder, tuple(plans), tuple(run for run in runs if run.name not in copies), tuple(strange))
+    counted = tuple(run for run in runs if run.name not in copies)
+    return Study(folder.resolve().name, (folder,), tuple(plans), counted, tuple(strange))
 
 
 def _names(folder: Path, planned: Iterable[str]) -> list[str]:
@@ -178,11 +179,12 @@ def _of_another(run: StudyRun, before: Iterable[StudyRun]) -> str:
         return ""
     if run.record.run != run.name:
         return f"is a copy of {run.record.run}, or another name for it"
-    same = (one.name for one in before if one.known and _identity(one.known) == _identity(run.record))
+    same = (one.name for one in before if one.known and run_identity(one.known) == run_identity(run.record))
     return next((f"is the same run as {name}" for name in same), "")
 
 
-def _identity(run: PlannedRun | Record) -> tuple[str, str, int, int]:
+def run_identity(run: PlannedRun | Record) -> tuple[str, str, int, int]:
+    """Equal for the same run, wherever it lies."""
     return run.config_hash, run.model, run.scale, run.seed
 
 

@@ -43,10 +43,10 @@ def loss_chart() -> dict[str, Any]:
         .encode(x=step, y=loss, color=color, detail="run:N")
     )
     starts = alt.Chart(alt.NamedData("starts")).mark_rule(opacity=0.4).encode(x=step)
-    told = [alt.Tooltip("run:N"), alt.Tooltip("step:Q", format=","), alt.Tooltip("loss:Q", format=".6g")]
     hovered = (
-        curves.mark_point(size=60, filled=True, clip=True)
-        .encode(x=step, y=loss, color=color, opacity=alt.condition(nearest, alt.value(1), alt.value(0)), tooltip=told)
+        # Vega-Lite looks up single fields of the nearest point in the wrong place, a whole row in the right one.
+        curves.mark_point(size=60, filled=True, clip=True, tooltip=alt.TooltipContent("data"))
+        .encode(x=step, y=loss, color=color, opacity=alt.condition(nearest, alt.value(1), alt.value(0)))
         .add_params(nearest)
         .properties(name="hovered")
     )

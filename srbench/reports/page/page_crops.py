@@ -7,7 +7,6 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from srbench.core.harmless import in_one_line
 from srbench.reports.crop_pictures import crop_scores
 from srbench.reports.crops import Crop, CropSet
 
@@ -42,9 +41,9 @@ def page_crops(found: CropSet) -> PageCrops:
     height, width = found.whole.shape[:2]
     x, y, wide, high = found.box
     return PageCrops(
-        title=in_one_line(found.title),
-        dataset=in_one_line(found.dataset),
-        image=in_one_line(found.image),
+        title=found.title,
+        dataset=found.dataset,
+        image=found.image,
         box=found.box,
         whole=_picture(found.whole, "JPEG"),
         place=(100 * x / width, 100 * y / height, 100 * wide / width, 100 * high / height),
@@ -54,7 +53,7 @@ def page_crops(found: CropSet) -> PageCrops:
 
 def _crop(crop: Crop) -> PageCrop:
     source = "" if crop.pixels is None else _picture(crop.pixels, "PNG")
-    return PageCrop(in_one_line(crop.label), source, crop_scores(crop), in_one_line(crop.reason))
+    return PageCrop(crop.label, source, crop_scores(crop), crop.reason)
 
 
 def _picture(pixels: np.ndarray, form: str) -> str:

@@ -189,7 +189,7 @@ def _size(cells: Sequence[Cell]) -> float:
 
 def _cell(cell: Cell, column: Column, notes: Footnotes, size: float) -> PageCell:
     return PageCell(
-        text=in_one_line(cell.text),
+        text=cell.text,
         mark=cell.mark,
         notes=notes.numbers_of(cell.notes),
         sort="" if cell.value is None and not column.words else cell.text if cell.value is None else cell.value,

@@ -150,10 +150,18 @@ function tradeOffsSpec(article) {
   return filled(spec);
 }
 
+/** What is told of a point: a run with its step and loss, or what a chart names itself. */
+function told(value, sanitize) {
+  const rows = "run" in value
+    ? [["run", value.run], ["step", Number(value.step).toLocaleString("en")], ["loss", Number(value.loss).toPrecision(6)]]
+    : Object.entries(value);
+  return `<table>${rows.map(([name, text]) => `<tr><td>${sanitize(name)}</td><td>${sanitize(text)}</td></tr>`).join("")}</table>`;
+}
+
 async function draw(article) {
   const spec = article.dataset.chart === "curves" ? curvesSpec(article) : tradeOffsSpec(article);
   const drawn = await window.vegaEmbed(article.querySelector(".plot"), spec, {
-    actions: false, renderer: "canvas", config: theme(), tooltip: { theme: dark.matches ? "dark" : "light" },
+    actions: false, renderer: "canvas", config: theme(), tooltip: { theme: dark.matches ? "dark" : "light", formatTooltip: told },
   });
   if (article.view) article.view.finalize();
   article.view = drawn.view;

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import escape
 
 from srbench.core.harmless import in_one_line
 from srbench.reports.claims import JudgedClaim
@@ -37,9 +38,20 @@ class PageClaim:
 def to_html(report: Report) -> str:
     """The page. Equal reports give equal texts."""
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        finalize=_visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["as_it_is"] = escape
     return environment.get_template("study.html.j2").render(_shown(report))
+
+
+def _visible(value: object) -> object:
+    """Text of others in one line in which nothing is hidden; what is escaped already stays."""
+    return in_one_line(value) if type(value) is str else value
 
 
 def _shown(report: Report) -> dict[str, Any]:
@@ -70,7 +82,7 @@ def _shown(report: Report) -> dict[str, Any]:
     ids = {"panels": "curves", "trade_offs": "trade-offs"}
     parts = [(ids.get(key, key), name) for key, name in names.items() if shown[key]]
     return shown | {
-        "title": in_one_line(report.study),
+        "title": report.study,
         "counts": ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no runs",
         "parts": [("answers", "Answers"), *parts, ("trust", "Why to trust it")],
         "answers": report.answers,
@@ -78,12 +90,12 @@ def _shown(report: Report) -> dict[str, Any]:
         "best": report.best,
         "models": sorted({row.model for row in of_networks if row.model}),
         "scales": sorted({row.scale for row in of_networks if row.scale}),
-        "gaps": [in_one_line(line) for line in report.gaps[:MOST_GAPS]],
+        "gaps": report.gaps[:MOST_GAPS],
         "more_gaps": max(0, len(report.gaps) - MOST_GAPS),
         "certain": page_table(report.certain) if report.certain else None,
         "certificates": _certificates(report),
         "dead": list(_dead(report.rows)),
-        "facts": [(name, in_one_line(text)) for name, text in report.facts],
+        "facts": report.facts,
         "others": [page_table(one) for one in others],
         "numbers": numbers,
         "style": (HERE / "study.css").read_text(encoding="utf-8"),
