@@ -142,7 +142,6 @@ def test_no_run_is_done_twice(storm):
         log = (folder / "run.log").read_text()
         assert (log.count(BEGINS), log.count(GOES_ON)) == ((2, 1) if stopped else (1, 0)), folder
         assert not list(folder.glob("heartbeat-*"))
-        assert not (folder / "slurm.json").exists()
 
 
 def test_runs_that_are_done_are_left_as_they_are(storm):
