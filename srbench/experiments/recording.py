@@ -28,7 +28,7 @@ from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import WEIGHTS, Left, everything
 from srbench.experiments.store.plans import Wanted
-from srbench.experiments.store.record import SCHEMA, Record, read_record, write_record
+from srbench.experiments.store.record import SCHEMA, Fingerprints, Record, read_record, write_record
 from srbench.experiments.trackers.guard import GuardedLogger
 from srbench.experiments.tracking import final_numbers, logged_subject
 from srbench.experiments.trained_weights import read_trained
@@ -150,7 +150,7 @@ def _begun(run: RunSpec, slot: Slot, tracker: GuardedLogger, alone: Callable[[],
     if left and not left.train and run.stages and known and not _has_its_weights(run, known):
         left = everything(asked)
     record = _head(run, slot)
-    if known and not left.train:
+    if known and not left.train and known.fingerprints != Fingerprints():  # none: it got nowhere, on no matter what
         record = replace(record, **_lasting(known))
     write_file(run.folder / "config.yaml", yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True).encode())
     tracker.start()

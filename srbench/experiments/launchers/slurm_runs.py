@@ -44,7 +44,7 @@ from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.codec import decode, to_json
 from srbench.experiments.store.json_files import read_json
 
-JOB = "slurm.json"  # in a run's folder, while it has a job
+JOB = "slurm.json"  # in a run's folder: its job, until a command has seen how that ended
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 2.0, 30.0  # between two looks at SLURM's queue: longer, the longer all takes
 LATE_SECONDS = 10.0  # that a worker's answer may come after its job has ended, on a shared file system
 STOP_SECONDS = 120.0  # that cancelled jobs may take to stop; SLURM ends them after its KillWait
@@ -196,21 +196,25 @@ def _tell_of_change(job: QueuedRun, state: JobState) -> None:
 
 def _goes_on(job: QueuedRun, answer: Answer) -> bool:
     """Whether the run needs another job: it has failed, but not for good, another process works on it, or its job was
-    an earlier command's and has not done all that is asked of it now."""
-    ours = job.is_ours
+    an earlier command's, and has not done all that is asked of it now, or was refused, as srbench was another then."""
     if answer.status == INTERRUPTED:
         again = False
     elif answer.status == ELSEWHERE:
         again = True
-    elif not ours:
-        again = bool(left_of_run(job.run, wanted(job.run)))
-    elif answer.status in (DONE, FOR_GOOD):
-        again = False
+    elif answer.status == DONE:
+        again = not job.is_ours and bool(left_of_run(job.run, wanted(job.run)))
+    elif answer.status == FOR_GOOD:
+        again = not job.is_ours and not _is_recorded(job, answer)
     else:
         job.failures += 1
         again = is_tried_again(job.run, job.failures, answer.reason)
     _forget_job(job)
     return again
+
+
+def _is_recorded(job: QueuedRun, answer: Answer) -> bool:
+    record = known_record(job.run)
+    return bool(record and record.error == answer.reason)
 
 
 def _has_failed(job: QueuedRun, answer: Answer) -> bool:
@@ -221,7 +225,7 @@ def _has_failed(job: QueuedRun, answer: Answer) -> bool:
         console.print(f"{job.name}: {in_words(record)}")
         return False
     job.error = answer.reason or "its job says that it is done, its folder does not"
-    if answer.status != INTERRUPTED and not (record and record.error == job.error):
+    if answer.status != INTERRUPTED and not _is_recorded(job, answer):
         record_death(job.run, Slot("cpu", 1), job.error)
     console.print(f"{job.name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
     return answer.status != INTERRUPTED
