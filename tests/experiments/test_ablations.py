@@ -53,6 +53,7 @@ def test_any_applies_to_every_class():
         ({}, "lacks applies_to"),
         ({"applies_to": {"CARN": {"baseline": "b"}}}, "applies_to.CARN.variants must map"),
         ({"applies_to": {"CARN": {"baseline": "c", "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
+        ({"applies_to": {"CARN": {"baseline": ["a"], "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
     ],
 )
 def test_a_file_that_is_no_ablation_says_why(content, reason):
