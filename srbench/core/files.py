@@ -42,8 +42,18 @@ def in_one_step(path: Path) -> Iterator[Path]:
         partial.replace(path)
         if os.name == "posix":
             sync(path.parent)
+    except OSError as error:
+        raise naming(error, path) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def naming(error: OSError, path: Path) -> OSError:
+    """The error, with the file that was written where it does not say: a full disk is found out when a file is written,
+    which tells no name, and not when it is opened."""
+    if error.errno and error.filename is None:
+        error.filename = str(path)
+    return error
 
 
 def _beside(path: Path) -> Path:

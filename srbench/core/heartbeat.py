@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from srbench.core.files import naming
 from srbench.core.regular_files import read_regular
 
 BEAT_SECONDS = 5.0
@@ -156,8 +157,12 @@ def _made(path: Path) -> bool:
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         return False
-    with os.fdopen(opened, "w", encoding="utf-8") as file:
-        json.dump(asdict(me), file)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(json.dumps(asdict(me)).encode())
+    except OSError as error:  # of a full disk: a claim without a name would be waited for
+        path.unlink(missing_ok=True)
+        raise naming(error, path) from None
     return True
 
 

@@ -1,10 +1,11 @@
 """A run under way: what it has to do, what is known of it so far, and how it ends in a record."""
 
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -127,7 +128,7 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
             log.warning("another process has taken the run, as this one did not show that it lives; left to it")
             raise KeyboardInterrupt from None
         except Exception as error:
-            with (folder / "run.log").open("a", encoding="utf-8") as file:
+            with suppress(OSError), (folder / "run.log").open("a", encoding="utf-8") as file:
                 file.write(hidden(traceback.format_exc()))
             known = attempt.record if attempt else _earlier(run) or _head(run, slot)
             _write_failure(folder, replace(known, seconds=_seconds(known, began)), failure_in_words(error))
@@ -222,12 +223,26 @@ def _write_failure(folder: Path, record: Record, reason: str) -> None:
     try:
         write_record(folder, replace(record, status="failed", error=reason))
     except OSError as disk:
-        log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
+        log.error("%s: %s; it could not be recorded: %s", folder.name, reason, disk)
+
+
+class _RunLog(logging.FileHandler):
+    """Goes without what a full disk does not take, of which the run itself will tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """As logging's, which would print a traceback."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """As logging's."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("srbench")
     logger.addHandler(handler)
