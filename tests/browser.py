@@ -44,7 +44,7 @@ class Visit:
     @property
     def serious(self) -> list[str]:
         """What axe-core finds that keeps people from reading the page, a line each."""
-        found = Axe().run(self.page).response["violations"]
+        found = Axe().run(self.page, options={"preload": False}).response["violations"]  # its own requests
         return [
             f"{one['id']}: {one['help']}: {node['html']}"
             for one in found

@@ -79,6 +79,21 @@ class ReportVerb(
         return report_study(self)
 
 
+class SiteVerb(
+    Verb,
+    name="site",
+    does="Writes a leaderboard of studies as pages that need no server: by data set, scale and protocol, and by model.",
+    example="site leaderboard runs/carn_atrous published.zip",
+):
+    out: Path = place("OUT", PATH, "the folder for the pages, which is new, empty or an earlier site")
+    studies: tuple[Path, ...] = places("runs/STUDY|PACK.zip", PATH, "the studies' folders or packs")
+
+    def do(self) -> bool:
+        from srbench.cli.leaderboard import make_site
+
+        return make_site(self)
+
+
 class PackVerb(
     Verb,
     name="pack",
@@ -369,6 +384,7 @@ class DataPrepareVerb(
 
 VERBS: tuple[type[Verb], ...] = (
     ReportVerb,
+    SiteVerb,
     PackVerb,
     UnpackVerb,
     StatusVerb,

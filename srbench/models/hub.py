@@ -31,7 +31,8 @@ LARGEST = 1 << 30  # bytes of a published file, ten times those of the largest h
 @dataclass(frozen=True)
 class Published:
     """One published set of weights. `file`: its name in weights_dir; `address`: where the authors put it, under another
-    name; `key`: where the weights stand in that file; `digest`: SHA-256 of the weights themselves."""
+    name; `key`: where the weights stand in that file; `digest`: SHA-256 of the weights themselves; `training_data`: the
+    data sets that they were trained on, None where nobody tells."""
 
     name: str
     model: str
@@ -42,6 +43,7 @@ class Published:
     digest: str
     licence: str
     source: str
+    training_data: tuple[str, ...] | None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -58,7 +60,9 @@ def checkpoint_catalogue() -> tuple[Published, ...]:
 
 def _entries(content: dict[str, dict[str, Any]]) -> Iterator[Published]:
     for name, entry in content.items():
+        told = entry.get("training_data")
         shared = {key: entry[key] for key in ("model", "licence", "source")}
+        shared["training_data"] = None if told is None else tuple(told)
         for file in entry["files"]:
             yield Published(name=name, **shared, **{**file, "scales": tuple(file["scales"])})
 

@@ -84,9 +84,9 @@ def in_breakable_latex(text: str) -> str:
 def _letter(sign: str) -> str:
     if sign.isascii():
         return sign
-    base, *marks = list(unicodedata.normalize("NFD", sign))
-    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
-        return rf"\{ACCENTS[marks[0]]}{{{base}}}"
+    base, marks = (parts := unicodedata.normalize("NFD", sign))[0], parts[1:]
+    if base.isascii() and base.isalpha() and marks in ACCENTS:
+        return rf"\{ACCENTS[marks]}{{{base}}}"
     return f"{{[}}U+{ord(sign):04X}{{]}}"
 
 

@@ -51,13 +51,20 @@ def _of_dataset(members: Sequence[Member], dataset: str) -> list[Refusal]:
     groups: dict[Hashable, list[Certified]] = {}
     for member in members:
         if member.record and member.record.scores.get(dataset) and dataset in member.record.certificates:
-            of_set = Certified(member, member.record.certificates[dataset], release_line(member.record))
+            of_set = certified(member, dataset)
             groups.setdefault((member.scale, member.degradations), []).append(of_set)
-    found = [refusal for group in groups.values() for refusal in _of_group(group, dataset)]
+    found = [refusal for group in groups.values() for refusal in refusals_within(group, dataset)]
     return sorted(found, key=lambda refusal: refusal.row)
 
 
-def _of_group(group: Sequence[Certified], dataset: str) -> Iterator[Refusal]:
+def certified(member: Member, dataset: str) -> Certified:
+    """Of a member that is done and was scored on the data set."""
+    assert member.record
+    return Certified(member, member.record.certificates[dataset], release_line(member.record))
+
+
+def refusals_within(group: Sequence[Certified], dataset: str) -> Iterator[Refusal]:
+    """Of those that one column would hold, the rows that do not fit to most."""
     held = _held(group)
     odd = {one.member.row for one in group if one.holds != held}
     if not odd:

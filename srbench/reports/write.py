@@ -51,7 +51,11 @@ def write_files(report: Report, reports_dir: Path) -> Path:
 
     Equal reports give equal bytes. UserError as for `report_place`.
     """
-    folder = report_place(report.study, report.folders, reports_dir)
+    return write_into(report_place(report.study, report.folders, reports_dir), report)
+
+
+def write_into(folder: Path, report: Report) -> Path:
+    """The same in a folder of any name, which is returned."""
     files = _files(report, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{CROPS}/*.png"):

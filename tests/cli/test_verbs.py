@@ -24,6 +24,7 @@ from srbench.cli.verbs import (
     ReportVerb,
     ResizeVerb,
     ScoreVerb,
+    SiteVerb,
     StatusVerb,
     UnpackVerb,
     UpscaleVerb,
@@ -40,6 +41,7 @@ NAMES = [verb.about.name for verb in VERBS]
 # What each has taken since before there was a table; where a default is told, with it.
 TAKES = {
     "report": "runs/STUDY|PACK.zip reports_dir=reports ntire=",
+    "site": "OUT runs/STUDY|PACK.zip",
     "pack": "runs/STUDY OUT.zip reports_dir=reports",
     "unpack": "PACK.zip DIR",
     "status": "runs/STUDY",
@@ -141,6 +143,7 @@ HOME = Path.home()
     [
         ("runs/a b.zip", ReportVerb(studies=(Path("runs/a"), Path("b.zip")))),
         ("~/a reports_dir=~/r ntire=carn", ReportVerb(studies=(HOME / "a",), reports_dir=HOME / "r", ntire="carn")),
+        ("o runs/a b.zip", SiteVerb(out=Path("o"), studies=(Path("runs/a"), Path("b.zip")))),
         ("runs/a", PackVerb(study=Path("runs/a"))),
         ("runs/a b.zip", PackVerb(study=Path("runs/a"), pack=Path("b.zip"))),
         ("b.zip", UnpackVerb(pack=Path("b.zip"))),

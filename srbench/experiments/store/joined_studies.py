@@ -21,10 +21,10 @@ def join_studies(studies: Sequence[Study]) -> Study:
     Of a run that lies in several, the one that is done counts, and of these the one with scores on the most data sets;
     what it lacks is taken from the others where they have the same weights and were made by the same srbench.
     """
-    different = list({one.folders[0].resolve(): one for one in studies}.values())
+    names = studies_by_name(studies)
+    different = list(names.values())
     if len(different) == 1:
         return different[0]
-    names = _told_apart(different)
     copies = _by_identity(names)
     runs, strange = list[StudyRun](), [f"{name}: {line}" for name, one in names.items() for line in one.strange]
     taken: dict[str, StudyRun] = {}
@@ -50,10 +50,11 @@ def join_studies(studies: Sequence[Study]) -> Study:
     )
 
 
-def _told_apart(studies: Sequence[Study]) -> dict[str, Study]:
-    """By name; those of one name by their folder."""
-    names = [one.name for one in studies]
-    return {str(_named(one.folders[0])) if names.count(one.name) > 1 else one.name: one for one in studies}
+def studies_by_name(studies: Sequence[Study]) -> dict[str, Study]:
+    """Each folder's study once, in their order; those of one name by their folder."""
+    different = list({one.folders[0].resolve(): one for one in studies}.values())
+    names = [one.name for one in different]
+    return {str(_named(one.folders[0])) if names.count(one.name) > 1 else one.name: one for one in different}
 
 
 def _named(folder: Path) -> Path:
