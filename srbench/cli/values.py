@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from srbench.core.paths import weights_folders
 from srbench.core.suggest import did_you_mean
-from srbench.experiments.store.boxes import Boxes, as_box
+from srbench.experiments.store.boxes import NEEDED, Boxes, as_boxes
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -139,17 +139,10 @@ def _new_file(text: str) -> Path:
 def _boxes(text: str) -> Boxes:
     import yaml  # of which help has no need
 
-    needed = "{IMAGE: [x, y, width, height], ...} is needed, in pixels of HR"
     try:
-        found = yaml.safe_load(text)
+        return as_boxes(yaml.safe_load(text))
     except (yaml.YAMLError, RecursionError):
-        raise ValueError(needed) from None
-    if not isinstance(found, dict):
-        raise ValueError(needed)
-    try:
-        return {str(image): as_box(numbers) for image, numbers in found.items()}
-    except ValueError:
-        raise ValueError(needed) from None
+        raise ValueError(NEEDED) from None
 
 
 def _new_pack(text: str) -> Path:

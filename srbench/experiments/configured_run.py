@@ -12,7 +12,7 @@ from srbench.core.suggest import did_you_mean
 from srbench.data.chains import parse_degradation
 from srbench.evaluation.settings import Inference
 from srbench.experiments.component import TARGET, Component, component
-from srbench.experiments.schema import GROUPS, Keys, no_choice, read_keys, shown
+from srbench.experiments.schema import GROUPS, Keys, no_choice, read_crops, read_keys, shown
 from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, StageSpec
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
@@ -76,6 +76,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         dry_run=keys.dry_run,
         retries=keys.retries,
         fail_fast=keys.fail_fast,
+        crops=read_crops(config),
         config=config,
         written=written,
     )

@@ -27,6 +27,7 @@ from srbench.experiments.recording import Slot
 from srbench.experiments.request import Arm, Request
 from srbench.experiments.run_folder import claim_folder, forget
 from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.plans import Plan, Wanted, new_plan, write_plan
 from srbench.experiments.store.record import Membership
@@ -41,11 +42,12 @@ Scales = Callable[[RunSpec], list[int]]  # those that a run's model can be built
 
 @dataclass(frozen=True)
 class Tried:
-    """A study whose runs have been tried. `wanted`: what was asked of each, by folder; `repeat`: what goes on with
-    those that are left."""
+    """A study whose runs have been tried. `crops`: that its report is to show; `wanted`: what was asked of each, by
+    folder; `repeat`: what goes on with those that are left."""
 
     study_dir: Path
     reports_dir: Path
+    crops: Boxes
     wanted: dict[str, Wanted]
     repeat: str
 
@@ -117,7 +119,9 @@ def carry_out(
             launch(todo)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{repeat} goes on from here") from None
-    return Tried(study_dir, first.places.reports_dir, {one.run.folder.name: one.wanted for one in asked}, repeat)
+    return Tried(
+        study_dir, first.places.reports_dir, first.crops, {one.run.folder.name: one.wanted for one in asked}, repeat
+    )
 
 
 def _forgotten(run: RunSpec) -> RunSpec:

@@ -20,9 +20,11 @@ from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.core.regular_files import is_plain_name
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.store.boxes import Boxes, as_boxes
 from srbench.recipes.outcome import Layout
 
 GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
+REPORT = "report"  # what is told to reports alone
 LARGEST_SEED = 2**63 - 1
 
 
@@ -138,7 +140,7 @@ NAMES = {  # a name that looks like a number, `study=2024`, is a name
 def read_keys(config: Mapping[str, Any]) -> Keys:
     """The keys of a resolved config but for its GROUPS. Raises UserError for the first that is missing, unknown or not
     what it must be."""
-    given = {name: value for name, value in config.items() if name not in GROUPS}
+    given = {name: value for name, value in config.items() if name not in (*GROUPS, REPORT)}
     for name, kind in (("budget", BudgetKeys), ("eval", EvalKeys)):
         if not isinstance(given.get(name), dict):
             raise UserError(_no_mapping(name, kind, given))
@@ -162,6 +164,22 @@ def _literal(value: Any) -> Any:
     if isinstance(value, list):
         return [_literal(entry) for entry in value]
     return value.replace("${", "\\${") if isinstance(value, str) else value
+
+
+def read_crops(config: Mapping[str, Any]) -> Boxes:
+    """`report.crops` of a resolved config, none in that of an earlier version. Raises UserError as `read_keys`."""
+    node = config.get(REPORT, {})
+    if not isinstance(node, dict):
+        raise UserError(f"{REPORT}={shown(node)}: set report.crops=VALUE")
+    for name in node:
+        if name != "crops":
+            raise UserError(f"{REPORT}.{name}: no such key in {REPORT}{did_you_mean(str(name), ['crops'])}")
+    if node.get("crops") is None:
+        return {}
+    try:
+        return as_boxes(node["crops"])
+    except ValueError as needed:
+        raise UserError(f"{REPORT}.crops={shown(node['crops'])}: {needed}") from None
 
 
 @cache
@@ -248,7 +266,7 @@ def _told(error: OmegaConfBaseException, given: dict[str, Any]) -> str:
         parent, _, name = key.rpartition(".")
         known = {"": Keys, "budget": BudgetKeys, "eval": EvalKeys}.get(parent)
         names = [entry.name for entry in fields(known)] if known else []
-        names += [] if parent else GROUPS
+        names += [] if parent else [*GROUPS, REPORT]
         return f"{key}: no such key{f' in {parent}' if parent else ''}{did_you_mean(name, names)}"
     must = dict(_entries(Keys)).get(key.partition("[")[0])
     return f"{key}={shown(_in(given, key))}: {must.metadata['must'] if must else error.msg}"

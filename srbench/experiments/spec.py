@@ -16,6 +16,7 @@ from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
 from srbench.experiments.ablations import as_override
 from srbench.experiments.component import TARGET, Component
+from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.record import DEFAULT, Membership, TrainingData, identity_of
 from srbench.metrics.protocol import Protocol
@@ -179,6 +180,7 @@ class RunSpec:
     dry_run: bool
     retries: int
     fail_fast: bool
+    crops: Boxes
     config: dict[str, Any] = field(repr=False, compare=False)
     written: dict[str, Any] = field(repr=False, compare=False)
 

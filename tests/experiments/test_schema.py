@@ -1,6 +1,7 @@
 """What each key of a config refuses, what it takes for something else, and that the shipped config is right."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from srbench.core.errors import UserError
 from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.experiments.compose import compose_run
-from srbench.experiments.schema import read_keys
+from srbench.experiments.schema import read_crops, read_keys
 
 NULLABLE = {"checkpoint", "budget.steps", "budget.batch_size", "budget.hr_patch", "budget.val_every", "eval.tile"}
 KEYS = {
@@ -168,3 +169,23 @@ def test_off_is_off_in_yaml_and_on_a_command_line(shipped, plan):
     assert read(shipped, "mps=off") is False
     words = [["mps=off"], ["mps=false"], ["mps=auto"], []]
     assert [plan(*one).mps for one in words] == ["off", "off", "auto", "auto"]
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        ({"crops": [1]}, "report.crops=[1]: {IMAGE: [x, y, width, height], ...} is needed, in pixels of HR"),
+        ({"crops": {"a": [1, 2, 3]}}, "report.crops={'a': [1, 2, 3]}: {IMAGE: [x, y, width, height], ...} is needed"),
+        ({"crops": {"a": [1, 2, 3, "x"]}}, "report.crops={'a': [1, 2, 3, 'x']}: {IMAGE: [x, y, width, height], ...}"),
+        ({"crop": 1}, "report.crop: no such key in report, did you mean crops?"),
+        (3, "report=3: set report.crops=VALUE"),
+    ],
+)
+def test_crops_that_are_none_are_told(report, told):
+    with pytest.raises(UserError, match=f"^{re.escape(told)}"):
+        read_crops({"report": report})
+
+
+def test_crops_are_boxes_by_image(shipped):
+    assert read_crops(shipped) == read_crops({}) == {}
+    assert read_crops({"report": {"crops": {"set5/baby": [1, 2, 3, 4]}}}) == {"set5/baby": (1, 2, 3, 4)}
