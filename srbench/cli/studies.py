@@ -6,6 +6,7 @@ from pathlib import Path
 
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
+from srbench.core.garbage import no_collections
 from srbench.core.harmless import visible
 from srbench.core.heartbeat import is_worked_on
 from srbench.core.paths import check_place
@@ -20,7 +21,7 @@ def report_study(asked: ReportVerb) -> bool:
     from srbench.experiments.store.packs import opened_study
 
     check_place("reports_dir", asked.reports_dir)
-    with ExitStack() as opened:
+    with ExitStack() as opened, no_collections():
         studies = [opened.enter_context(opened_study(path)) for path in asked.studies]
         print_report(join_studies(studies), asked.reports_dir, asked.ntire)
     return True
