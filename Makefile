@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make quickstart` runs the main job, `make test` runs all tests.
+# Two commands on a fresh machine: `make quickstart` runs the main job, `make test` runs all tests but those of clusters.
 # constraints.txt holds the versions that were tested; pyproject.toml the lowest ones that are allowed.
 
 PYTHON ?= python3
@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test test-next check clean
+.PHONY: quickstart test test-next test-cluster check clean
 
 # LPIPS=no leaves its weights out.
 LPIPS ?= yes
@@ -19,15 +19,25 @@ endif
 	$(BIN)/python -m srbench -m model=carn,mossnet ablation=atrous
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations=10
+	$(BIN)/python -m pytest -m "not cluster" -n auto --dist worksteal --durations=10
 
 # All tests again with the release candidate of Hydra, which lies beside the environment.
 test-next: .next/hydra $(VENV)/.installed-test
-	PYTHONPATH=$(CURDIR)/.next $(BIN)/python -m pytest -n auto --dist worksteal
+	PYTHONPATH=$(CURDIR)/.next $(BIN)/python -m pytest -m "not cluster" -n auto --dist worksteal
 
 .next/hydra: $(VENV)/bin/python
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --target .next \
 		hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
+
+# On real clusters, which the tests start on this machine. SLURM needs root, and is installed where apt-get is there.
+SLURM := slurm-wlm slurmctld slurmd slurm-client munge
+
+test-cluster: $(VENV)/.installed-cluster
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && ! command -v slurmctld > /dev/null; then \
+		echo "installs SLURM"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SLURM); } \
+		> /dev/null || echo "SLURM could not be installed: its tests are skipped"; fi
+	$(BIN)/python -m pytest -m cluster -rs --durations=10
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
@@ -49,4 +59,9 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	@echo "installs what the tests need"
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-cluster: $(VENV)/.installed-test
+	@echo "installs what clusters need"
+	$(PIP) --editable '.[test,slurm,ray]'
 	@touch $@

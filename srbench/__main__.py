@@ -30,7 +30,7 @@ def main() -> int:
         sys.stdout.flush()  # here, where it is known what to do when nobody reads it
         return DONE if well else FAILED
     except KeyboardInterrupt as stop:
-        return _told(INTERRUPTED, f"interrupted; {str(stop) or 'the same command'} goes on from here")
+        return _told(INTERRUPTED, f"interrupted; {str(stop) or 'the same command goes on from here'}")
     except BrokenPipeError:  # whoever read the output has left; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED

@@ -63,6 +63,7 @@ def visited(browser: Browser, file: Path, width: int = WIDTHS[-1], dark: bool = 
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", offline=True
     )
+    context.set_default_timeout(20_000)
     visit = Visit(context.new_page())
 
     def hear(message: ConsoleMessage) -> None:

@@ -14,7 +14,7 @@ from srbench.metrics.protocol import Protocol
 
 LUMA = Protocol("y", "luma")
 RGB = Protocol("rgb", "rgb")
-REPORT_FILES = {"report.json", "table.csv", "table.md", "table.tex", "curves.png", "curves.svg"}
+REPORT_FILES = {"report.json", "table.csv", "table.md", "table.tex", "index.html", "curves.png", "curves.svg"}
 
 
 def certificate(**changes: Any) -> Certificate:

@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,8 @@ def run_app() -> None:
     from srbench.experiments.search_path import look_into_conf
 
     look_into_conf()
+    # submitit_slurm has the name of the plugin's own settings, so that these check it; Hydra tells that it does.
+    warnings.filterwarnings("ignore", r"\s*'hydra/launcher/submitit_slurm' is validated against ConfigStore schema")
     try:
         with _errors_raised():
             hydra.main(**VERSION_BASE, config_path=str(conf_folder()), config_name="config")(task)()

@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 
 from srbench.experiments.compose import Composer, job_spec, scales_that_compose
 from srbench.experiments.grid import Tried, carry_out, expand, plan_of
-from srbench.experiments.launchers.local import launch_by, launch_here
+from srbench.experiments.launchers.local import here, launch_by, launch_here
+from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.request import read_request
 from srbench.experiments.spec import RunSpec
 from srbench.reports.report_place import report_place
@@ -22,7 +23,7 @@ def run_alone(config: DictConfig) -> None:
     """One run and the bicubic one beside it, in this process. Raises what goes wrong with it."""
     run = job_spec(config, HydraConfig.get())
     plan, scales = plan_of(None, [run], _command()), lambda one: scales_that_compose(one.overrides)
-    _finish(carry_out([run], plan, launch_here, scales, partial(_start, run)))
+    _finish(carry_out([run], plan, launch_here, scales, here, partial(_start, run)))
 
 
 def run_job(config: DictConfig) -> None:
@@ -37,7 +38,8 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
     runs = expand(request, compose)
     launch = partial(_launch, launcher)
     started = partial(_start, runs[0], getattr(launcher, "warm_up", lambda: None))
-    _finish(carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, started))
+    slots = slots_for if hasattr(launcher, "known") else here  # of another launcher nobody knows how many at once
+    _finish(carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, slots, started))
 
 
 def _start(run: RunSpec, warm_up: Callable[[], None] = lambda: None) -> None:

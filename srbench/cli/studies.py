@@ -1,17 +1,15 @@
 """The verbs on a study that is on disk: report, status, verify and explain."""
 
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from srbench.cli.standings import print_standing, watch_study
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
 from srbench.core.garbage import no_collections
 from srbench.core.harmless import visible
-from srbench.core.heartbeat import is_worked_on
 from srbench.core.paths import check_place
-from srbench.experiments.store.left import left
-from srbench.experiments.store.study import StudyRun, read_study
+from srbench.experiments.store.standing import look
 
 
 def report_study(asked: ReportVerb) -> bool:
@@ -19,34 +17,22 @@ def report_study(asked: ReportVerb) -> bool:
     from srbench.cli.printed_report import print_report
     from srbench.experiments.store.joined_studies import join_studies
     from srbench.experiments.store.packs import opened_study
+    from srbench.reports.report_place import ReportOptions
 
     check_place("reports_dir", asked.reports_dir)
     with ExitStack() as opened, no_collections():
         studies = [opened.enter_context(opened_study(path)) for path in asked.studies]
-        print_report(join_studies(studies), asked.reports_dir, asked.ntire)
+        print_report(join_studies(studies), asked.reports_dir, ReportOptions(asked.ntire, asked.crops))
     return True
 
 
 def show_status(asked: StatusVerb) -> bool:
-    """Prints one line a run, and how many there are of each status: `running` for those that a process works on right
-    now. What a done run still lacks is named."""
-    study = read_study(asked.study)
-    states = ["running" if is_worked_on(run.folder) else run.status for run in study.runs]
-    for run, state in zip(study.runs, states, strict=True):
-        why = run.error if state != "running" else ""  # which may be of the time before
-        print(visible(f"{state:8} {run.name}  {why or _lacking(run)}".rstrip()))
-    for line in study.strange:
-        print(visible(f"note: {line}"))
-    counts = Counter(states)
-    print(", ".join(f"{counts[state]} {state}" for state in ("done", "running", "failed", "missing") if counts[state]))
+    """Prints how each run stands, and how many there are of each state; with `watch` again and again."""
+    if asked.watch:
+        watch_study(asked.study)
+    else:
+        print_standing(look(asked.study))
     return True
-
-
-def _lacking(run: StudyRun) -> str:
-    if run.planned is None:
-        return "unplanned"
-    steps = left(run.folder, run.planned.wanted, lambda metric: False).steps
-    return f"left to do: {', '.join(steps)}" if steps else ""
 
 
 def verify_study(asked: VerifyVerb) -> bool:

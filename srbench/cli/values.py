@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from srbench.core.paths import weights_folders
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.store.boxes import Boxes, as_box
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -135,6 +136,22 @@ def _new_file(text: str) -> Path:
     return path
 
 
+def _boxes(text: str) -> Boxes:
+    import yaml  # of which help has no need
+
+    needed = "{IMAGE: [x, y, width, height], ...} is needed, in pixels of HR"
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError):
+        raise ValueError(needed) from None
+    if not isinstance(found, dict):
+        raise ValueError(needed)
+    try:
+        return {str(image): as_box(numbers) for image, numbers in found.items()}
+    except ValueError:
+        raise ValueError(needed) from None
+
+
 def _new_pack(text: str) -> Path:
     if not text.endswith(".zip"):
         raise ValueError("a name that ends in .zip is needed")
@@ -150,5 +167,6 @@ DECIBELS = Kind("PSNR", _decibels)
 PATH = Kind("PATH", _path)
 DIR = Kind("DIR", _path)
 DIRS = Kind("DIR", weights_folders)
+BOXES = Kind("{IMAGE: [X,Y,W,H]}", _boxes)
 NEW_TABLE = Kind("FILE.csv", _new_file)
 NEW_PACK = Kind("OUT.zip", _new_pack)

@@ -24,6 +24,7 @@ from srbench.cli.config_keys import (
 )
 from srbench.cli.values import (
     ABOVE_ZERO,
+    BOXES,
     DECIBELS,
     DIR,
     DIRS,
@@ -42,6 +43,7 @@ from srbench.cli.values import (
 )
 from srbench.core.paths import default_places, weights_folders
 from srbench.core.pixel_limit import MEGAPIXELS, limit_pixels
+from srbench.experiments.store.boxes import Boxes
 
 OF_DATA = "$SRBENCH_DATA, else data"
 LIMIT = "larger images are neither read nor written"
@@ -69,6 +71,7 @@ class ReportVerb(
     studies: tuple[Path, ...] = places("runs/STUDY|PACK.zip", PATH, "the studies' folders or packs")
     reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
     ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
+    crops: Boxes = option(BOXES, "the pieces of images to show", default_factory=dict, told="found")
 
     def do(self) -> bool:
         from srbench.cli.studies import report_study
@@ -127,10 +130,11 @@ class UnpackVerb(
 class StatusVerb(
     Verb,
     name="status",
-    does="Says of each planned run of a study whether it is done, running, failed (and why) or missing.",
-    example="status runs/carn_atrous",
+    does="Says of each planned run of a study whether it is done, running (how far), failed (and why) or missing.",
+    example="status runs/carn_atrous --watch",
 ):
     study: Path = place("runs/STUDY", PATH, "the study's folder")
+    watch: bool = switch("looks again and again, until all is done or has failed; Ctrl-C ends it")
 
     def do(self) -> bool:
         from srbench.cli.studies import show_status

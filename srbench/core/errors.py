@@ -9,6 +9,10 @@ class FailedRunError(Exception):
     """A run that cannot go on, through nobody's mistake; one line says why. The command ends with status 1."""
 
 
+class LostProcessError(FailedRunError):
+    """A run that cannot go on, as another process that it needs has ended; another time it may end well."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what an exception says; its type's name where it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__

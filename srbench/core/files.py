@@ -19,21 +19,45 @@ def write_file(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+def replace_unsynced(path: Path, content: bytes) -> None:
+    """As `write_file`, without waiting for the disk: a power cut may leave an empty file."""
+    partial = _beside(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 @contextmanager
 def in_one_step(path: Path) -> Iterator[Path]:
     """Where to write what replaces `path` at the end; an exception leaves `path` as it was, and nothing beside it.
 
     The content lies on the disk before its name does: a power cut leaves the old file or the new one.
     """
-    partial = path.with_name(f".{path.name}.{uuid4().hex}")
+    partial = _beside(path)
     try:
         yield partial
         sync(partial)
         partial.replace(path)
         if os.name == "posix":
             sync(path.parent)
+    except OSError as error:
+        raise naming(error, path) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def naming(error: OSError, path: Path) -> OSError:
+    """The error, with the file that was written where it does not say: a full disk is found out when a file is written,
+    which tells no name, and not when it is opened."""
+    if error.errno and error.filename is None:
+        error.filename = str(path)
+    return error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex}")
 
 
 def remove_partials(folder: Path) -> None:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from srbench.core.files import naming
 from srbench.core.regular_files import read_regular
 
 BEAT_SECONDS = 5.0
@@ -46,6 +47,18 @@ def is_worked_on(folder: Path) -> bool:
         return False
     ended = _has_ended(claims[-1].worker)
     return time.time() - claims[-1].beat / 1e9 < STALE_SECONDS if ended is None else not ended
+
+
+def living_worker(folder: Path) -> Worker | None:
+    """Who works there for sure; None: nobody. Of a claim from another machine that is known only once it is seen to
+    beat, or has not been for STALE_SECONDS."""
+    watch, seen = Watch(folder), set[tuple[str, int]]()
+    while worker := watch.worker():
+        seen.add((worker.claim, watch.beat))
+        if len(seen) > 1 or _has_ended(worker) is False:
+            return worker
+        time.sleep(LOOK_SECONDS)
+    return None
 
 
 class LostError(Exception):
@@ -144,8 +157,12 @@ def _made(path: Path) -> bool:
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         return False
-    with os.fdopen(opened, "w", encoding="utf-8") as file:
-        json.dump(asdict(me), file)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(json.dumps(asdict(me)).encode())
+    except OSError as error:  # of a full disk: a claim without a name would be waited for
+        path.unlink(missing_ok=True)
+        raise naming(error, path) from None
     return True
 
 

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
-from srbench.core.errors import FailedRunError
+from srbench.core.errors import LostProcessError
 from srbench.core.pixel_limit import limit_pixels, pixel_limit
 from srbench.core.progress import Listener
 
@@ -31,7 +31,7 @@ def each(
     try:
         yield from _by(pool, work, things, tell, stage)
     except BrokenProcessPool:
-        raise FailedRunError(
+        raise LostProcessError(
             "a process was killed, as for want of memory; go on with fewer at a time: jobs=1"
         ) from None
 

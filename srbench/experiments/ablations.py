@@ -57,7 +57,7 @@ def parse_ablation(name: str, content: Any) -> Ablation:
         variants = part.get("variants") if isinstance(part, dict) else None
         if not isinstance(variants, dict) or not all(isinstance(factors, dict) for factors in variants.values()):
             raise UserError(f"{where}: applies_to.{class_name}.variants must map each variant to its factors")
-        if part.get("baseline") not in variants:
+        if part.get("baseline") not in list(variants):  # it may be anything
             raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
         _check_keys(f"{where}: applies_to.{class_name}", part, ("baseline", "variants"))
     claims = parse_claims("ablation", name, content.get("claims"))
@@ -98,6 +98,11 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     if not isinstance(overrides, dict) or not isinstance(runs, dict):
         raise UserError(f"{found}: not a sweep: overrides and runs must map keys to values")
     _check_keys(f"sweep={name}", content, SWEEP_KEYS)
+    for run, factors in runs.items():
+        if not isinstance(factors, dict):
+            raise UserError(f"{found}: runs.{run} must map keys to values, or be {{}}")
+    if content.get("baseline") is not None and content["baseline"] not in list(runs):
+        raise UserError(f"{found}: baseline is none of the runs ({', '.join(runs) or 'there are none'})")
     return SavedSweep(
         name,
         content,

@@ -1,5 +1,6 @@
 """The run that a resolved config describes: read and checked once, at the edge."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,9 @@ from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import Capture, Keep, Layout
+
+LONGEST_NAME = 50  # of a stage
+STAGE_NAME = rf"\w[\w-]{{0,{LONGEST_NAME - 1}}}"
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
@@ -70,6 +74,8 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         logger=_logger(config["logger"]),
         force=keys.force,
         dry_run=keys.dry_run,
+        retries=keys.retries,
+        fail_fast=keys.fail_fast,
         config=config,
         written=written,
     )
@@ -124,6 +130,12 @@ def _stages(recipe: Mapping[str, Any], keys: Keys, data: DataSpec) -> tuple[Stag
     kept = {name: node for name, node in stages.items() if node is not None} if isinstance(stages, dict) else {}
     if not kept:
         raise UserError("recipe.stages: must map the name of each stage to what it is, as in {pixel: {…}}")
+    for name in kept:
+        if not re.fullmatch(STAGE_NAME, str(name)):
+            raise UserError(
+                f"recipe.stages.{name}: a stage is named by letters, digits, _ and -, {LONGEST_NAME} at most, as its "
+                "name is part of a file's and of rows"
+            )
     return tuple(_stage(str(name), node, recipe, keys, data) for name, node in kept.items())
 
 

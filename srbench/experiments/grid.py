@@ -5,7 +5,7 @@ swept key multiplies, as in Hydra. Beside the runs stands one of bicubic interpo
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,62 +13,30 @@ from typing import Any
 from torch import nn
 
 from srbench.core.errors import UserError
-from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.core.progress import console
 from srbench.experiments.ablations import as_override
+from srbench.experiments.asked import Asked
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import Composer, build_on_meta
-from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.dry_run import show_plan
+from srbench.experiments.inputs import wanted
+from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.literature import entries
+from srbench.experiments.recording import Slot
 from srbench.experiments.request import Arm, Request
 from srbench.experiments.run_folder import claim_folder, forget
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.overrides import parse_override
-from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, factors_of, new_plan, write_plan
+from srbench.experiments.store.plans import Plan, Wanted, new_plan, write_plan
 from srbench.experiments.store.record import Membership
 from srbench.models import hub
 
 log = logging.getLogger(__name__)
 
 Launch = Callable[[list[RunSpec]], None]
+Slots = Callable[[list[RunSpec]], list[Slot]]  # where runs are launched, as many as at once
 Scales = Callable[[RunSpec], list[int]]  # those that a run's model can be built for
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A run that can be done: what is asked of it, and the number of its trainable parameters."""
-
-    run: RunSpec
-    wanted: Wanted
-    params: int
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self.run.force and not left_of_run(self.run, self.wanted)
-
-    def planned(self, ablations: Mapping[str, Any]) -> PlannedRun:
-        """What the plan says of it. `ablations`: the files, whole, by name."""
-        run = self.run
-        contexts = {
-            place.ablation: run.context(factors_of(ablations.get(place.ablation, {}), run.model.class_name))
-            for place in run.memberships
-        }
-        return PlannedRun(
-            model=run.name,
-            class_name=run.model.class_name,
-            variant=run.variant if run.memberships else None,
-            scale=run.scale,
-            seed=run.seed,
-            config_hash=run.config_hash,
-            overrides=run.fixing_overrides,
-            memberships=run.memberships,
-            contexts=contexts or {"": run.context([])},
-            params=self.params,
-            wanted=self.wanted,
-            degradation=run.data.degradation.facts if run.data.degradation else (),
-        )
 
 
 @dataclass(frozen=True)
@@ -110,10 +78,16 @@ def expand(request: Request, compose: Composer) -> list[RunSpec]:
 
 
 def carry_out(
-    runs: Sequence[RunSpec], plan: Plan, launch: Launch, scales: Scales, started: Callable[[], None] = lambda: None
+    runs: Sequence[RunSpec],
+    plan: Plan,
+    launch: Launch,
+    scales: Scales,
+    slots: Slots = slots_for,
+    started: Callable[[], None] = lambda: None,
 ) -> Tried | None:
     """Checks the runs and the bicubic ones beside them, writes the plan, and launches what is left to do; None for a
-    dry run, which only prints them. `started`: called once the command is known to be no dry run.
+    dry run, which only prints them, and what they take in the `slots` where they would be launched. `started`: called
+    once the command is known to be no dry run.
 
     Raises UserError before the first run starts for what can be known to be wrong, and KeyboardInterrupt with what goes
     on from there.
@@ -124,7 +98,8 @@ def carry_out(
         started()
     asked = _checked(_with_reference(runs), scales)
     if first.dry_run:
-        _print_plan(asked)
+        todo = [one.run for one in asked if not one.is_done]
+        show_plan(asked, slots(todo) if todo else [])
         return None
     check_place("reports_dir", first.places.reports_dir)
     check_place("runs_dir", first.places.runs_dir)
@@ -141,7 +116,7 @@ def carry_out(
         try:
             launch(todo)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(repeat) from None
+            raise KeyboardInterrupt(f"{repeat} goes on from here") from None
     return Tried(study_dir, first.places.reports_dir, {one.run.folder.name: one.wanted for one in asked}, repeat)
 
 
@@ -261,14 +236,3 @@ def _refuse_double(arm: Arm, base: list[str]) -> None:
         raise UserError(
             f"{min(doubled)}: is varied by ablation={arm.membership.ablation}; take it off the command line"
         )
-
-
-def _print_plan(asked: Sequence[Asked]) -> None:
-    width = max(len(one.run.folder.name) for one in asked)
-    print(f"{'run':{width}}  {'parameters':>10}  what it is compared in")
-    for one in asked:
-        places = ", ".join(
-            f"{m.ablation}: {m.variant}{' (baseline)' if m.baseline else ''}" for m in one.run.memberships
-        )
-        print(visible(f"{one.run.folder.name:{width}}  {one.params:>10,}  {places}".rstrip()))
-    print(f"{len(asked)} runs, {sum(not one.is_done for one in asked)} of them to do")

@@ -9,7 +9,8 @@ import yaml
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-from srbench.core.errors import UserError
+from srbench.core.errors import FailedRunError, UserError, first_line_with_type
+from srbench.core.lookups import hidden
 from srbench.core.paths import conf_folder
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.schema import no_choice
@@ -47,6 +48,12 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     return " ".join(hydras_reason(cause) for cause in chain)
+
+
+def failure_in_words(error: BaseException) -> str:
+    """Why a run failed, in one line, as its record tells it."""
+    known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
+    return hidden(known or first_line_with_type(error))
 
 
 def _makes_no_folder(error: OSError) -> bool:

@@ -1,10 +1,11 @@
 """A run under way: what it has to do, what is known of it so far, and how it ends in a record."""
 
 import logging
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -16,19 +17,19 @@ import yaml
 from torch import nn
 
 from srbench.core import hardware
-from srbench.core.errors import FailedRunError, UserError, first_line_with_type
+from srbench.core.errors import UserError
 from srbench.core.files import remove_partials, write_file
 from srbench.core.heartbeat import LostError, Worker, heartbeat
 from srbench.core.lookups import hidden, note_lookups
 from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
-from srbench.experiments.messages import one_line
+from srbench.experiments.messages import failure_in_words
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import WEIGHTS, Left, everything
 from srbench.experiments.store.plans import Wanted
-from srbench.experiments.store.record import SCHEMA, Record, read_record, write_record
+from srbench.experiments.store.record import SCHEMA, Fingerprints, Record, read_record, write_record
 from srbench.experiments.trackers.guard import GuardedLogger
 from srbench.experiments.tracking import final_numbers, logged_subject
 from srbench.experiments.trained_weights import read_trained
@@ -127,10 +128,10 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
             log.warning("another process has taken the run, as this one did not show that it lives; left to it")
             raise KeyboardInterrupt from None
         except Exception as error:
-            with (folder / "run.log").open("a", encoding="utf-8") as file:
+            with suppress(OSError), (folder / "run.log").open("a", encoding="utf-8") as file:
                 file.write(hidden(traceback.format_exc()))
             known = attempt.record if attempt else _earlier(run) or _head(run, slot)
-            _write_failure(folder, replace(known, seconds=_seconds(known, began)), _in_one_line(error))
+            _write_failure(folder, replace(known, seconds=_seconds(known, began)), failure_in_words(error))
             raise
 
 
@@ -150,7 +151,7 @@ def _begun(run: RunSpec, slot: Slot, tracker: GuardedLogger, alone: Callable[[],
     if left and not left.train and run.stages and known and not _has_its_weights(run, known):
         left = everything(asked)
     record = _head(run, slot)
-    if known and not left.train:
+    if known and not left.train and known.fingerprints != Fingerprints():  # none: it got nowhere, on no matter what
         record = replace(record, **_lasting(known))
     write_file(run.folder / "config.yaml", yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True).encode())
     tracker.start()
@@ -222,17 +223,26 @@ def _write_failure(folder: Path, record: Record, reason: str) -> None:
     try:
         write_record(folder, replace(record, status="failed", error=reason))
     except OSError as disk:
-        log.error("%s: the failure could not be recorded either: %s", folder.name, disk)
+        log.error("%s: %s; it could not be recorded: %s", folder.name, reason, disk)
 
 
-def _in_one_line(error: BaseException) -> str:
-    known = one_line(error) or (str(error) if isinstance(error, FailedRunError) else None)
-    return hidden(known or first_line_with_type(error))
+class _RunLog(logging.FileHandler):
+    """Goes without what a full disk does not take, of which the run itself will tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """As logging's, which would print a traceback."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """As logging's."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("srbench")
     logger.addHandler(handler)

@@ -14,6 +14,7 @@ from srbench.experiments.recording import Slot, recording
 from srbench.experiments.scoring import score
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
+from srbench.experiments.store.run_progress import noted_progress
 from srbench.experiments.training import train
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,9 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     torch.set_num_threads(slot.threads)
     limit_pixels(spec.max_megapixels)
     hardware.keep_freed_memory()
-    with recording(spec, slot) as attempt:
+    with recording(spec, slot) as attempt, noted_progress(spec.folder, hear) as tell:
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))
         for part, step in STEPS.items():
-            attempt.tell = attempt.as_long_as_it_is_ours(partial(hear, part))
+            attempt.tell = attempt.as_long_as_it_is_ours(partial(tell, part))
             attempt.keep(step(attempt))
     return attempt.record

@@ -11,12 +11,13 @@ from srbench.core.files import remove_links, set_aside
 from srbench.core.heartbeat import Worker, heartbeat
 from srbench.core.progress import console
 from srbench.experiments.spec import RunSpec
-from srbench.experiments.store.left import IMAGES, WEIGHTS
+from srbench.experiments.store.left import HR, IMAGES, WEIGHTS
 from srbench.experiments.store.record import FILE, NewerRecordError, read_record
+from srbench.experiments.store.run_progress import PROGRESS
 
-RESULTS = (FILE, WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json")
+RESULTS = (FILE, WEIGHTS, "last.ckpt", "losses.csv", "validation.csv", "scores.csv", "logger.json", PROGRESS)
 STAGES = "stages"
-FOLDERS = (STAGES, IMAGES)
+FOLDERS = (STAGES, IMAGES, HR)
 
 
 def claim_folder(run: RunSpec) -> None:

@@ -125,6 +125,8 @@ class Keys:
     sweep: Any = None
     force: bool = _key(FLAG)
     dry_run: bool = _key(FLAG)
+    retries: int = _key("a whole number from 0 on", _from(0), default=0)
+    fail_fast: bool = _key(FLAG, default=False)
 
 
 NAMES = {  # a name that looks like a number, `study=2024`, is a name

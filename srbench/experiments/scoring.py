@@ -18,7 +18,8 @@ from srbench.evaluation.evaluate import LARGE, ImageResult, evaluate, mean_score
 from srbench.evaluation.routing import measure_routing
 from srbench.experiments.inputs import datasets
 from srbench.experiments.recording import Attempt
-from srbench.experiments.store.left import IMAGES
+from srbench.experiments.spec import BICUBIC
+from srbench.experiments.store.left import HR, IMAGES
 from srbench.experiments.store.record import Evaluation, Record
 from srbench.experiments.store.scores import ImageRow, read_rows, write_rows
 from srbench.metrics.scorer import Scorer, make_scorer
@@ -104,14 +105,25 @@ def _scorer(attempt: Attempt, metrics: Sequence[str]) -> Scorer:
 def _evaluated(attempt: Attempt, name: str, pairs: list[ImagePair], scorer: Scorer) -> list[ImageResult]:
     keep = partial(_keep, attempt.run.folder, attempt.run.evaluation.save_images)
     inference = attempt.run.evaluation.inference
+    if attempt.run.model.target == BICUBIC:  # one run of a study keeps HR for all, so that reports need no data
+        for index, pair in enumerate(pairs):
+            if _is_kept(attempt.run.evaluation.save_images, index):
+                _write(attempt.run.folder / HR / name, pair.name, pair.read()[1])
     return evaluate(attempt.model, {name: pairs}, scorer, attempt.slot.device, attempt.tell, keep, inference)
 
 
 def _keep(folder: Path, most: int | str, dataset: str, index: int, image: str, sr: np.ndarray) -> None:
-    if isinstance(most, str) or index < most:
-        path = folder / IMAGES / dataset / f"{image}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, sr)
+    if _is_kept(most, index):
+        _write(folder / IMAGES / dataset, image, sr)
+
+
+def _is_kept(most: int | str, index: int) -> bool:
+    return isinstance(most, str) or index < most
+
+
+def _write(folder: Path, name: str, image: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_image(folder / f"{name}.png", image)
 
 
 def _certificate(attempt: Attempt, pairs: list[ImagePair], results: list[ImageResult]) -> Certificate:

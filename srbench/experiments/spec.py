@@ -177,6 +177,8 @@ class RunSpec:
     logger: Component | None
     force: bool
     dry_run: bool
+    retries: int
+    fail_fast: bool
     config: dict[str, Any] = field(repr=False, compare=False)
     written: dict[str, Any] = field(repr=False, compare=False)
 

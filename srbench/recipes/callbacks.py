@@ -195,7 +195,8 @@ class Best(L.Callback):
 
 
 class StepProgress(L.Callback):
-    """Tells how far the training is, of `total` steps of all stages, `before` of them in stages that are done."""
+    """Tells how far the training is, of `total` steps of all stages, `before` of them in stages that are done; of
+    several also which one it is."""
 
     def __init__(self, losses: LossHistory, validation: Validation, tell: Listener, before: int, total: int) -> None:
         self.losses, self.validation, self.tell = losses, validation, tell
@@ -208,7 +209,9 @@ class StepProgress(L.Callback):
         """Lightning's hook."""
         step = self.losses.recipe.step
         if time.perf_counter() - self.told > TOLD_SECONDS or step == self.losses.stage.length.steps:
-            self.tell(f"loss {self.losses.latest:.4f}{self.validation.note}", self.before + step, self.total)
+            stage = self.losses.stage
+            name = f"{stage.name}: " if stage.length.steps < self.total else ""
+            self.tell(f"{name}loss {self.losses.latest:.4f}{self.validation.note}", self.before + step, self.total)
             self.told = time.perf_counter()
 
 

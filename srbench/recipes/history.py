@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from io import StringIO
 from pathlib import Path
 
-from srbench.core.files import write_file
+from srbench.core.files import naming, write_file
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,11 @@ def begin(
 
 def append(path: Path, lines: Sequence[Sequence[str]]) -> None:
     """Adds rows at the end."""
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(",".join(line) + "\n" for line in lines)
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(",".join(line) + "\n" for line in lines)
+    except OSError as error:
+        raise naming(error, path) from None
 
 
 def final_loss(path: Path, stage: str) -> float:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed import distributed_c10d
 
-from srbench.core.errors import FailedRunError
+from srbench.core.errors import LostProcessError
 from srbench.data.supply import Batch
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ROWS = "rows"  # of the steps that Lightning is given at once, in what they retu
 PATIENCE = timedelta(days=1)  # while the first process validates; who has started the others looks after them
 
 
-class LostRankError(FailedRunError):
+class LostRankError(LostProcessError):
     """Another of the processes that train together has ended."""
 
 

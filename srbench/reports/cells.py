@@ -18,11 +18,14 @@ DECIMALS = 4  # of a metric that is not in the table of metrics
 
 @dataclass(frozen=True)
 class Cell:
-    """`notes`: the reasons for what is missing, or what to know of it, for footnotes."""
+    """`notes`: the reasons for what is missing, or what to know of it, for footnotes. `value`: the number that the text
+    rounds, None for words; `ends`: of its interval."""
 
     text: str
     mark: Mark = ""
     notes: tuple[str, ...] = ()
+    value: float | None = None
+    ends: tuple[float, float] | None = None
 
 
 def cell_of(row: TableRow, column: Column, mark: Mark) -> Cell:
@@ -52,14 +55,14 @@ def _property(row: TableRow, name: str) -> Cell:
         "degradation": told_degradations(row.degradations) or "none",
         "seeds": str(row.seeds),
     }
-    return Cell(texts[name])
+    return Cell(texts[name], value={"scale": row.scale, "seeds": row.seeds}.get(name))
 
 
 def _figure(figure: Figure, size: float) -> Cell:
     if figure.value is None:
         return _absent(figure.reason)
     text = "∞" if figure.value == float("inf") else _three_digits(figure.value / size)
-    return Cell(text, "", (figure.note,) if figure.note else ())
+    return Cell(text, "", (figure.note,) if figure.note else (), figure.value)
 
 
 def _absent(reason: str) -> Cell:
@@ -76,20 +79,21 @@ def _score(score: ScoreFigures, column: ScoreColumn, mark: Mark, notes: tuple[st
         return _absent(score.reason)
     places = _places(column.metric)
     deviation = "" if score.std is None else f" ± {score.std:.{places}f}"
-    return Cell(_signed(score.mean, f".{places}f") + deviation, mark, notes)
+    return Cell(_signed(score.mean, f".{places}f") + deviation, mark, notes, score.mean)
 
 
 def _delta(score: ScoreFigures, baseline: bool) -> Cell:
     """With its interval, marked where it cannot be told from none; or with the reason why it has no interval."""
     if score.delta is None:
         return _absent(score.delta_reason)
-    text = _difference(score.delta)
+    text = difference_text(score.delta)
     if baseline:
-        return Cell(text)
+        return Cell(text, value=score.delta)
     if score.delta_p is None or score.delta_low is None or score.delta_high is None:
-        return Cell(text, "", (f"no interval: {score.interval_reason}",))
-    ends = f"[{_difference(score.delta_low)}, {_difference(score.delta_high)}]"
-    return Cell(f"{'≈ ' if score.delta_p >= LEVEL else ''}{text} {ends}")
+        return Cell(text, "", (f"no interval: {score.interval_reason}",), score.delta)
+    ends = f"[{difference_text(score.delta_low)}, {difference_text(score.delta_high)}]"
+    told = f"{'≈ ' if score.delta_p >= LEVEL else ''}{text} {ends}"
+    return Cell(told, value=score.delta, ends=(score.delta_low, score.delta_high))
 
 
 def figure_text(name: str, value: float) -> str:
@@ -109,8 +113,9 @@ def _places(metric: str) -> int:
     return METRICS[metric].decimals if metric in METRICS else DECIMALS
 
 
-def _difference(value: float) -> str:
-    return _signed(round(value, 3) + 0.0, "+.3f")  # no −0.000
+def difference_text(value: float, places: int = 3) -> str:
+    """ "+0.120", "−0.003"; never −0.000."""
+    return _signed(round(value, places) + 0.0, f"+.{places}f")
 
 
 def _signed(value: float, form: str) -> str:

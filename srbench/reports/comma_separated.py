@@ -28,8 +28,10 @@ def table_csv(report: Report) -> str:
     more = [name for name in MORE_COSTS | ROUTED_COSTS if any(row.costs[name].value is not None for row in report.rows)]
     trained = [field.name for field in fields(TrainedOn)] if any(row.trained for row in report.rows) else []
     names += [*more, *(f"train_{name}" for name in trained), "protocol", "resizer", "final_loss", *report.settings]
-    names += ["ntire_score", "ntire_baseline"] if report.ntire else []
-    return _written(names, ([*_values(row, parts, more, trained), *_ntire(row, report.ntire)] for row in report.rows))
+    names += ["ntire_score", "ntire_baseline"] if report.options.ntire else []
+    return _written(
+        names, ([*_values(row, parts, more, trained), *_ntire(row, report.options.ntire)] for row in report.rows)
+    )
 
 
 def published_csv(scores: Iterable[PublishedScore]) -> str:

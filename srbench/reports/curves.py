@@ -1,8 +1,9 @@
-"""Loss curves drawn: the smoothed lines, behind them raw losses, the range of the seeds, or what is published."""
+"""Loss curves drawn: the smoothed lines, behind them raw losses, the range of the seeds, or what is published; below
+them the differences to the baseline, and the parts of the loss."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isfinite, log10, nan
+from math import isfinite, log10
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from srbench.reports.looks import GREY, NAMED, THIN, CurveLook, looks_of
-from srbench.reports.loss_curves import Curve, Panel, PublishedCurve
+from srbench.reports.looks import BLACK, GREY, NAMED, THIN, CurveLook, looks_of
+from srbench.reports.loss_curves import Panel
+from srbench.reports.loss_ranges import LossRange, difference_range, loss_range
 from srbench.reports.markups import in_picture
+from srbench.reports.seed_curves import Curve, published_within
 
 POINTS = 9_000  # of all curves together, so that a browser can show a large study's SVG
 UNNAMED_POINTS = 20  # of a curve that is not in the legend
-SETTLED = 0.05  # of the steps: past the first fall, which would flatten the rest
 FAINT = 0.15  # opacity of the range of the seeds
 PANEL_WIDTH, EDGE, LEFT, TOP, BOTTOM = 5.0, 0.25, 0.75, 0.45, 0.5  # inches
 PART_HEIGHT = 1.2  # inches of the panel of a part of the loss
@@ -28,7 +30,8 @@ Looks = tuple[Curve, CurveLook | None]  # None for a curve without a place in th
 
 def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
     """One panel beside or below the other, in each a legend that lists its curves by final smoothed loss, lowest first;
-    below it the parts of the loss. Published losses are thin, in the colour of their curve.
+    below it the differences to the baseline and the parts of the loss. Published losses are thin, in the colour of
+    their curve.
 
     The axis of the loss is logarithmic in a panel whose smoothed losses span more than a factor of five.
     """
@@ -37,7 +40,7 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
     legend = 0.6 + 0.066 * max(len(_entry(curve)) for panel in panels for curve in panel.curves)
     grid = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     heights = [max(3.2, *(0.165 * min(len(panel.curves), NAMED + 1) + 0.6 for panel in row)) for row in grid]
-    below = [max(len(panel.parts) for panel in row) * (TOP + PART_HEIGHT + BOTTOM) for row in grid]
+    below = [max(len(_smaller(panel)) for panel in row) * (TOP + PART_HEIGHT + BOTTOM) for row in grid]
     width = columns * (LEFT + PANEL_WIDTH + legend) + EDGE
     height = sum(heights) + len(grid) * (TOP + BOTTOM) + EDGE + sum(below)
     drawn = Figure(figsize=(width, height))
@@ -51,12 +54,23 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
             _draw(axes, panel.title, ranked, points)
             _add_legend(axes, ranked)
             looks = {curve.label: look for curve, look in ranked}
-            for place, part in enumerate(panel.parts, 1):
+            for place, part in enumerate(_smaller(panel), 1):
                 bottom = top - TOP - panel_height - place * (BOTTOM + TOP + PART_HEIGHT)
                 small = drawn.add_axes((box[0], bottom / height, box[2], PART_HEIGHT / height), sharex=axes)
-                _draw(small, part.title, [(curve, looks[curve.label]) for curve in part.curves], points)
+                own = [(curve, looks[curve.label]) for curve in part.curves]
+                _draw(small, part.title, own, points, is_difference=part not in panel.parts)
+                if part not in panel.parts:
+                    small.set_ylabel("difference", fontsize=8)
+                    small.axhline(0, color=BLACK, linewidth=THIN, zorder=1.5)
         top -= TOP + panel_height + BOTTOM + parts_height
     return drawn
+
+
+def _smaller(panel: Panel) -> list[Panel]:
+    """What stands below a panel."""
+    title = "minus the baseline's, at the same steps and batches"
+    differences = [Panel(title, panel.differences)] if panel.differences else []
+    return [*differences, *panel.parts]
 
 
 def _ranked(panel: Panel) -> list[Looks]:
@@ -65,17 +79,18 @@ def _ranked(panel: Panel) -> list[Looks]:
     return list(zip(ranked, looks_of(panel.curves, ranked), strict=True))
 
 
-def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int) -> None:
+def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int, is_difference: bool = False) -> None:
     named = [(curve, look) for curve, look in ranked if look]
     unnamed = [_thinned(curve, UNNAMED_POINTS) for curve, look in ranked if not look]
     # What is published stands behind the curves in place of the raw losses.
-    with_raw = len(ranked) <= NAMED and not any(_published(curve) for curve, _ in ranked)
-    _scale(axes, [curve for curve, _ in ranked])
+    with_raw = not is_difference and len(ranked) <= NAMED and not any(published_within(curve) for curve, _ in ranked)
+    curves = [curve for curve, _ in ranked]
+    _scale(axes, difference_range(curves) if is_difference else loss_range(curves))
     if unnamed:
         _draw_unnamed(axes, unnamed)
     for order, (curve, look) in enumerate(named):
-        shown = _thinned(curve if with_raw else replace(curve, raw=None), points)
-        _draw_curve(axes, shown, look, zorder=4 - order / len(named), crowd=len(ranked))
+        crowd = len(ranked) if with_raw else 0
+        _draw_curve(axes, _thinned(curve, points), look, zorder=4 - order / len(named), crowd=crowd)
     for start in {start for curve, _ in ranked for start in curve.starts}:
         axes.axvline(start, color=GREY, linewidth=0.8, zorder=0.5)
     _decorate(axes, title)
@@ -99,22 +114,15 @@ def _band(curve: Curve) -> np.ndarray | None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, look: CurveLook, zorder: float, crowd: int) -> None:
-    if curve.raw is not None:
+    """`crowd`: the number of curves beside raw ones, 0 for none of these."""
+    if crowd and curve.low is None:
         faint = float(np.clip(0.8 / crowd, 0.06, 0.2))
         axes.plot(curve.steps, curve.raw, color=look.color, linewidth=0.5, alpha=faint, zorder=1)
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.steps, curve.low, curve.high, color=look.color, alpha=FAINT, linewidth=0, zorder=2)
-    if (published := _published(curve)) is not None:
+    if (published := published_within(curve)) is not None:
         axes.plot(published.steps, published.losses, color=look.color, linewidth=PUBLISHED_WIDTH, zorder=1.5)
     axes.plot(curve.steps, curve.smooth, color=look.color, linestyle=look.style, linewidth=look.width, zorder=zorder)
-
-
-def _published(curve: Curve) -> PublishedCurve | None:
-    """As far as the curve goes; None where nothing is published of that."""
-    if curve.published is None or curve.published.steps[0] > curve.steps[-1]:
-        return None
-    reached = curve.published.steps <= curve.steps[-1]
-    return PublishedCurve(curve.published.steps[reached], curve.published.losses[reached])
 
 
 def _thinned(curve: Curve, points: int) -> Curve:
@@ -133,7 +141,7 @@ def _add_legend(axes: Axes, ranked: Sequence[Looks]) -> None:
     ]
     if unnamed := len(ranked) - len(handles):
         handles.append(Line2D([], [], color=GREY, label=f"{unnamed} more"))
-    if any(look and _published(curve) for curve, look in ranked):
+    if any(look and published_within(curve) for curve, look in ranked):
         handles.append(Line2D([], [], color=GREY, linewidth=PUBLISHED_WIDTH, label="thin: published"))
     place = (1.01, 1.0)
     legend = axes.legend(
@@ -151,32 +159,10 @@ def _entry(curve: Curve) -> str:
     return f"{f'{curve.final:#.4g}':<8} {in_picture(curve.label)}{baseline}"
 
 
-def _scale(axes: Axes, curves: Sequence[Curve]) -> None:
-    """Limits of the loss axis: the smoothed curves once settled.
-
-    A curve that diverges leaves the panel instead of flattening the others.
-    """
-    extents = np.array([_extent(curve) for curve in curves])
-    extents = extents[np.isfinite(extents).all(axis=1)]
-    if not len(extents):
-        return
-    bottom, top = extents[:, 0].min(), min(extents[:, 1].max(), 10 * np.median(extents[:, 1]))
-    if bottom > 0 and top > 5 * bottom:
-        axes.set_yscale("log")
-        axes.set_ylim(bottom / 1.05, top * 1.05)
-    else:
-        margin = 0.05 * (top - bottom) or 0.05 * abs(top) or 1.0
-        axes.set_ylim(bottom - margin, top + margin)
-
-
-def _extent(curve: Curve) -> tuple[float, float]:
-    """Lowest and highest smoothed or published loss once settled; NaN for a curve without a finite value there."""
-    begin = curve.steps[0] + SETTLED * (curve.steps[-1] - curve.steps[0])
-    settled = curve.smooth[curve.steps >= begin]
-    if (published := _published(curve)) is not None:
-        settled = np.concatenate([settled, published.losses[published.steps >= begin]])
-    finite = settled[np.isfinite(settled)]
-    return (float(finite.min()), float(finite.max())) if len(finite) else (nan, nan)
+def _scale(axes: Axes, shown: LossRange | None) -> None:
+    if shown:
+        axes.set_yscale("log" if shown.log else "linear")
+        axes.set_ylim(shown.low, shown.high)
 
 
 def _decorate(axes: Axes, name: str) -> None:

@@ -1,6 +1,6 @@
 """Cells with the numbers of their footnotes, in the notation of a markup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from srbench.reports.cells import Cell
@@ -30,8 +30,12 @@ class Footnotes:
         text = self.notation.escape(cell.text)
         if cell.mark:
             text = getattr(self.notation, cell.mark).format(text)
-        numbers = [str(self.numbers.setdefault(note, len(self.numbers) + 1)) for note in cell.notes]
-        return text + (self.notation.note.format(",".join(numbers)) if numbers else "")
+        numbers = ",".join(map(str, self.numbers_of(cell.notes)))
+        return text + (self.notation.note.format(numbers) if numbers else "")
+
+    def numbers_of(self, notes: Iterable[str]) -> tuple[int, ...]:
+        """Those of these notes."""
+        return tuple(self.numbers.setdefault(note, len(self.numbers) + 1) for note in notes)
 
     def title(self, column: Column) -> str:
         """The column's title, likewise."""

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from srbench.reports.loss_curves import Curve
+from srbench.reports.seed_curves import Curve
 
 # Okabe and Ito, "Color Universal Design", 2008; without yellow, which is too pale for a line on white.
 OKABE_ITO = ["#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C"]

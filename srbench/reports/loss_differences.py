@@ -21,13 +21,14 @@ def of_losses(pairs: Sequence[Pair], losses: ByRun) -> Difference:
     steps = {record.train.steps for record in records}
     if 0 in steps:
         raise NotComparedError("final_loss: fixed weights have none")
-    _check_same(pairs, losses)
+    check_same_losses(pairs, losses)
     found = [(_loss(one, min(steps), losses), _loss(other, min(steps), losses)) for one, other in pairs]
     told = (f"after {min(steps):,} steps, where the shorter ends",) if len(steps) > 1 else ()
     return over_seeds(pairs, found, *told)
 
 
-def _check_same(pairs: Sequence[Pair], losses: ByRun) -> None:
+def check_same_losses(pairs: Sequence[Pair], losses: ByRun) -> None:
+    """Raises NotComparedError where runs of these pairs have minimised other losses."""
     records = [record for pair in pairs for record in pair]
     stages = {record.train.stages[-1].name: None for record in records if record.train.stages}
     if len(stages) > 1:

@@ -26,9 +26,10 @@ VALIDATION = "val"  # of the training data: nobody has published scores on it
 class PublishedScore:
     """A published score with its measured one, or a measured one of which nothing is published.
 
-    `difference`: measured minus published PSNR in dB. `verdict`: within 0.01 dB, within 0.05 dB, beyond, NOTHING, or
-    INCOMPARABLE where the run has another protocol, or LR made otherwise, than what is published. `reason`: which; or
-    what gives the published score instead, as `explain` has measured it, and what its source tells.
+    `run`: that was measured. `difference`: measured minus published PSNR in dB. `verdict`: within 0.01 dB, within 0.05
+    dB, beyond, NOTHING, or INCOMPARABLE where the run has another protocol, or LR made otherwise, than what is
+    published. `reason`: which; or what gives the published score instead, as `explain` has measured it, and what its
+    source tells.
     """
 
     network: str
@@ -44,6 +45,7 @@ class PublishedScore:
     source: str
     protocol: str
     resizer: str
+    run: str
 
 
 def published_scores(
@@ -99,6 +101,7 @@ def _beside(record: Record, entry: dict[str, Any], dataset: str, explained: Data
         source=entry["source"],
         protocol=certificate.told_protocol,
         resizer=resizers_of(record) or "",
+        run=record.run,
     )
 
 

@@ -11,11 +11,14 @@ from srbench.experiments.store.loss_table import loss_frame
 from srbench.experiments.store.scores import score_frame
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
+from srbench.reports.answers import AblationAnswer, answers, best_trade_offs
 from srbench.reports.baselines import baseline_pairs, degraded_alike
+from srbench.reports.certain_section import section_of_certainty
 from srbench.reports.claims import JudgedClaim, judge_claims
 from srbench.reports.claims_section import section_of_claims
 from srbench.reports.columns import ScoreColumn, datasets_of, score_columns
 from srbench.reports.comparison import TableRow, table_rows
+from srbench.reports.crops import CropSet, crop_sets
 from srbench.reports.differences import by_run
 from srbench.reports.explained_scores import explained_scores
 from srbench.reports.loss_curves import Panel, loss_panels
@@ -28,17 +31,20 @@ from srbench.reports.published_runs import sections_of_published_runs
 from srbench.reports.published_section import section_of_published
 from srbench.reports.reasons import gaps
 from srbench.reports.refusals import Refusal, refusals
+from srbench.reports.report_place import PLAIN, ReportOptions
 from srbench.reports.row_scores import Numbers, intervals, no_delta
 from srbench.reports.rows import Member, differing, members_of
 from srbench.reports.sections import Section, sections_of
 from srbench.reports.significance import certainty
+from srbench.reports.targets import reached_targets, section_of_targets
+from srbench.reports.tradeoffs import TradeOffs, trade_offs
 
 
 @dataclass(frozen=True)
 class Report:
     """`folders`: those of `Study`; `runs`: every one, done or not; `scores`: of `long_scores`; `columns`: of scores.
-    `rows` are compared with numbers, `sections` the same for people. `gaps`: what is not done or lacks, a line each.
-    `ntire`: the model of the NTIRE score, where it was asked for."""
+    `rows` are compared with numbers, `sections` the same for people. `certain`: how sure differences are. `answers` and
+    `best`: what it says first. `gaps`: what is not done or lacks, a line each."""
 
     study: str
     folders: tuple[Path, ...]
@@ -57,13 +63,22 @@ class Report:
     panels: tuple[Panel, ...]
     claims: tuple[JudgedClaim, ...]
     claims_section: Section | None
+    certain: Section | None
+    answers: tuple[AblationAnswer, ...]
+    trade_offs: tuple[TradeOffs, ...]
+    best: tuple[str, ...]
+    targets: Section | None
+    crops: tuple[CropSet, ...]
     gaps: tuple[str, ...]
-    ntire: str | None
+    options: ReportOptions
 
     @property
     def all_sections(self) -> tuple[Section, ...]:
         """With those of published figures and of claims, where there are any."""
-        others = (self.published_section, *self.published_runs, self.published_costs, self.claims_section)
+        others = (
+            *(self.published_section, *self.published_runs, self.published_costs),
+            *(self.targets, self.claims_section),
+        )
         return (*self.sections, *(section for section in others if section))
 
     @property
@@ -73,11 +88,11 @@ class Report:
         return {status: counts[status] for status in ("done", "failed", "missing") if counts[status]}
 
 
-def build_report(study: Study, ntire: str | None = None, explained: Path | None = None) -> Report:
-    """The report of a study as it stands; `ntire`: the model to compare with in a column of NTIRE's ranking score;
-    `explained`: explain.csv, for the reasons of differences to published scores.
+def build_report(study: Study, options: ReportOptions = PLAIN, explained: Path | None = None) -> Report:
+    """The report of a study as it stands; `explained`: explain.csv, for the reasons of differences to published scores.
 
-    Reads the scores of single images and the losses. UserError where `ntire` is none of the study's models.
+    Reads the scores of single images, the losses and some images. UserError where an option names a model that the
+    study has not, or an image that it does not keep.
     """
     members = members_of(study)
     records = tuple(run.record for run in study.runs if run.record)
@@ -85,15 +100,16 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
     scores, refused = long_scores(study.runs), refusals(members, datasets)
     numbers, certain = _numbers(members, refused, scores, datasets)
     rows = table_rows(members, columns, numbers)
-    rows = rows if ntire is None else with_ntire_score(rows, ntire)
+    rows = rows if options.ntire is None else with_ntire_score(rows, options.ntire)
     losses = loss_frame([run.folder for run in study.runs])
     claims = _judged(study, rows, losses) if study.claims else ()
     published = published_scores(study.done, study.published, datasets, explained_scores(study.runs, explained))
+    found = trade_offs(rows, published)
     return Report(
         study=study.name,
         folders=study.folders,
         runs=study.runs,
-        facts=(*provenance(study.commands, study.done, ntire), *(("note", line) for line in study.strange)),
+        facts=(*provenance(study.commands, study.done, options.ntire), *(("note", line) for line in study.strange)),
         scores=scores,
         columns=columns,
         settings=differing(members),
@@ -107,8 +123,14 @@ def build_report(study: Study, ntire: str | None = None, explained: Path | None 
         panels=loss_panels(losses, rows, study.published_runs),
         claims=claims,
         claims_section=section_of_claims(claims),
+        certain=section_of_certainty(certain, rows),
+        answers=answers(rows, study.ablations),
+        trade_offs=found,
+        best=best_trade_offs(found),
+        targets=section_of_targets(reached_targets(rows)),
+        crops=crop_sets(rows, options.crops),
         gaps=(*study.strange, *gaps(study.runs, refused)),
-        ntire=ntire,
+        options=options,
     )
 
 

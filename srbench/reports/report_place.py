@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.core.errors import UserError
+from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.codec import decode
 from srbench.experiments.store.json_files import read_json
 from srbench.experiments.store.packs import is_pack
@@ -15,13 +16,30 @@ FILE = "report.json"
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """What a report can be told: `ntire`: the model to compare with in a column of NTIRE's ranking score; `crops`: the
+    boxes to show, x, y, width and height in pixels of HR, by image or by `set/image`."""
+
+    ntire: str | None = None
+    crops: Boxes = field(default_factory=dict)
+
+
+PLAIN = ReportOptions()
+
+
+@dataclass(frozen=True)
 class ReportOrigin:
     """`study`: the study's folder, or its pack, seen from the report's; `others`: those of further studies that are in
-    the report; `ntire`: of `build_report`."""
+    the report; the rest: its options."""
 
     study: str | None = None
     ntire: str | None = None
     others: tuple[str, ...] = ()
+    crops: Boxes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(len(box) != 4 for box in self.crops.values()):
+            raise ValueError("a box has four numbers")
 
 
 def report_place(name: str, studies: Sequence[Path], reports_dir: Path) -> Path:

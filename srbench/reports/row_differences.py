@@ -85,4 +85,4 @@ def _of_run(score: ScoreColumn, lines: DataFrame | None) -> Series:
     if lines is None or score.metric not in lines:
         return Series(dtype=float)
     own: Series = lines[lines.dataset == score.dataset].drop_duplicates("image").set_index("image")[score.metric]
-    return own.rename(index=str)
+    return own

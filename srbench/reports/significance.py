@@ -26,6 +26,7 @@ import pandas as pd
 from pandas import DataFrame, Index, Series
 from scipy.special import stdtrit
 
+from srbench.metrics.table import METRICS
 from srbench.reports.baselines import BaselinePair
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.rows import Member
@@ -46,6 +47,7 @@ CERTAINTY = [
     "low",
     "high",
     "p",
+    "improved",
     "reason",
 ]
 
@@ -59,8 +61,9 @@ def certainty(
     """How sure each of `deltas` (by row of the table) is: one line each, by row, in the order of data sets and metrics.
 
     `row`, `dataset`, `metric`, `ablation`, `images`, `seeds`, `mean`, and the parts of the mean's variance,
-    `image_part` and `seed_part` (0 with one seed); `low`, `high` and `p`, or the `reason` why they are NaN. A baseline
-    has no line, nor has a row without a score of a single image. `images` are those of `score_frame`.
+    `image_part` and `seed_part` (0 with one seed); `improved`: the share of images and seeds on which the row is better
+    than its baseline; `low`, `high` and `p`, or the `reason` why they are NaN. A baseline has no line, nor has a row
+    without a score of a single image. `images` are those of `score_frame`.
     """
     rows, wanted = {row for row, _ in deltas}, {score for _, score in deltas}
     told = [pair for pair in beside if pair.member != pair.against and members[pair.member].row in rows]
@@ -69,7 +72,10 @@ def certainty(
     for score, values in _differences(members, told, images, wanted):
         part = noise(values.to_numpy(), values.index.to_numpy()).rename_axis("row").reset_index()
         delta = np.array([deltas.get((row, score), np.nan) for row in part.row])
-        parts.append(part.assign(dataset=score.dataset, metric=score.metric, delta=delta).dropna(subset="delta"))
+        known = METRICS.get(score.metric)
+        better = 1 - part.higher if known and not known.higher_is_better else part.higher
+        part = part.assign(dataset=score.dataset, metric=score.metric, delta=delta, improved=better)
+        parts.append(part.dropna(subset="delta"))
     if not parts:
         return DataFrame(columns=CERTAINTY)
     ablations = {members[pair.member].row: members[pair.member].ablation for pair in told}
@@ -119,7 +125,8 @@ def _judged(table: DataFrame) -> DataFrame:
 
 
 def noise(differences: np.ndarray, rows: np.ndarray) -> DataFrame:
-    """`images`, `seeds`, `mean`, `image_part` and `seed_part` of the differences (pairs × images), one row a row.
+    """`images`, `seeds`, `mean`, `image_part` and `seed_part` of the differences (pairs × images), one row a row, and
+    `higher`, the share of those above zero; one of zero counts half.
 
     `rows` are ascending; the pairs of one row are its seeds. `images` is 0 where they have not the same images.
     """
@@ -136,7 +143,8 @@ def noise(differences: np.ndarray, rows: np.ndarray) -> DataFrame:
         squares = np.where(present, by_image - mean[:, None], 0.0) ** 2
         image_part = np.where(images > 1, squares.sum(axis=1) / (images - 1) / images, np.nan)
         seed_part = np.add.reduceat((by_seed - mean[place]) ** 2, starts) / (seeds - 1) / seeds
-    parts = {"image_part": image_part, "seed_part": np.where(seeds > 1, seed_part, 0.0)}
+        higher = np.add.reduceat(np.where(finite, (np.sign(known) + 1) / 2, 0.0).sum(axis=1), starts) / (seeds * images)
+    parts = {"image_part": image_part, "seed_part": np.where(seeds > 1, seed_part, 0.0), "higher": higher}
     return DataFrame({"images": images, "seeds": seeds, "mean": mean} | parts, index=index)
 
 

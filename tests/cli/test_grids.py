@@ -99,7 +99,7 @@ def test_several_ablations_are_a_union_and_seeds_multiply(srbench):
 
 
 def test_what_does_not_apply_is_skipped_with_a_line(srbench):
-    done = srbench("-m", "model=carn,mossnet", "ablation=atrous,context", "scale=2,4", "dry_run=true")
+    done = srbench("-m", "model=carn,mossnet", "ablation=atrous,context", "scale=2,4", "budget.steps=1", "dry_run=true")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("skipped: mossnet at scale=4") == 1
     assert "ablation=context: applies to MossNet only" in done.stderr

@@ -250,7 +250,7 @@ def test_data_lie_where_the_environment_says(monkeypatch):
         ("export o.pt2 chekpoint=c", "export: chekpoint=: no such option, did you mean checkpoint? (also: "),
         ("data list --markdwn", "data list: --markdwn: no such option, did you mean --markdown? (also: "),
         ("data list --markdown=true", "data list: --markdown=: no such option"),
-        ("status a --watch", "status: --watch: no such option"),
+        ("status a --wach", "status: --wach: no such option"),
         ("resize a b scale=half", "resize: scale=half: a number or a fraction is needed"),
         ("resize a b scale=1/0", "resize: scale=1/0: a number or a fraction is needed"),
         ("resize a b scale=2 edge=mirror", "resize: edge=mirror: no such choice (there are replicate, symmetric)"),

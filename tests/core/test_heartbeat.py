@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from srbench.core import heartbeat as hearts
-from srbench.core.heartbeat import LostError, Watch, Worker, heartbeat, is_worked_on
+from srbench.core.heartbeat import LostError, Watch, Worker, heartbeat, is_worked_on, living_worker
 
 FORK = multiprocessing.get_context("forkserver")
 
@@ -146,6 +146,25 @@ def test_one_of_another_machine_that_beats_no_more_is_followed(tmp_path, elsewhe
     monkeypatch.setattr(hearts, "LOOK_SECONDS", 0.05)
     with heartbeat(tmp_path, ignore):
         assert claimed(tmp_path) == ["heartbeat-4"]
+
+
+def test_one_of_this_machine_is_known_to_live_at_once(tmp_path, holder):
+    assert living_worker(tmp_path).pid == holder.pid
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    assert living_worker(tmp_path) is None
+    assert living_worker(tmp_path / "nowhere") is None
+
+
+def test_one_of_another_machine_lives_for_sure_once_it_is_seen_to_beat(tmp_path, elsewhere, monkeypatch):
+    monkeypatch.setattr(hearts.time, "sleep", lambda _: os.utime(elsewhere))
+    assert str(living_worker(tmp_path)) == "process 1 on node7"
+
+
+def test_one_of_another_machine_that_is_not_seen_to_beat_has_ended(tmp_path, elsewhere, monkeypatch):
+    monkeypatch.setattr(hearts, "STALE_SECONDS", 0.1)
+    monkeypatch.setattr(hearts, "LOOK_SECONDS", 0.05)
+    assert living_worker(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b'{"host": 1}', b"[" * 100_000])

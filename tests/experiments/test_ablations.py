@@ -1,6 +1,6 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.strategies import booleans, dictionaries, integers, lists, none, recursive, sampled_from, text
 
 from srbench.core.errors import UserError
@@ -17,6 +17,7 @@ values = recursive(
 )
 
 
+@settings(deadline=None)
 @given(values)
 def test_any_value_survives_hydras_grammar(value):
     (parsed,) = OverridesParser.create().parse_overrides([as_override("key", value)])
@@ -53,6 +54,7 @@ def test_any_applies_to_every_class():
         ({}, "lacks applies_to"),
         ({"applies_to": {"CARN": {"baseline": "b"}}}, "applies_to.CARN.variants must map"),
         ({"applies_to": {"CARN": {"baseline": "c", "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
+        ({"applies_to": {"CARN": {"baseline": ["a"], "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
     ],
 )
 def test_a_file_that_is_no_ablation_says_why(content, reason):
@@ -79,10 +81,22 @@ def test_a_sweep_by_its_former_name_names_the_present_one():
         load_sweep("waifu2x_study", sweep_folders())
 
 
-@pytest.mark.parametrize("content", ["- a", "overrides: [a=1]", "a: ["])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "- a",
+        "overrides: [a=1]",
+        "a: [",
+        "runs: {a: }",
+        "baseline: b\nruns: {a: {seed: 1}}",
+        "baseline: [a]\nruns: {a: {}}",
+    ],
+)
 def test_a_file_that_is_no_sweep_is_named(tmp_path, content):
     (tmp_path / "s.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"s\.yaml: (not a sweep|cannot be read): "):
+    with pytest.raises(
+        UserError, match=r"s\.yaml: (not a sweep: |cannot be read: |runs\.a must map|baseline is none of)"
+    ):
         load_sweep("s", [tmp_path])
 
 

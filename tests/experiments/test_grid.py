@@ -289,7 +289,7 @@ def test_a_model_at_a_scale_that_it_lacks_is_skipped_with_a_line(tried, capsys):
 
 
 def test_a_dry_run_writes_nothing(tried, capsys):
-    assert tried("model=carn", "ablation=se", "dry_run=true") == []
+    assert tried("model=carn", "ablation=se", "budget.steps=1", "dry_run=true") == []
     assert not Path("runs").exists()
     assert "carn-none-x2-s0-" in capsys.readouterr().out
 

@@ -21,6 +21,7 @@ from srbench.data.images import read_image, write_image
 from srbench.data.lr_source import LrSource
 from srbench.data.resize import imresize
 from srbench.experiments.inputs import left_of_run, wanted
+from srbench.experiments.recording import record_death
 from srbench.experiments.run import run
 from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record, write_record
@@ -427,3 +428,14 @@ def test_the_record_says_which_weights_were_kept(carn):
     assert (stage.kept, stage.kept_step) == ("best", max(psnrs, key=psnrs.get))
     assert stage.kept_psnr == pytest.approx(max(psnrs.values()), abs=1e-6)
     assert read_record(run.folder).train.stages == (stage,)
+
+
+def test_a_run_that_got_nowhere_lends_nothing_to_its_next_try(plan, carn):
+    one = plan(
+        "model=nearest", "budget=none", "data=folder", "data.root=hr", "eval.latency=false", "eval.metrics=[psnr]"
+    )
+    assert carn().folder.parent == one.folder.parent  # both read the images that `carn` has made
+    one.folder.mkdir(parents=True)
+    record_death(one, replace(HERE, threads=7), "killed")
+    assert read_record(one.folder).threads == 7
+    assert carried_out(one).threads == HERE.threads

@@ -27,6 +27,7 @@ KEYS = {
         "data_root",
     ),
     *("weights_dir", "labels", "force", "dry_run", "budget.length", "eval.datasets", "eval.metrics"),
+    *("retries", "fail_fast"),
     *("eval.save_images", "eval.latency", "eval.overlap", "eval.memory_gb", "eval.self_ensemble", "max_megapixels"),
 }
 

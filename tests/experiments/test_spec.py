@@ -66,6 +66,8 @@ def test_what_fixes_the_weights_changes_the_hash(plan, override):
         "labels=[{ablation:a,variant:v,baseline:true}]",
         "jobs=3",
         "mps=off",
+        "retries=2",
+        "fail_fast=true",
         "threads=3",
         "eval.datasets=[set5]",
         "eval.metrics=[psnr]",

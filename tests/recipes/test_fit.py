@@ -396,7 +396,7 @@ def test_progress_is_told_to_the_end_over_all_stages(files, tmp_path):
     assert 12 in [done for _, done, _ in told]
     assert all(total == 22 for _, _, total in told)
     last = (tmp_path / "losses.csv").read_text().splitlines()[-1].split(",")[3]
-    assert told[-1][0] == f"loss {float(last):.4f}  30.00 dB"
+    assert told[-1][0] == f"detail: loss {float(last):.4f}  30.00 dB"
 
 
 def test_a_row_tells_the_parts_of_the_loss_and_is_empty_where_a_stage_has_none(files, tmp_path):

@@ -21,6 +21,8 @@ from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
 from tests.recipes.toys import Adversarial, a_session, a_stage, patches, small_carn, supervised, weights
 
+# On a machine of a cluster Lightning, used without `fit`, warns.
+pytestmark = pytest.mark.filterwarnings("ignore:.*srun. command is available")
 PLAIN = {"optimizer": partial(torch.optim.SGD, lr=0.1), "schedule": constant}
 
 

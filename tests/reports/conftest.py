@@ -13,6 +13,7 @@ from srbench.data.catalog.catalog import catalogue
 from srbench.data.lr_source import LrSource, Steps
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
+from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
 from srbench.experiments.store.record import Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
@@ -22,6 +23,7 @@ from srbench.reports.cells import Cell
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.report import Report, build_report
+from srbench.reports.report_place import ReportOptions
 from srbench.reports.row_scores import ScoreFigures
 from srbench.reports.sections import Cells, Section
 from tests.builders import LUMA, record
@@ -144,8 +146,8 @@ class Builder:
     def study(self) -> Study:
         return read_study(self.folder)
 
-    def report(self, ntire: str | None = None) -> Report:
-        return build_report(self.study(), ntire)
+    def report(self, ntire: str | None = None, crops: Boxes | None = None) -> Report:
+        return build_report(self.study(), ReportOptions(ntire, crops or {}))
 
 
 def record_of(name: str, planned: PlannedRun, left: Outcome) -> Record:

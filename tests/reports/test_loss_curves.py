@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from srbench.experiments.store.record import Membership
-from srbench.reports.loss_curves import Curve, smoothed
+from srbench.reports.logged_losses import smoothed
+from srbench.reports.seed_curves import Curve
 from tests.reports.conftest import BASE, Outcome, failed
 
 

@@ -4,6 +4,7 @@ import csv
 import re
 import warnings
 from dataclasses import replace
+from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -76,6 +77,18 @@ def test_a_picture_has_one_line_that_fits(text):
     assert "\n" not in in_picture(text)
 
 
+class Addresses(HTMLParser):
+    """What a page points at; no element may do anything by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        self.found += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
 @pytest.fixture(params=range(len(HOSTILE)))
 def hostile(request, tmp_path) -> Path:
     """A study in which whoever made it has named everything alike."""
@@ -112,9 +125,12 @@ def test_a_study_named_by_others_is_reported_harmless(hostile, tmp_path):
     printed = summary(build_report(read_study(hostile)))
     for shown in [
         printed,
-        *((out / name).read_text() for name in ("table.csv", "table.md", "table.tex", "curves.svg")),
+        *((out / name).read_text() for name in ("table.csv", "table.md", "table.tex", "curves.svg", "index.html")),
     ]:
         assert not set(shown) & set("\u202e\x1b\r")
+    page = Addresses()
+    page.feed((out / "index.html").read_text())
+    assert all(one.startswith(("#", "data:image/")) for one in page.found)
     cells = [cell for line in csv.reader(StringIO((out / "table.csv").read_text())) for cell in line]
     assert not [
         cell for cell in cells if cell.startswith(("=", "@", "+", "-")) and not re.fullmatch(r"[-+.\de]+", cell)

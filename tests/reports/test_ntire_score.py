@@ -12,6 +12,7 @@ from srbench.reports.comma_separated import table_csv
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
 from srbench.reports.ntire_score import ntire_score
+from srbench.reports.report_place import ReportOptions
 from srbench.reports.row_costs import Figure
 from srbench.reports.terminal import summary
 from srbench.reports.write import write_report
@@ -146,5 +147,5 @@ def test_the_column_stands_behind_the_latency(two):
 def test_an_unknown_model_is_the_users_mistake_and_leaves_no_report(build, tmp_path):
     build.run("carn", hashed="0", left=costs(10, 8, 100))
     with pytest.raises(UserError, match=r"^ntire=cran: no such model in this study, did you mean carn\?$"):
-        write_report(build.folder, tmp_path / "reports", "cran")
+        write_report(build.folder, tmp_path / "reports", ReportOptions("cran"))
     assert not (tmp_path / "reports").exists()

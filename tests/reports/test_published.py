@@ -121,7 +121,7 @@ def measured(build, *rows: tuple[str, float, float], images: int = 5, psnr: floa
     lines += [f'"{convention}",True,{place},{found},{ssim}' for convention, found, ssim in told]
     file = build.folder / "explain.csv"
     file.write_text("\n".join(lines) + "\n")
-    (one,) = build_report(build.study(), None, file).published
+    (one,) = build_report(build.study(), explained=file).published
     return one.reason
 
 
@@ -240,10 +240,10 @@ def test_the_csv_has_a_line_a_score(report):
     lines = published_csv(report.published).splitlines()
     assert lines[0] == (
         "network,scale,dataset,published_psnr,published_ssim,measured_psnr,measured_ssim,difference,verdict,reason,"
-        "source,protocol,resizer"
+        "source,protocol,resizer,run"
     )
     row = 'MDRN,2,set5,38.0,0.96,38.01,,0.01,within 0.01 dB,,slides,"y (luma, border scale)",file'
-    assert lines[1] == row
+    assert lines[1] == f"{row},{report.published[0].run}"
     assert len(lines) == 6
 
 

@@ -60,7 +60,7 @@ def test_published_losses_are_thin_in_the_colour_of_their_curve_and_as_far_as_it
     build.run("carn", Membership("study", "short", False), hashed="b", left=measured(0.55))
     build.run("carn", Membership("study", "neither", False), hashed="c", left=measured(0.5))
     publish(build, {}, CURVES)
-    (axes,) = draw_curves(build.report().panels, "mine").axes
+    axes, *_ = draw_curves(build.report().panels, "mine").axes
     thin = {tuple(line.get_ydata()): line for line in axes.get_lines() if line.get_linewidth() == 0.6}
     assert set(thin) == {(0.5, 0.4), (0.6,)}
     assert list(thin[0.5, 0.4].get_xdata()) == [40, 80]
@@ -76,5 +76,5 @@ def test_published_losses_are_thin_in_the_colour_of_their_curve_and_as_far_as_it
 def test_a_curve_that_ends_before_anything_published_is_drawn_without(build):
     build.run("carn", STANDARD, left=replace(measured(0.45), losses=[0.45] * 3))
     publish(build, {}, CURVES)
-    (axes,) = draw_curves(build.report().panels, "mine").axes
+    axes, *_ = draw_curves(build.report().panels, "mine").axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0.4500   standard (baseline)"]

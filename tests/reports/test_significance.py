@@ -33,9 +33,14 @@ def test_one_seed_gives_the_paired_t_interval_and_test():
 def test_two_seeds_add_their_own_variance_with_their_own_quantile():
     table = noise(np.array([[1.0, 3.0, 5.0], [3.0, 7.0, 11.0]]), np.array([0, 0]))
     # By image 2, 5 and 8: variance 9. By seed 3 and 7: variance 8.
-    assert table.iloc[0].tolist() == [3, 2, 5, 9 / 3, 8 / 2]
+    assert table.iloc[0].tolist() == [3, 2, 5, 9 / 3, 8 / 2, 1]
     assert half_width(table, 0.05)[0] == pytest.approx((4.3026527**2 * 3 + 12.7062047**2 * 4) ** 0.5)
     assert half_width(table, p_values(table).to_numpy())[0] == pytest.approx(5, rel=1e-6)
+
+
+def test_the_share_of_images_and_seeds_that_are_higher_counts_ties_half():
+    table = noise(np.array([[1.0, -1.0, 0.0], [2.0, 3.0, -1.0], [1.0, np.nan, 0.0]]), np.array([0, 0, 1]))
+    assert table.higher.tolist() == [3.5 / 6, 1.5 / 2]
 
 
 def test_equal_networks_differ_by_nothing_and_a_constant_difference_is_certain():

@@ -11,10 +11,11 @@ from srbench.core.errors import UserError
 from srbench.experiments.store.record import Membership
 from srbench.experiments.store.study import read_study
 from srbench.reports.report import build_report
+from srbench.reports.report_place import ReportOptions
 from srbench.reports.write import rewrite_report, write_files, write_report
 from tests.reports.conftest import BASE, OTHER, Outcome, scored
 
-FILES = ["curves.png", "curves.svg", "report.json", "table.csv", "table.md", "table.tex"]
+FILES = ["curves.png", "curves.svg", "index.html", "report.json", "table.csv", "table.md", "table.tex"]
 
 
 def eight_runs(build) -> None:
@@ -66,7 +67,7 @@ def test_a_study_without_training_has_no_curves_not_even_old_ones(build, tmp_pat
     assert (folder / "curves.svg").exists()
     (build.folder / name / "losses.csv").unlink()
     write_report(build.folder, tmp_path)
-    assert sorted(path.name for path in folder.iterdir()) == ["report.json", "table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == [name for name in FILES if not name.startswith("curves")]
 
 
 def test_no_study_is_the_users_mistake_and_leaves_no_folder(tmp_path):
@@ -87,7 +88,7 @@ def test_a_half_written_record_does_not_stop_the_report(build, tmp_path):
 
 def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
-    folder = write_report(build.folder, tmp_path, "carn")
+    folder = write_report(build.folder, tmp_path, ReportOptions("carn"))
     asked = (folder / "table.csv").read_bytes()
     for name in {*FILES} - {"report.json"}:
         (folder / name).unlink(missing_ok=True)
@@ -99,17 +100,17 @@ def test_a_report_is_written_again_as_it_was_asked_for(build, tmp_path):
 
 def test_a_report_that_is_asked_for_anew_forgets_how_it_was_asked_for(build, tmp_path):
     build.run("carn", left=scored(37.0))
-    write_report(build.folder, tmp_path, "carn")
+    write_report(build.folder, tmp_path, ReportOptions("carn"))
     folder = write_report(build.folder, tmp_path)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()
-    assert sorted(path.name for path in folder.iterdir()) == ["report.json", "table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in folder.iterdir()) == [name for name in FILES if not name.startswith("curves")]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"ntire": 1}', b"[" * 10**5])
 def test_what_says_nothing_of_how_a_report_was_asked_for_stops_none(build, tmp_path, content):
     build.run("carn", left=scored(37.0))
-    folder = write_report(build.folder, tmp_path, "carn")
+    folder = write_report(build.folder, tmp_path, ReportOptions("carn"))
     (folder / "report.json").write_bytes(content)
     rewrite_report(build.folder, tmp_path)
     assert b"ntire_score" not in (folder / "table.csv").read_bytes()

@@ -12,56 +12,54 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from rich.progress import Progress, TaskID
 
 from srbench.core import hardware, progress
-from srbench.core.errors import UserError
-from srbench.core.heartbeat import Watch
 from srbench.core.interrupts import uninterrupted
 from srbench.core.progress import News, console
 from srbench.core.streams import replace_unknown_characters
-from srbench.experiments.inputs import wanted_latency
+from srbench.experiments.launchers.endings import (
+    DONE,
+    FOR_GOOD,
+    IN_VAIN,
+    INTERRUPTED,
+    OUT_OF_MEMORY,
+    in_words,
+    known_record,
+    of_death,
+    status_of,
+)
+from srbench.experiments.launchers.launched import Launched, first_free, untimed, waits_for_latency
 from srbench.experiments.launchers.mps import is_shared, multi_process_service
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
 from srbench.experiments.launchers.room import room_on
 from srbench.experiments.launchers.slots import slots_for
+from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
-from srbench.experiments.store.left import is_timed
-from srbench.experiments.store.record import Record, read_record
 
 PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
 GRACE_SECONDS = 30.0
-OUT_OF_MEMORY = 75  # status of a run's process, EX_TEMPFAIL of sysexits.h: it may end well another time
 LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
 
-@dataclass
-class Job:
-    """One run, its process while it has one, what it does, and how it ended: None or the reason why not well.
-    `told`: that another process works on it."""
+@dataclass(eq=False)
+class Job(Launched):
+    """One run of a pool, its process while it has one, and what it does."""
 
-    run: RunSpec
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     bar: TaskID | None = None
     news: News | None = None
-    error: str | None = None
-    told: bool = False
-
-    @cached_property
-    def watch(self) -> Watch:
-        """Over the run's folder."""
-        return Watch(self.run.folder)
 
     @property
     def trained(self) -> float:
@@ -75,15 +73,17 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
     """Does every run, as many at a time as the first one's `jobs` and the machine allow; why each did not end well.
 
     Latency is measured when all else is done, one run at a time with all cores. KeyboardInterrupt asks every run to
-    stop where it can go on later, and waits for that.
+    stop where it can go on later, and waits for that, and so does the first failure where the runs say `fail_fast`.
     """
     if not runs:
         return []
     warm_up()
-    jobs, slots = [Job(_untimed(run)) for run in runs], slots_for(runs)
-    with _shared_gpus(runs[0], slots[: len(runs)]) as environment:
+    jobs, slots = [Job(untimed(run)) for run in runs], slots_for(runs)
+    with shared_gpus(runs[0], slots[: len(runs)], runs[0].places.study_dir) as environment:
         _work_off(jobs, slots, environment, "runs")
-    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and _waits_for_latency(run)]
+    if runs[0].fail_fast and any(job.error for job in jobs):
+        return [job.error for job in jobs]
+    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and waits_for_latency(run)]
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
     _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
@@ -96,31 +96,26 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
-def _shared_gpus(run: RunSpec, slots: list[Slot]) -> AbstractContextManager[Mapping[str, str]]:
-    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it."""
+def shared_gpus(run: RunSpec, slots: Sequence[Slot], folder: Path) -> AbstractContextManager[Mapping[str, str]]:
+    """Meanwhile runs in these slots compute at once where they share a GPU. Gives the variables that do it. `folder`:
+    for what that needs."""
     devices = [slot.device for slot in slots]
     if run.mps == "off" or not is_shared(devices):
         return nullcontext({})
     gpus = list(dict.fromkeys(devices))
-    return multi_process_service(
-        run.places.study_dir, lambda environment: room_on(gpus, [], environment).free is not None
-    )
-
-
-def _untimed(run: RunSpec) -> RunSpec:
-    return replace(run, evaluation=replace(run.evaluation, latency=False))
+    return multi_process_service(folder, lambda environment: room_on(gpus, [], environment).free is not None)
 
 
 def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str], what: str) -> None:
-    """Does every job in a process of its own, as many at a time as there are slots, and again, beside fewer, one that
-    ran out of memory beside others."""
+    """Does every job in a process of its own, as many at a time as there are slots; and again one that failed and may
+    end well another time, as often as its `retries` say, or ran out of memory beside others, then beside fewer."""
     waiting, occupancy = list(jobs), Occupancy(slots)
     running: dict[int, tuple[Job, Stay]] = {}
     with progress.bars() as bars:
         whole = bars.add_task(what, total=len(jobs), visible=bool(jobs))
         try:
             while waiting or running:
-                while occupancy.has_room and (job := _next(waiting)):
+                while occupancy.has_room and (job := first_free(waiting)):
                     waiting.remove(job)
                     stay = occupancy.enter()
                     process = _start(job, stay.slot, environment, bars)
@@ -128,27 +123,20 @@ def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str]
                 for sentinel in _listen(running, bars, LOOK_SECONDS if waiting and occupancy.has_room else None):
                     job, stay = running.pop(sentinel)
                     occupancy.leave(stay)
-                    if _is_over(job, stay, bars):
-                        continue
-                    _tell_of_next_try(job, stay, occupancy.make_room(stay))
-                    waiting.insert(0, job)
+                    code = _joined(job, bars)
+                    if code == OUT_OF_MEMORY and stay.beside:
+                        _tell_of_next_try(job, stay, occupancy.make_room(stay))
+                        waiting.insert(0, job)
+                    elif _is_tried_again(job, stay, code):
+                        waiting.insert(0, job)
+                    elif _has_failed(job, stay, code) and job.run.fail_fast:
+                        _stop_early([job for job, _ in running.values()], waiting)
+                        return
                 left = len(waiting) + sum(1 - job.trained for job, _ in running.values())
                 bars.update(whole, completed=len(jobs) - left)
         except BaseException:
             _stop(jobs)
             raise
-
-
-def _next(waiting: list[Job]) -> Job | None:
-    """The first job that no other process works on; the others are told, once each, and looked at again."""
-    for job in waiting:
-        worker = job.watch.worker()
-        if worker is None:
-            return job
-        if not job.told:
-            job.told = True
-            console.print(f"{job.run.folder.name}: {worker} works on it; comes after the others", markup=False)
-    return None
 
 
 def _start(job: Job, slot: Slot, environment: Mapping[str, str], bars: Progress) -> ForkServerProcess:
@@ -177,15 +165,15 @@ def _child(pipe: Connection, log_file: str, run: RunSpec, slot: Slot, environmen
     signal.signal(signal.SIGTERM, _interrupt)
     from srbench.experiments.run import run as do_run  # Lightning takes seconds to import, which a plan does not need
 
-    before = _record(run)
+    before = known_record(run)
     try:
         do_run(run, slot, progress.Pipe(pipe))
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
     except Exception as error:
-        if _record(run) == before:  # else the record and the traceback in run.log are written
+        if known_record(run) == before:  # else the record and the traceback in run.log are written
             traceback.print_exc()
-        raise SystemExit(OUT_OF_MEMORY if hardware.is_out_of_memory(error) else 1) from None
+        raise SystemExit(status_of(error)) from None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -213,38 +201,65 @@ def _listen(running: dict[int, tuple[Job, Stay]], bars: Progress, seconds: float
     return [sentinel for sentinel in ready if isinstance(sentinel, int)]
 
 
-def _is_over(job: Job, stay: Stay, bars: Progress) -> bool:
-    """Whether the run has ended for good: says how, and records it where its process could not. Not over is one that
-    ran out of memory and was not alone."""
+def _joined(job: Job, bars: Progress) -> int | None:
+    """The status of the job's process, which has ended."""
     assert job.process is not None
     assert job.bar is not None
     job.process.join()
     bars.remove_task(job.bar)
-    code, name = job.process.exitcode, job.run.folder.name
+    code = job.process.exitcode
     job.process.close()  # three file descriptors a run, which a grid of hundreds has not got
     job.process = None
     if job.pipe is not None:
         job.pipe.close()
         job.pipe = None
-    record = _record(job.run)
-    if code == 0 and record and record.status == "done":
-        console.print(f"{name}: {in_words(record)}")
-        return True
-    if code == OUT_OF_MEMORY and stay.beside:
+    return code
+
+
+def _is_tried_again(job: Job, stay: Stay, code: int | None) -> bool:
+    """Whether the run has failed, but not for good."""
+    if code in (DONE, FOR_GOOD, INTERRUPTED):
         return False
-    if code == 130:
-        job.error = "interrupted"
-    elif code == OUT_OF_MEMORY:
-        lower = "budget.batch_size or budget.hr_patch" if _was_training(job) else "eval.memory_gb"
-        job.error = f"ran out of memory alone on {stay.slot.device}; lower {lower}"
-        record_death(job.run, stay.slot, job.error)
-    elif code == 1 and record and record.error:
-        job.error = record.error
-    else:
-        job.error = _of_death(code)
+    job.failures += 1
+    return is_tried_again(job.run, job.failures, _reason(job, stay, code))
+
+
+def _has_failed(job: Job, stay: Stay, code: int | None) -> bool:
+    """Whether the run, which has ended for good, has failed. Says how it ended, and records it where its process could
+    not."""
+    record, name = known_record(job.run), job.run.folder.name
+    if code == DONE and record and record.status == "done":
+        console.print(f"{name}: {in_words(record)}")
+        return False
+    job.error = _reason(job, stay, code)
+    if code != INTERRUPTED and not (record and record.error == job.error):
         record_death(job.run, stay.slot, job.error)
     console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
-    return True
+    return code != INTERRUPTED
+
+
+def _reason(job: Job, stay: Stay, code: int | None) -> str:
+    """Why the run did not end well."""
+    record = known_record(job.run)
+    if code == INTERRUPTED:
+        return "interrupted"
+    if code == OUT_OF_MEMORY:
+        lower = "budget.batch_size or budget.hr_patch" if _was_training(job) else "eval.memory_gb"
+        return f"ran out of memory alone on {stay.slot.device}; lower {lower}"
+    if code in (FOR_GOOD, IN_VAIN) and record and record.error:
+        return record.error
+    return of_death(code)
+
+
+def _stop_early(running: list[Job], waiting: list[Job]) -> None:
+    """Ends the others once one has failed. Those that run are asked to stop where they can go on."""
+    tell_of_stop(len(running), len(waiting))
+    _stop(running)
+    for job in running:
+        record = known_record(job.run)
+        job.error = None if record and record.status == "done" else "interrupted"
+    for job in waiting:
+        job.error = "not started"
 
 
 def _was_training(job: Job) -> bool:
@@ -257,24 +272,6 @@ def _tell_of_next_try(job: Job, stay: Stay, at_once: int) -> None:
     console.print(f"{job.run.folder.name}: ran out of memory beside {others}: again {again}")
 
 
-def _of_death(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"the process ended with status {code}"
-    killed = signal.Signals(-code).name
-    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
-    return f"the process was killed by {killed}{hint}"
-
-
-def in_words(record: Record) -> str:
-    """The scores and the latency of a run, for the line that says that it is done."""
-    scores = (
-        f"{name} {', '.join(f'{metric.upper()} {value:.4g}' for metric, value in means.items())}"
-        for name, means in record.scores.items()
-    )
-    latency = (f"{entry.median_ms:.0f} ms for {entry.height}×{entry.width}" for entry in record.latency)
-    return f"{'; '.join([*scores, *latency])} (in all {record.seconds:.0f} s)"
-
-
 def _stop(jobs: list[Job]) -> None:
     """Asks the runs to stop where they can go on later; ends those that do not within GRACE_SECONDS."""
     processes = [job.process for job in jobs if job.process is not None and job.process.is_alive()]
@@ -284,15 +281,3 @@ def _stop(jobs: list[Job]) -> None:
         process.join(GRACE_SECONDS)
         if process.exitcode is None:
             process.kill()
-
-
-def _record(run: RunSpec) -> Record | None:
-    try:
-        return read_record(run.folder)
-    except UserError:
-        return None
-
-
-def _waits_for_latency(run: RunSpec) -> bool:
-    record = _record(run)
-    return run.evaluation.latency and not (record and is_timed(record, wanted_latency(run)))

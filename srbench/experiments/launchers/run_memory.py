@@ -41,8 +41,13 @@ def _of_stage(run: RunSpec, stage: StageSpec, device: str, free: int) -> int:
     with in_training_form(trained):
         recipe = stage.recipe.build(f"recipe.stages.{stage.name}", model=trained, length=stage.length)
         tensors = training_memory(trained, recipe, hardware.pick_precision(run.precision, device), device)
-    scales = traits_of(model).scales if stage.batches.arguments.get("multi_scale") else (run.scale,)
-    return round((1 + UNCERTAIN) * tensors) + images_on_gpu(stage, scales, free)
+    return round((1 + UNCERTAIN) * tensors) + images_on_gpu(stage, scales_of(run, stage), free)
+
+
+def scales_of(run: RunSpec, stage: StageSpec) -> tuple[int, ...]:
+    """Of the stage's batches."""
+    several = stage.batches.arguments.get("multi_scale")
+    return traits_of(build_on_meta(run)).scales if several else (run.scale,)
 
 
 def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
@@ -52,6 +57,11 @@ def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
     cuts = batches is Patches
     if not cuts or told.get("degrade") or stage.data.degradation:
         return 0
-    pixels = sum(height * width for height, width in map(image_size, stage.data.train_files()))
-    needed = round(3 * pixels * sum(1 + 1 / scale**2 for scale in scales))
+    needed = image_bytes(stage, scales)
     return needed if needed <= IMAGES_SHARE * free else 0
+
+
+def image_bytes(stage: StageSpec, scales: Sequence[int]) -> int:
+    """Of the stage's training images, HR and LR of each scale, as they are cut."""
+    pixels = sum(height * width for height, width in map(image_size, stage.data.train_files()))
+    return round(3 * pixels * sum(1 + 1 / scale**2 for scale in scales))

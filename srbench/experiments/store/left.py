@@ -11,6 +11,7 @@ from srbench.metrics.table import score_name
 
 WEIGHTS = "weights.safetensors"
 IMAGES = "images"
+HR = "hr"  # of the bicubic run: what the images of all runs are compared with
 
 
 @dataclass(frozen=True)

@@ -134,11 +134,15 @@ def _parsed(header: list[str], body: bytes, runs: list[str]) -> "DataFrame":
         BytesIO(body),
         names=["number", *header],
         usecols=["number", "dataset", "image", *metrics],
-        dtype={"dataset": "category", "image": "category"},
+        dtype={"dataset": str, "image": str},  # "category" would make numbers of names like 0801
         keep_default_na=False,  # an image may be called NA
         na_values={name: ["", "nan"] for name in metrics},
         on_bad_lines="skip",
         encoding_errors="replace",
     )
     run = pd.Categorical.from_codes(np.asarray(table.number), categories=pd.Index(runs, dtype=str))
-    return table[["dataset", "image"]].assign(run=run, **table[metrics].apply(pd.to_numeric, errors="coerce"))
+    return (
+        table[["dataset", "image"]]
+        .astype("category")
+        .assign(run=run, **table[metrics].apply(pd.to_numeric, errors="coerce"))
+    )

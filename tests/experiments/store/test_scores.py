@@ -82,3 +82,11 @@ def test_scores_of_many_runs_are_read_without_what_was_cut_off(tmp_path):
 
 def test_no_scores_are_an_empty_frame(tmp_path):
     assert list(score_frame([tmp_path])) == ["run", "dataset", "image"]
+
+
+def test_names_that_look_like_numbers_are_names(tmp_path):
+    names = ["0801", "801", "1e3", "1000"]
+    write_rows(tmp_path, [ImageRow("100", name, {"psnr": 30.0}, "y", "file", "") for name in names])
+    frame = score_frame([tmp_path])
+    assert frame.image.tolist() == names
+    assert frame.dataset.tolist() == ["100"] * 4

@@ -1,0 +1,47 @@
+"""How a run ended: the status of its process, the reason of a death, and the line that says what it has reached."""
+
+import signal
+
+from srbench.core import hardware
+from srbench.core.errors import UserError
+from srbench.experiments.launchers.tries import may_end_well
+from srbench.experiments.spec import RunSpec
+from srbench.experiments.store.record import Record, read_record
+
+# Statuses of a run's process. IN_VAIN and OUT_OF_MEMORY, EX_IOERR and EX_TEMPFAIL of sysexits.h: it may end well
+# another time. ELSEWHERE: another process works on the run.
+DONE, FOR_GOOD, IN_VAIN, OUT_OF_MEMORY, ELSEWHERE, INTERRUPTED = 0, 1, 74, 75, 76, 130
+
+
+def status_of(error: Exception) -> int:
+    """That a run's process ends with which raised this."""
+    if hardware.is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    return IN_VAIN if may_end_well(error) else FOR_GOOD
+
+
+def of_death(code: int | None) -> str:
+    """Why a run did not end well whose process ended without a word, with this status, or by the signal of -status."""
+    if code is None or code >= 0:
+        return f"the process ended with status {code}"
+    killed = signal.Signals(-code).name
+    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return f"the process was killed by {killed}{hint}"
+
+
+def in_words(record: Record) -> str:
+    """The scores and the latency of a run, for the line that says that it is done."""
+    scores = (
+        f"{name} {', '.join(f'{metric.upper()} {value:.4g}' for metric, value in means.items())}"
+        for name, means in record.scores.items()
+    )
+    latency = (f"{entry.median_ms:.0f} ms for {entry.height}×{entry.width}" for entry in record.latency)
+    return f"{'; '.join([*scores, *latency])} (in all {record.seconds:.0f} s)"
+
+
+def known_record(run: RunSpec) -> Record | None:
+    """The run's record; None where there is none that can be read."""
+    try:
+        return read_record(run.folder)
+    except UserError:
+        return None

@@ -1,0 +1,50 @@
+"""How the loss of a variant differs from its baseline's, step by step: both saw the same batches, so that the noise of
+these, which is most of a loss curve, is in neither side of the difference."""
+
+from collections.abc import Mapping, Sequence
+
+from pandas import DataFrame
+
+from srbench.reports.baselines import baseline_pairs
+from srbench.reports.comparison import TableRow
+from srbench.reports.differences import ByRun, NotComparedError
+from srbench.reports.logged_losses import Logged
+from srbench.reports.loss_differences import check_same_losses
+from srbench.reports.rows import Member
+from srbench.reports.seed_curves import Curve, curve_of_seeds
+
+
+class DifferenceCurves:
+    """Of finished runs and their baselines among `members`; `lines`: by run those of `loss_frame`."""
+
+    def __init__(self, members: Sequence[Member], lines: ByRun, logged: Mapping[str, Logged]) -> None:
+        self.lines, self.logged = lines, logged
+        self.against: dict[int, list[tuple[Member, Member]]] = {}
+        for pair in baseline_pairs(members):
+            ours, theirs = members[pair.member], members[pair.against]
+            if not ours.baseline:
+                self.against.setdefault(ours.row, []).append((ours, theirs))
+
+    def of_row(self, row: TableRow) -> Curve | None:
+        """Variant minus baseline, over the seeds that both have; None where there is none, or where the two have
+        minimised other losses."""
+        pairs = [pair for pair in self.against.get(row.number, ()) if self._is_alike(*pair)]
+        found = (self.logged[ours.run.name].minus(self.logged[theirs.run.name]) for ours, theirs in pairs)
+        seeds = [one for one in found if one]
+        return curve_of_seeds(row.label, False, seeds) if seeds else None
+
+    def _is_alike(self, ours: Member, theirs: Member) -> bool:
+        """Whether both have logged the same loss, with the same parts in the same stages."""
+        if not (ours.record and theirs.record) or not {ours.run.name, theirs.run.name} <= self.logged.keys():
+            return False
+        try:
+            check_same_losses([(ours.record, theirs.record)], self.lines)
+        except NotComparedError:
+            return False
+        return _parts(self.lines[ours.run.name]) == _parts(self.lines[theirs.run.name])
+
+
+def _parts(lines: DataFrame) -> list[tuple[object, ...]]:
+    """By stage the columns that hold something."""
+    stages = lines.groupby("stage", sort=False)
+    return [(stage, *own.columns[own.notna().any()]) for stage, own in stages]
