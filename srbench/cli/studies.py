@@ -6,6 +6,7 @@ from pathlib import Path
 from srbench.cli.standings import print_standing, watch_study
 from srbench.cli.verbs import ExplainVerb, ReportVerb, StatusVerb, VerifyVerb
 from srbench.core import hardware, progress
+from srbench.core.garbage import no_collections
 from srbench.core.harmless import visible
 from srbench.core.paths import check_place
 from srbench.experiments.store.standing import look
@@ -19,7 +20,7 @@ def report_study(asked: ReportVerb) -> bool:
     from srbench.reports.report_place import ReportOptions
 
     check_place("reports_dir", asked.reports_dir)
-    with ExitStack() as opened:
+    with ExitStack() as opened, no_collections():
         studies = [opened.enter_context(opened_study(path)) for path in asked.studies]
         print_report(join_studies(studies), asked.reports_dir, ReportOptions(asked.ntire, asked.crops))
     return True

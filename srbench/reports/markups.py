@@ -52,6 +52,7 @@ LATEX = {
 ACCENTS = dict(
     zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
 )
+PLAIN = re.compile(r"[A-Za-z0-9.,:;+/-]{0,100}")  # most cells, which say the same in LaTeX
 PIECE = 30  # letters, after which TeX may break a word
 LONGEST = 120  # letters of a line in a picture or in a cell of LaTeX's
 
@@ -72,6 +73,8 @@ def as_code(text: str) -> str:
 def in_latex(text: str) -> str:
     """In a cell or an argument, which a long line would blow up. What pdfLaTeX has no sign for is told by its number,
     `[U+65E5]`."""
+    if PLAIN.fullmatch(text):
+        return text
     return "".join(LATEX.get(sign) or _letter(sign) for sign in _shortened(text))
 
 

@@ -14,6 +14,7 @@ from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
 
 FILE = "losses.csv"
 NEEDED = {b"step", b"epoch", b"loss"}
+BESIDE_MARKS = bytes({*range(256)} - {*b",\n"})  # all that is neither between cells nor between lines
 MOST_STEPS = 10**12
 LARGEST = 1e100
 
@@ -62,6 +63,8 @@ def _lines(path: Path) -> tuple[bytes, bytes]:
     if not (set(names) >= NEEDED and len(set(names)) == len(names) and header.isascii()):
         return b"", b""
     commas = header.count(b",")
+    if body.translate(None, BESIDE_MARKS) == (b"," * commas + b"\n") * body.count(b"\n"):
+        return header, body  # whole, as nearly all are: three times as quick as line by line
     return header, b"".join(line for line in body.splitlines(keepends=True) if line.count(b",") == commas)
 
 
