@@ -185,11 +185,11 @@ def git_state() -> str | None:
 
 
 def describe_device(device: str) -> str:
-    """The processor's or accelerator's own name."""
+    """The processor's or accelerator's own name; of an accelerator of another machine torch's, `cuda`."""
     if device.startswith("cuda"):
         import torch
 
-        return torch.cuda.get_device_name(device)
+        return torch.cuda.get_device_name(device) if torch.cuda.is_available() else device
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8").splitlines():

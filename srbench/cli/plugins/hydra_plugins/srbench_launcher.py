@@ -10,6 +10,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
+    from srbench.experiments.launchers.ray_cluster import Amount
     from srbench.experiments.spec import RunSpec
 
 
@@ -68,3 +69,16 @@ class LocalLauncher(OwnLauncher):
         from srbench.experiments.launchers.pool import run_all
 
         return run_all(runs)
+
+
+class RayLauncher(OwnLauncher):
+    """`hydra/launcher=ray_cluster`: see srbench.experiments.launchers.ray_runs."""
+
+    def __init__(self, num_cpus: "Amount", num_gpus: "Amount") -> None:
+        self.num_cpus, self.num_gpus = num_cpus, num_gpus
+
+    def carry_out(self, runs: "Sequence[RunSpec]") -> list[str | None]:
+        """One task a run."""
+        from srbench.experiments.launchers.ray_runs import run_all_on_ray
+
+        return run_all_on_ray(runs, self.num_cpus, self.num_gpus)
