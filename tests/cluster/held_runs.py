@@ -76,7 +76,7 @@ def held_runs(folder: Path, number: int) -> list[HeldRun]:
         held = [run for run in there if run and (run.folder / "last.ckpt").is_file()]
         return held if len(held) >= number else []
 
-    return wait_for(found)
+    return wait_for(found, 600)
 
 
 def _held_run(pid: int) -> HeldRun | None:

@@ -1,10 +1,12 @@
 """Grids on a real Ray cluster: workers, a node and the driver are lost, and nothing of the grid is."""
 
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell, shell_in
+from tests.cli.conftest import TINY, Shell, shell_in, told
 from tests.cli.held import wait_for, weights_of
 from tests.cluster.held_runs import STEPS, held_runs, is_gone, with_waiting_network, words_of_grid
 from tests.cluster.real_ray import CPUS, NODES, RealRay, needs_ray, real_ray
@@ -90,3 +92,77 @@ def test_a_grid_survives_a_failure_a_lost_worker_a_lost_node_and_a_lost_driver(r
     assert_equal(srbench, calm, SEEDS)
     for run in (killed, *lost, *held):
         assert "going on from step" in (run.folder / "run.log").read_text()
+
+
+def test_ctrl_c_stops_runs_where_they_go_on(srbench, calm):
+    words = [*words_of_grid(srbench, 4), RAY]
+    (srbench.folder / "hold").touch()
+    driver = srbench.start(*words)
+    held = held_runs(srbench.folder, NODES * CPUS)
+    driver.send_signal(signal.SIGINT)
+    out, err = driver.communicate(timeout=120)
+    assert driver.returncode == 130, err
+    assert err.endswith("srbench: interrupted; the same command goes on from here\n")
+    assert "(raylet)" not in out + err
+    assert all(not (run.folder / "result.json").exists() for run in held)
+    (srbench.folder / "hold").unlink()
+    assert srbench(*words).returncode == 1
+    assert_equal(srbench, calm, 4)
+    assert all("going on from step" in (run.folder / "run.log").read_text() for run in held)
+
+
+def test_latency_is_measured_with_a_node_to_itself(srbench):
+    words = [word for word in srbench.data if not word.startswith("eval.latency")]
+    done = srbench("-m", *words, *TINY, "seed=0,1", RAY)
+    assert done.returncode == 0, done.stderr
+    for record in srbench.records("carn").values():
+        assert record["threads"] == 1
+        assert [latency["threads"] for latency in record["latency"]] == [CPUS]
+
+
+def test_a_run_gets_the_processors_that_it_is_to_have_as_threads(srbench):
+    done = srbench("-m", *srbench.data, *TINY, RAY, "hydra.launcher.num_cpus=2")
+    assert done.returncode == 0, done.stderr
+    assert {record["threads"] for record in srbench.records("carn").values()} == {2}
+
+
+def test_the_first_failure_ends_a_grid_that_is_to_fail_fast(srbench):
+    (srbench.folder / "hold").touch()
+    words = [*words_of_grid(srbench, 8), RAY, "fail_fast=true"]
+    done = srbench(*words)
+    assert done.returncode == 1, done.stderr
+    assert "fail_fast=true: stops at the first failure; " in done.stderr
+    assert "done" not in {one["status"] for one in srbench.records("held").values() if one["model"] != "bicubic"}
+
+
+def place_of(process: Path) -> Path | None:
+    """The folder that a process is in."""
+    try:
+        return (process / "cwd").resolve(strict=True)
+    except OSError:
+        return None
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Shell:
+    """Commands that know of no cluster."""
+    return with_waiting_network(shell_in(tmp_path))
+
+
+def test_without_a_cluster_one_is_started_and_ended(alone, calm):
+    done = alone(*words_of_grid(alone, 2), RAY)
+    assert done.returncode == 1, done.stderr
+    assert_equal(alone, calm, 2)
+    assert "(raylet)" not in done.stdout
+    assert len(done.stderr.splitlines()) == 6, done.stderr  # the plan, four runs, what failed
+    assert not [place for place in Path("/proc").glob("[0-9]*") if place_of(place) == alone.folder]
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_one_line(alone):
+    lost = replace(alone, environment=alone.environment | {"RAY_ADDRESS": "127.0.0.1:1"})
+    assert told(lost("-m", *lost.data, *TINY, RAY)).startswith("srbench: RAY_ADDRESS=127.0.0.1:1: no cluster could be")
+
+
+def test_a_run_that_no_machine_could_hold_is_told_in_one_line(alone):
+    line = told(alone("-m", *alone.data, *TINY, RAY, "hydra.launcher.num_cpus=1000"))
+    assert line.endswith("this machine has no 1000 CPUs for a run; lower hydra.launcher.num_cpus")
