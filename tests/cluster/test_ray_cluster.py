@@ -128,7 +128,7 @@ def test_a_run_gets_the_processors_that_it_is_to_have_as_threads(srbench):
 
 def test_the_first_failure_ends_a_grid_that_is_to_fail_fast(srbench):
     (srbench.folder / "hold").touch()
-    words = [*words_of_grid(srbench, 8), RAY, "fail_fast=true"]
+    words = [*words_of_grid(srbench, 3), RAY, "fail_fast=true"]  # the last of four that run at a time fails
     done = srbench(*words)
     assert done.returncode == 1, done.stderr
     assert "fail_fast=true: stops at the first failure; " in done.stderr

@@ -41,7 +41,7 @@ MOST_QUEUED = 1000  # by the cluster: all are listed again for each run that end
 DEATHS = {
     "WorkerCrashedError": "its process was killed or crashed (out of memory?)",
     "NodeDiedError": "its node was lost",
-    "OutOfMemoryError": "Ray ended it, as its node had no memory left; hydra.launcher.num_cpus=2 puts fewer on a node",
+    "OutOfMemoryError": "Ray ended it, as its node had no memory left; more num_cpus put fewer on a node",
 }
 
 
