@@ -160,7 +160,9 @@ def test_without_a_cluster_one_is_started_and_ended(alone, calm):
 
 def test_a_cluster_that_does_not_answer_is_told_in_one_line(alone):
     lost = replace(alone, environment=alone.environment | {"RAY_ADDRESS": "127.0.0.1:1"})
-    assert told(lost("-m", *lost.data, *TINY, RAY)).startswith("srbench: RAY_ADDRESS=127.0.0.1:1: no cluster could be")
+    assert told(lost("-m", *lost.data, *TINY, RAY)).startswith(
+        "srbench: RAY_ADDRESS=127.0.0.1:1: no Ray cluster is there: "
+    )
 
 
 def test_a_run_that_no_machine_could_hold_is_told_in_one_line(alone):

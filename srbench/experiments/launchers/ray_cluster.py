@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from srbench.core.progress import console
 from srbench.experiments.launchers.ray_worker import Share
 from srbench.experiments.spec import RunSpec
 
+CONNECT_SECONDS = 10.0
 OBJECTS = 100_000_000  # bytes of shared memory, of which runs use next to nothing
 LAUNCHER = "hydra/launcher=ray_cluster"
 
@@ -50,6 +52,8 @@ def ray_cluster() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     own: dict[str, Any] = {} if address else _own_cluster()
     place = f"RAY_ADDRESS={address}" if address else LAUNCHER
+    if address:
+        _refuse_nobody(address)
     try:
         ray.init(
             address=address or "local",
@@ -69,6 +73,19 @@ def ray_cluster() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _refuse_nobody(address: str) -> None:
+    """UserError for HOST:PORT where nobody listens: Ray itself would try for minutes, and tell of each time."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"RAY_ADDRESS={address}: no Ray cluster is there: {first_line(error)}; unset it, and one is started here"
+        ) from None
 
 
 def _own_cluster() -> dict[str, Any]:
