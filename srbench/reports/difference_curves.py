@@ -7,7 +7,7 @@ from pandas import DataFrame
 
 from srbench.reports.baselines import baseline_pairs
 from srbench.reports.comparison import TableRow
-from srbench.reports.differences import ByRun, NotComparedError
+from srbench.reports.differences import NotComparedError, by_run
 from srbench.reports.logged_losses import Logged
 from srbench.reports.loss_differences import check_same_losses
 from srbench.reports.rows import Member
@@ -15,10 +15,10 @@ from srbench.reports.seed_curves import Curve, curve_of_seeds
 
 
 class DifferenceCurves:
-    """Of finished runs and their baselines among `members`; `lines`: by run those of `loss_frame`."""
+    """Of finished runs and their baselines among `members`; `losses`: of `loss_frame`."""
 
-    def __init__(self, members: Sequence[Member], lines: ByRun, logged: Mapping[str, Logged]) -> None:
-        self.lines, self.logged = lines, logged
+    def __init__(self, members: Sequence[Member], losses: DataFrame, logged: Mapping[str, Logged]) -> None:
+        self.lines, self.parts, self.logged = by_run(losses), _parts(losses), logged
         self.against: dict[int, list[tuple[Member, Member]]] = {}
         for pair in baseline_pairs(members):
             ours, theirs = members[pair.member], members[pair.against]
@@ -41,10 +41,14 @@ class DifferenceCurves:
             check_same_losses([(ours.record, theirs.record)], self.lines)
         except NotComparedError:
             return False
-        return _parts(self.lines[ours.run.name]) == _parts(self.lines[theirs.run.name])
+        return self.parts[ours.run.name] == self.parts[theirs.run.name]
 
 
-def _parts(lines: DataFrame) -> list[tuple[object, ...]]:
-    """By stage the columns that hold something."""
-    stages = lines.groupby("stage", sort=False)
-    return [(stage, *own.columns[own.notna().any()]) for stage, own in stages]
+def _parts(losses: DataFrame) -> dict[str, list[tuple[object, ...]]]:
+    """Of each run by stage which columns hold something."""
+    told = losses.drop(columns=["run", "stage"]).notna()
+    held = told.groupby([losses.run, losses.stage], sort=False, observed=True).any()
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for (run, stage), columns in zip(held.index, held.to_numpy().tolist(), strict=True):
+        found.setdefault(str(run), []).append((stage, *columns))
+    return found

@@ -1,6 +1,6 @@
 """A difference between two rows of a table, and the runs that stand beside each other in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,9 +39,26 @@ class Difference:
         return self.first - self.second
 
 
-def by_run(frame: DataFrame) -> dict[str, DataFrame]:
+class _LinesByRun(Mapping[str, DataFrame]):
+    """Cuts out the lines of a run when it is asked for: most of thousands never are."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self.frame = frame
+        self.places = {str(run): place for run, place in frame.groupby("run", observed=True).indices.items()}
+
+    def __getitem__(self, run: str) -> DataFrame:
+        return self.frame.iloc[self.places[run]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def by_run(frame: DataFrame) -> ByRun:
     """The lines of each run."""
-    return {str(run): lines for run, lines in frame.groupby("run", observed=True)}
+    return _LinesByRun(frame)
 
 
 def seed_pairs(first: TableRow, second: TableRow) -> list[Pair]:

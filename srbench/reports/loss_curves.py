@@ -11,7 +11,6 @@ from srbench.experiments.store.loss_table import parts_of
 from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.reports.comparison import TableRow
 from srbench.reports.difference_curves import DifferenceCurves
-from srbench.reports.differences import by_run
 from srbench.reports.logged_losses import Logged, logged_losses
 from srbench.reports.rows import Member
 from srbench.reports.seed_curves import Curve, PublishedCurve, curve_of_seeds
@@ -39,7 +38,7 @@ def loss_panels(
         title = f"{row.model} · {row.ablation}" if row.ablation else "runs outside ablations"
         grouped.setdefault(title, []).append(row)
     logged = {name: logged_losses(losses, name) for name in ("loss", *parts_of(losses))}
-    differing = DifferenceCurves([one for row in rows for one in row.members], by_run(losses), logged["loss"])
+    differing = DifferenceCurves([one for row in rows for one in row.members], losses, logged["loss"])
     panels = []
     for title, own in grouped.items():
         if curves := tuple(_curves(own, logged["loss"], published)):

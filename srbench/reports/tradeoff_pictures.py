@@ -53,13 +53,14 @@ def draw_trade_offs(found: Sequence[TradeOffs], title: str) -> Figure | None:
 
 def _draw_panel(axes: Axes, one: TradeOffs, cost: CostColumn, score: ScoreColumn, looks: Looks) -> None:
     networks, front = one.with_both(cost, score), one.front(cost, score)
-    for network in networks:
-        color, mark = looks[network.model]
-        place = _place(network, cost, network.scores[score])
-        axes.plot(*place, mark, color=color, markersize=5, zorder=3)
-        if score in network.published:
-            hollow = _place(network, cost, network.published[score])
-            axes.plot(*hollow, mark, color=color, markersize=8, fillstyle="none", zorder=2)
+    for model in dict.fromkeys(network.model for network in networks):  # one by one, thousands take minutes
+        color, mark = looks[model]
+        own = [network for network in networks if network.model == model]
+        places = [_place(network, cost, network.scores[score]) for network in own]
+        axes.plot(*zip(*places, strict=True), mark, color=color, markersize=5, zorder=3)
+        told = [_place(network, cost, network.published[score]) for network in own if score in network.published]
+        if told:
+            axes.plot(*zip(*told, strict=True), mark, color=color, markersize=8, fillstyle="none", zorder=2)
     if len(front) > 1:
         axes.plot(*zip(*(_place(n, cost, n.scores[score]) for n in front), strict=True), color=FRONT, lw=1, zorder=1)
     costs = [network.costs[cost] for network in networks]

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from srbench.core.harmless import as_cell, in_one_line
@@ -90,6 +90,7 @@ class PageTable:
 
 def page_table(section: Section) -> PageTable:
     """The section with its rows in groups one after the other, and scores before costs: what is asked first."""
+    number, section = sum(map(len, section.groups)), _first_rows(section)
     notes = Footnotes(PLAIN_NOTES)
     order = sorted(range(len(section.columns)), key=lambda place: _rank(section.columns[place]))
     columns = tuple(section.columns[place] for place in order)
@@ -113,9 +114,7 @@ def page_table(section: Section) -> PageTable:
             latex=in_latex,
             csv=_csv(map(_plain, cells)),
         )
-        for (group, cells), in_markdown, in_latex in list(zip(every, _rows(markdown), _rows(latex), strict=True))[
-            :MOST_ROWS
-        ]
+        for (group, cells), in_markdown, in_latex in zip(every, _rows(markdown), _rows(latex), strict=True)
     )
     return PageTable(
         title=section.title,
@@ -123,7 +122,7 @@ def page_table(section: Section) -> PageTable:
         spans=tuple(_spans(columns)),
         headings=headings,
         rows=rows,
-        hidden=max(0, len(every) - MOST_ROWS),
+        hidden=number - len(every),
         notes=tuple(notes.numbers),
         remarks=section.remarks,
         copied={
@@ -132,6 +131,15 @@ def page_table(section: Section) -> PageTable:
             "CSV": Copied(_csv(column.title for column in section.columns), "", ""),
         },
     )
+
+
+def _first_rows(section: Section) -> Section:
+    """With the rows that a page shows."""
+    groups, left = list[tuple[Cells, ...]](), MOST_ROWS
+    for group in section.groups:
+        groups.append(group[:left])
+        left -= len(groups[-1])
+    return replace(section, groups=tuple(filter(None, groups)))
 
 
 def _rows(table: MarkedTable) -> list[str]:
