@@ -7,9 +7,9 @@ from pandas import DataFrame
 
 from srbench.reports.baselines import baseline_pairs
 from srbench.reports.comparison import TableRow
-from srbench.reports.differences import NotComparedError, by_run
+from srbench.reports.differences import NotComparedError
 from srbench.reports.logged_losses import Logged
-from srbench.reports.loss_differences import check_same_losses
+from srbench.reports.loss_differences import check_same_objective
 from srbench.reports.rows import Member
 from srbench.reports.seed_curves import Curve, curve_of_seeds
 
@@ -18,7 +18,7 @@ class DifferenceCurves:
     """Of finished runs and their baselines among `members`; `losses`: of `loss_frame`."""
 
     def __init__(self, members: Sequence[Member], losses: DataFrame, logged: Mapping[str, Logged]) -> None:
-        self.lines, self.parts, self.logged = by_run(losses), _parts(losses), logged
+        self.parts, self.logged = _parts(losses), logged
         self.against: dict[int, list[tuple[Member, Member]]] = {}
         for pair in baseline_pairs(members):
             ours, theirs = members[pair.member], members[pair.against]
@@ -37,11 +37,13 @@ class DifferenceCurves:
         """Whether both have logged the same loss, with the same parts in the same stages."""
         if not (ours.record and theirs.record) or not {ours.run.name, theirs.run.name} <= self.logged.keys():
             return False
+        if self.parts[ours.run.name] != self.parts[theirs.run.name]:
+            return False
         try:
-            check_same_losses([(ours.record, theirs.record)], self.lines)
+            check_same_objective([(ours.record, theirs.record)])
         except NotComparedError:
             return False
-        return self.parts[ours.run.name] == self.parts[theirs.run.name]
+        return True
 
 
 def _parts(losses: DataFrame) -> dict[str, list[tuple[object, ...]]]:

@@ -62,3 +62,16 @@ def test_what_is_wrong_with_a_pack_is_one_line(mistake):
     assert mistake("report", "none.zip") == "none.zip: no such file"
     assert "runs/none: no such study" in mistake("pack", "runs/none")
     assert list(Path().glob("*")) == [Path("bad.zip")]
+
+
+def test_a_site_is_made_of_studies_and_packs_by_the_command(trained, door, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert door("pack", str(trained.folder / "runs/s1"), "s1.zip").returncode == 0
+    done = door("site", "out", str(trained.folder / "runs/s0"), "s1.zip")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("site: out/index.html, ")
+    (board,) = Path("out/boards").iterdir()
+    text = board.read_text()
+    assert "working" in text  # six steps are fewer than any recipe's
+    assert ">s0</a> <a" in text.replace("\n", "")
+    assert str(trained.folder) not in "".join(page.read_text() for page in Path("out").glob("*.html"))

@@ -102,10 +102,11 @@ def _chart(name: str, curves: Sequence[Curve], looks: dict[str, CurveLook]) -> P
 
 def _curve(curve: Curve, look: CurveLook, points: int) -> PageCurve:
     parts = np.array_split(np.arange(len(curve.steps)), min(points, len(curve.steps)))
+    first = np.array([part[0] for part in parts])
     published = published_within(curve)
     band = None
     if curve.low is not None and curve.high is not None:
-        band = (_means(curve.low, parts), _means(curve.high, parts))
+        band = (_means(curve.low, first), _means(curve.high, first))
     return PageCurve(
         label=in_one_line(curve.label),
         baseline=curve.baseline,
@@ -115,16 +116,18 @@ def _curve(curve: Curve, look: CurveLook, points: int) -> PageCurve:
         width=look.width,
         least=-(-LEAST * len(parts) // len(curve.steps)),
         step=[int(curve.steps[part[-1]]) for part in parts],
-        loss=_means(curve.raw, parts),
+        loss=_means(curve.raw, first),
         band=band,
         published=(published.steps.tolist(), _finite(published.losses)) if published else None,
     )
 
 
-def _means(values: np.ndarray, parts: Iterable[np.ndarray]) -> Numbers:
-    """Of each part, over its finite values."""
-    kept = (values[part][np.isfinite(values[part])] for part in parts)
-    return _finite([own.mean() if len(own) else np.nan for own in kept])
+def _means(values: np.ndarray, first: np.ndarray) -> Numbers:
+    """Of each part, told by the place that it begins at, over its finite values."""
+    finite = np.isfinite(values)
+    counts = np.add.reduceat(finite.astype(int), first)
+    sums = np.add.reduceat(np.where(finite, values, 0.0), first)
+    return _finite(np.divide(sums, counts, out=np.full(len(first), np.nan), where=counts > 0).tolist())
 
 
 def _finite(values: Iterable[Any]) -> Numbers:

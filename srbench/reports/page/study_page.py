@@ -1,7 +1,7 @@
 """A report as one page that needs nothing else: neither a network nor a server."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["as_it_is"] = escape
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": vars}  # of dataclasses
     return environment.get_template("study.html.j2").render(_shown(report))
 
 
@@ -60,8 +61,8 @@ def _shown(report: Report) -> dict[str, Any]:
     tables = [page_table(section) for section in report.sections]
     of_networks = [row for table in tables for row in table.rows]
     numbers = {
-        "panels": [asdict(one) for one in panels],
-        "trade_offs": [asdict(one) for one in costs],
+        "panels": panels,
+        "trade_offs": costs,
         "specs": {"curves": loss_chart(), "trade_offs": trade_off_chart()},
     }
     others = [one for one in report.all_sections if one not in (*report.sections, report.targets)]
