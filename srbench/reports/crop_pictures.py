@@ -10,24 +10,31 @@ from srbench.reports.crops import Crop, CropSet
 from srbench.reports.markups import in_picture
 
 ACROSS = 6
-SIDE = 1.6  # inches of a crop
+SIDE, WHOLE = 1.6, 3.4  # inches of a crop and of the image
+GAP, TITLE, CAPTIONS = 0.12, 0.3, 0.4  # inches
 LETTERS = 26
 RED = "#D55E00"
 
 
 def draw_crops(found: CropSet) -> Figure:
     """The image, then the crops, in rows."""
-    rows = -(-len(found.crops) // ACROSS)
-    drawn = Figure(figsize=(SIDE * (ACROSS + 2.2), rows * (SIDE + 0.45) + 0.45), layout="constrained")
-    drawn.suptitle(in_picture(f"{found.title}: {found.dataset} {found.image}"), fontsize=9, x=0.01, ha="left")
-    grid = drawn.add_gridspec(rows, ACROSS + 1, width_ratios=[2.2, *[1] * ACROSS])
-    left = drawn.add_subplot(grid[:, 0])
+    rows, across = -(-len(found.crops) // ACROSS), min(ACROSS, len(found.crops))
+    width, height = WHOLE + across * (SIDE + GAP) + 2 * GAP, rows * (SIDE + CAPTIONS) + TITLE
+    drawn = Figure(figsize=(width, height))
+    title = in_picture(f"{found.title}: {found.dataset} {found.image}")
+    drawn.text(GAP / width, 1 - 0.08 / height, title, fontsize=9, va="top")
+    left = drawn.add_axes((GAP / width, 0.05, WHOLE / width, 1 - TITLE / height - 0.05), anchor="NW")
     left.imshow(found.whole)
-    x, y, width, height = found.box
-    left.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=RED, linewidth=1.2))
+    x, y, wide, high = found.box
+    left.add_patch(Rectangle((x - 0.5, y - 0.5), wide, high, fill=False, edgecolor=RED, linewidth=1.2))
     left.set_axis_off()
     for place, crop in enumerate(found.crops):
-        axes = drawn.add_subplot(grid[place // ACROSS, place % ACROSS + 1])
+        row, column = divmod(place, ACROSS)
+        corner = (
+            2 * GAP + WHOLE + column * (SIDE + GAP),
+            height - TITLE - row * (SIDE + CAPTIONS) - CAPTIONS / 2 - SIDE,
+        )
+        axes = drawn.add_axes((corner[0] / width, corner[1] / height, SIDE / width, SIDE / height))
         if crop.pixels is not None:
             axes.imshow(crop.pixels, interpolation="nearest")
         else:

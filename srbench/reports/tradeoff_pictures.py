@@ -14,7 +14,8 @@ from srbench.reports.markups import in_picture
 from srbench.reports.tradeoffs import AGAINST, Network, TradeOffs
 
 MARKS = "osD^v<>P"
-WIDE, HIGH = 3.4, 3.0  # inches of a panel
+WIDE, HIGH = 3.4, 3.0  # inches of a panel with what stands around it
+LEFT, TOP, BOTTOM, BETWEEN = 0.75, 0.6, 1.0, 0.9  # inches
 LETTERS = 28  # of a network's label
 FRONT = "#8C8C8C"
 ROWS = 12  # of panels, of a study of very many scales and degradations
@@ -33,9 +34,13 @@ def draw_trade_offs(found: Sequence[TradeOffs], title: str) -> Figure | None:
     models = dict.fromkeys(network.model for one in shown for network in one.networks)
     looks = dict(zip(models, zip(cycle(OKABE_ITO[1:]), cycle(MARKS), strict=False), strict=False))
     costs = [cost for cost in AGAINST if any((cost, one.axes[0][1]) in one.axes for one in shown)]
-    drawn = Figure(figsize=(len(costs) * WIDE, len(shown) * HIGH + 0.6), layout="constrained")
-    drawn.suptitle(in_picture(title), fontsize=11, fontweight="bold", x=0.01, ha="left")
+    width, height = LEFT + len(costs) * WIDE, len(shown) * HIGH + TOP + BOTTOM
+    drawn = Figure(figsize=(width, height))
+    drawn.text(0.15 / width, 1 - 0.1 / height, in_picture(title), fontsize=11, fontweight="bold", va="top")
     grid = drawn.subplots(len(shown), len(costs), squeeze=False)
+    # Set by hand: to find room for every letter takes longer than to draw them.
+    sides = {"left": LEFT / width, "right": 1 - 0.2 / width, "top": 1 - TOP / height, "bottom": BOTTOM / height}
+    drawn.subplots_adjust(**sides, wspace=LEFT / WIDE, hspace=BETWEEN / HIGH)
     for one, row in zip(shown, grid, strict=True):
         score = one.axes[0][1]
         for cost, axes in zip(costs, row, strict=True):
@@ -47,7 +52,7 @@ def draw_trade_offs(found: Sequence[TradeOffs], title: str) -> Figure | None:
         axes.plot([], [], mark, color=color, markersize=5, label=in_picture(model))[0]
         for model, (color, mark) in looks.items()
     ]
-    drawn.legend(handles=handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
+    drawn.legend(handles=handles, loc="lower left", ncols=6, fontsize=8, frameon=False)
     return drawn
 
 

@@ -1,20 +1,35 @@
 """The charts of a page as Vega-Lite has them; the page's script gives them their numbers, titles and limits."""
 
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import altair as alt
 
+from srbench.core.files import write_file
+from srbench.core.paths import cache_folder
+
 HEIGHT = 340  # pixels
+END = "\n// the end\n"  # by which a file that was cut off is known
 
 
 @cache
 def vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, for a page without a network."""
-    import vl_convert  # its library takes a moment to load
+    """Vega, Vega-Lite and Vega-Embed as one script, for a page without a network. It takes a second to make, and is
+    kept in the user's cache."""
+    release = version("vl-convert-python")
+    kept = cache_folder("vega") / f"{release}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        if (text := kept.read_text(encoding="utf-8")).endswith(END):
+            return text
+    import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle.replace("</script", "<\\/script")
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script") + END
+    with suppress(OSError):  # the cache only saves time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_file(kept, bundle.encode())
+    return bundle
 
 
 def loss_chart() -> dict[str, Any]:
