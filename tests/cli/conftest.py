@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +16,9 @@ import numpy as np
 import pytest
 
 from srbench.__main__ import main
+from srbench.core.paths import cache_folder
 from srbench.data.images import write_image
+from srbench.reports.page.charts import vega
 
 TINY = ["model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
 BUDGET = ["budget.steps=6", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=2"]
@@ -63,8 +66,17 @@ def shell_in(folder: Path) -> Shell:
     make_images(folder / "hr", 4)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA"))}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
-    # Matplotlib would list the fonts anew in each test's own cache.
+    # Each test's own cache would cost it a second for the script of pages, and some for Matplotlib's list of fonts.
+    (folder / "cache" / "srbench").mkdir(parents=True, exist_ok=True)
+    (folder / "cache" / "srbench" / "vega").symlink_to(_made_once(), target_is_directory=True)
     return Shell(folder, environment | {"MPLCONFIGDIR": matplotlib.get_configdir()})
+
+
+@cache
+def _made_once() -> Path:
+    """The folder with the script of pages, in the user's own cache."""
+    vega()
+    return cache_folder("vega").resolve()
 
 
 @pytest.fixture

@@ -67,7 +67,10 @@ def real_slurm(shared: Path) -> Iterator[RealSlurm]:
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     slurm = RealSlurm(shared / "tools/start-slurm.sh", os.environ | places | {"PATH": path})
     try:
-        slurm("start", str(NODES), str(CPUS))
+        try:
+            slurm("start", str(NODES), str(CPUS))
+        except subprocess.CalledProcessError as error:  # a container may forbid what daemons need
+            pytest.skip(f"SLURM does not start on this machine: {error.stderr.strip()[-200:]}")
         yield slurm
     finally:
         slurm("stop")
