@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from srbench.reports.looks import BLACK, GREY, NAMED, THIN, CurveLook, looks_of
+from srbench.reports.looks import BLACK, GREY, NAMED, OKABE_ITO, THIN, CurveLook, looks_of
 from srbench.reports.loss_curves import Panel
 from srbench.reports.loss_ranges import LossRange, difference_range, loss_range
 from srbench.reports.markups import in_picture
 from srbench.reports.seed_curves import Curve, published_within
 
 POINTS = 9_000  # of all curves together, so that a browser can show a large study's SVG
+FEW_PANELS = 6  # each with NAMED curves; of many panels each has fewer, as nobody could tell them apart
 UNNAMED_POINTS = 20  # of a curve that is not in the legend
 FAINT = 0.15  # opacity of the range of the seeds
 PANEL_WIDTH, EDGE, LEFT, TOP, BOTTOM = 5.0, 0.25, 0.75, 0.45, 0.5  # inches
@@ -37,9 +38,10 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
     """
     points = int(np.clip(POINTS / max(1, sum(len(panel.curves) for panel in panels)), 50, 500))
     columns = 1 if len(panels) == 1 else 2
+    most = NAMED if len(panels) <= FEW_PANELS else max(len(OKABE_ITO), NAMED * FEW_PANELS // len(panels))
     legend = 0.6 + 0.066 * max(len(_entry(curve)) for panel in panels for curve in panel.curves)
     grid = [panels[start : start + columns] for start in range(0, len(panels), columns)]
-    heights = [max(3.2, *(0.165 * min(len(panel.curves), NAMED + 1) + 0.6 for panel in row)) for row in grid]
+    heights = [max(3.2, *(0.165 * min(len(panel.curves), most + 1) + 0.6 for panel in row)) for row in grid]
     below = [max(len(_smaller(panel)) for panel in row) * (TOP + PART_HEIGHT + BOTTOM) for row in grid]
     width = columns * (LEFT + PANEL_WIDTH + legend) + EDGE
     height = sum(heights) + len(grid) * (TOP + BOTTOM) + EDGE + sum(below)
@@ -50,7 +52,7 @@ def draw_curves(panels: Sequence[Panel], title: str) -> Figure:
         for column, panel in enumerate(row):
             left = LEFT + column * (LEFT + PANEL_WIDTH + legend)
             box = (left / width, (top - TOP - panel_height) / height, PANEL_WIDTH / width, panel_height / height)
-            axes, ranked = drawn.add_axes(box), _ranked(panel)
+            axes, ranked = drawn.add_axes(box), _ranked(panel, most)
             _draw(axes, panel.title, ranked, points)
             _add_legend(axes, ranked)
             looks = {curve.label: look for curve, look in ranked}
@@ -73,17 +75,18 @@ def _smaller(panel: Panel) -> list[Panel]:
     return [*differences, *panel.parts]
 
 
-def _ranked(panel: Panel) -> list[Looks]:
+def _ranked(panel: Panel, most: int) -> list[Looks]:
     """Its curves by their final loss."""
     ranked = sorted(panel.curves, key=lambda curve: (not isfinite(curve.final), curve.final))
-    return list(zip(ranked, looks_of(panel.curves, ranked), strict=True))
+    return list(zip(ranked, looks_of(panel.curves, ranked, most), strict=True))
 
 
 def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int, is_difference: bool = False) -> None:
     named = [(curve, look) for curve, look in ranked if look]
     unnamed = [_thinned(curve, UNNAMED_POINTS) for curve, look in ranked if not look]
     # What is published stands behind the curves in place of the raw losses.
-    with_raw = not is_difference and len(ranked) <= NAMED and not any(published_within(curve) for curve, _ in ranked)
+    published = any(published_within(curve) for curve, _ in ranked)
+    with_raw = not is_difference and not unnamed and not published
     curves = [curve for curve, _ in ranked]
     _scale(axes, difference_range(curves) if is_difference else loss_range(curves))
     if unnamed:

@@ -34,11 +34,11 @@ class CurveLook:
         return (0, self.dashes) if self.dashes else "-"
 
 
-def looks_of(curves: Sequence[Curve], ranked: Sequence[Curve]) -> list[CurveLook | None]:
-    """Of each ranked curve; None for one without a place in the legend. Black is the baseline's; few curves take
-    colours in the table's order, many by their rank."""
+def looks_of(curves: Sequence[Curve], ranked: Sequence[Curve], most: int = NAMED) -> list[CurveLook | None]:
+    """Of each ranked curve; None for one without a place in the legend, which has `most`. Black is the baseline's; few
+    curves take colours in the table's order, many by their rank."""
     few = len(curves) <= len(OKABE_ITO)
-    ordinary = [curve for curve in (curves if few else ranked[:NAMED]) if not curve.baseline]
+    ordinary = [curve for curve in (curves if few else ranked[:most]) if not curve.baseline]
     colours = [*OKABE_ITO[1:], BLACK] if few else _sequence(len(ordinary))
     dashes = cycle(DASHES[:1] if few else DASHES)
     width = 1.5 if few else THIN
