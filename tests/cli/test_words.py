@@ -1,5 +1,6 @@
 """What users type: flags anywhere, names as they are, classes of their own."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,8 @@ def planned(door, tmp_path, monkeypatch):
     def run(*words: str) -> list[str]:
         done = door(*words, "data=folder", "data.root=hr", *BUDGET, *EVAL, "dry_run=true")
         assert done.returncode == 0, done.stderr
-        names = [line.split()[0].rsplit("-", 1)[0] for line in done.stdout.splitlines()[1:-1]]
-        return [name for name in names if not name.startswith("bicubic-")]
+        folders = re.findall(r"^(\S+-x2-s\d)-[0-9a-f]{8} ", done.stdout, re.MULTILINE)
+        return [name for name in folders if not name.startswith("bicubic-")]
 
     return run
 
