@@ -111,7 +111,9 @@ def _of_group(title: str, group: Sequence[_Kept], chosen: Boxes) -> Iterator[Cro
     scores = score_frame([one.folder for one in group])
     by_hand = {place: box for place in sorted(shared) if (box := chosen.get("/".join(place), chosen.get(place[1])))}
     for place in by_hand or _telling(scores, [one.folder.name for one in networks], shared):
-        yield _crop_set(title, place, group, scores, by_hand.get(place))
+        found = _crop_set(title, place, group, scores, by_hand.get(place))
+        if found:
+            yield found
 
 
 def _images(folder: Path) -> Iterator[Place]:
@@ -129,18 +131,30 @@ def _telling(scores: DataFrame, runs: Sequence[str], shared: set[Place]) -> list
     return [(str(dataset), str(image)) for dataset, image in ordered if (dataset, image) in shared][:IMAGES_EACH]
 
 
-def _crop_set(title: str, place: Place, group: Sequence[_Kept], scores: DataFrame, chosen: Box | None) -> CropSet:
+def _crop_set(
+    title: str, place: Place, group: Sequence[_Kept], scores: DataFrame, chosen: Box | None
+) -> CropSet | None:
+    """None where no image of it can be read."""
     dataset, image = place
     own = scores[(scores.dataset == dataset) & (scores.image == image)]
-    reference = next((one for one in group if one.row.model == BICUBIC), None)
-    hr = reference.folder / HR / dataset / f"{image}.png" if reference else None
-    networks = [one.image(place) for one in group if one.row.model != BICUBIC]
-    whole = read_image(hr if hr and hr.is_file() else networks[0])
+    files = [one.folder / HR / dataset / f"{image}.png" for one in group if one.row.model == BICUBIC]
+    hr = next((pixels for file in files if (pixels := _read(file)) is not None), None)
+    networks = [pixels for one in group if one.row.model != BICUBIC and (pixels := _read(one.image(place))) is not None]
+    if not networks:
+        return None
+    whole = networks[0] if hr is None else hr
     box = _inside(chosen, image, whole) if chosen else _most_different(networks, group[-1].row.scale or 1)
-    first = Crop("HR", _cut(whole, box), {}) if hr and hr.is_file() else Crop("HR", None, {}, NO_HR)
-    return CropSet(
-        title, dataset, image, box, chosen is not None, whole, (first, *(_crop(one, place, box, own) for one in group))
-    )
+    first = Crop("HR", None, {}, NO_HR) if hr is None else Crop("HR", _cut(hr, box), {})
+    crops = (first, *(_crop(one, place, box, own) for one in group))
+    return CropSet(title, dataset, image, box, chosen is not None, whole, crops)
+
+
+def _read(file: Path) -> np.ndarray | None:
+    """None for what is no image, or not there; its crop tells."""
+    try:
+        return read_image(file) if file.is_file() else None
+    except UserError:
+        return None
 
 
 def _crop(one: _Kept, place: Place, box: Box, scores: DataFrame) -> Crop:
@@ -169,22 +183,17 @@ def _cut(image: np.ndarray, box: Box) -> np.ndarray:
     return np.ascontiguousarray(image[y : y + height, x : x + width])
 
 
-def _most_different(files: Sequence[Path], scale: int) -> Box:
+def _most_different(images: Sequence[np.ndarray], scale: int) -> Box:
     """Where the variance of luma over the networks, as a mean over the box, is largest; at a multiple of the scale."""
-    total, squares, count = None, None, 0
-    for file in files:
-        try:
-            luma = read_image(file).astype(np.float32) @ LUMA
-        except UserError:
-            continue  # which its crop will tell
-        total = luma if total is None else total + luma
-        squares = luma**2 if squares is None else squares + luma**2
-        count += 1
-    assert total is not None
-    assert squares is not None
-    height, width = total.shape
+    alike = [image for image in images if image.shape == images[0].shape]
+    height, width = alike[0].shape[:2]
+    total, squares = np.zeros((2, height, width), np.float32)
+    for image in alike:  # one at a time, as thirty large ones would take gigabytes
+        luma = image.astype(np.float32) @ LUMA
+        total += luma
+        squares += luma**2
     side = min(SIDE, height, width)
-    variance = uniform_filter(squares / count - (total / count) ** 2, side, mode="constant")
+    variance = uniform_filter(squares / len(alike) - (total / len(alike)) ** 2, side, mode="constant")
     # A filter's value stands at the middle of its box: those whose box reaches beyond the image are left out.
     before = side // 2
     inner = variance[before : height - side + before + 1, before : width - side + before + 1]

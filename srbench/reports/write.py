@@ -60,7 +60,7 @@ def write_into(folder: Path, report: Report) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{CROPS}/*.png"):
         if f"{CROPS}/{old.name}" not in files:
-            old.unlink()
+            old.unlink(missing_ok=True)  # another process may write this report, too
     if report.crops:
         (folder / CROPS).mkdir(exist_ok=True)
     for name, content in files.items():

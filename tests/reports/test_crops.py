@@ -98,6 +98,17 @@ def test_an_image_that_cannot_be_read_is_told_and_the_others_are_shown(build, th
     assert "0.png" in crops[3].reason
 
 
+def test_images_that_cannot_be_read_at_all_stop_no_report(build, three):
+    for file in build.folder.glob("carn*/images/set5/*.png"):
+        file.write_bytes(b"\x89PNG")
+    assert build.report().crops == ()
+
+
+def test_an_image_of_another_size_stops_no_report(build, three):
+    keep(build, three[2], image(side=100))
+    assert build.report().crops[0].crops[3].pixels is not None
+
+
 def test_only_images_that_all_keep_are_shown(build, three):
     (build.folder / three[1] / "images" / "set5" / "0.png").unlink()
     assert [one.image for one in build.report().crops] == ["1"]
