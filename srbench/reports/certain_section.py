@@ -1,6 +1,7 @@
 """How sure each difference to a baseline is, as a table for people."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from pandas import DataFrame
@@ -51,10 +52,12 @@ def _cells(row: TableRow, line: Mapping[Any, Any]) -> Cells:
     absent = Cell(ABSENT, "", (str(line["reason"]),))
     return (
         *(Cell(row.ablation), Cell(row.model), Cell(row.label), Cell(f"{line['dataset']} {heading}")),
-        Cell(difference_text(line["mean"], places), value=line["mean"], ends=ends),
+        Cell(difference_text(line["mean"], places), value=line["mean"], ends=ends)
+        if isfinite(line["mean"])
+        else absent,
         Cell(f"[{difference_text(ends[0], places)}, {difference_text(ends[1], places)}]") if ends else absent,
         Cell(f"{line['p']:.2g}", value=line["p"]) if known else absent,
-        Cell(f"{100 * line['improved']:.0f} %", value=line["improved"]),
+        Cell(f"{100 * line['improved']:.0f} %", value=line["improved"]) if isfinite(line["improved"]) else absent,
         Cell(str(int(line["images"])), value=line["images"]),
         Cell(str(int(line["seeds"])), value=line["seeds"]),
     )

@@ -17,6 +17,7 @@ from srbench.experiments.store.scores import score_frame
 from srbench.metrics.table import METRICS
 from srbench.reports.certified import told_degradations
 from srbench.reports.comparison import TableRow
+from srbench.reports.refusals import Refusal
 from srbench.reports.rows import BICUBIC
 
 SIDE = 64  # pixels of a box that is found, or the image's where that is smaller
@@ -65,14 +66,16 @@ class _Kept:
         return self.folder / IMAGES / place[0] / f"{place[1]}.png"
 
 
-def crop_sets(rows: Sequence[TableRow], chosen: Boxes) -> tuple[CropSet, ...]:
-    """Of each group of rows that are compared, two images at most. `chosen`: boxes by image, or by `set/image`, which
-    take the place of those that are found.
+def crop_sets(rows: Sequence[TableRow], refused: Sequence[Refusal], chosen: Boxes) -> tuple[CropSet, ...]:
+    """Of each group of rows that are compared, two images at most, of MOST_NETWORKS networks; none of rows of which a
+    score is `refused`, as their images may be others. `chosen`: boxes by image, or by `set/image`, which take the place
+    of those that are found.
 
     UserError for a box of an image that no group of networks keeps, and for one that does not lie within its image.
     """
     groups: dict[str, list[_Kept]] = {}
-    for one in _keeping(rows):
+    others = {one.row for one in refused}
+    for one in _keeping(row for row in rows if row.number not in others):
         if one.row.model != BICUBIC:
             groups.setdefault(_title(one.row), []).append(one)
     references = [one for one in _keeping(rows) if one.row.model == BICUBIC]
@@ -145,7 +148,7 @@ def _crop_set(
     whole = networks[0] if hr is None else hr
     box = _inside(chosen, image, whole) if chosen else _most_different(networks, group[-1].row.scale or 1)
     first = Crop("HR", None, {}, NO_HR) if hr is None else Crop("HR", _cut(hr, box), {})
-    crops = (first, *(_crop(one, place, box, own) for one in group))
+    crops = (first, *(_crop(one, place, box, own, whole.shape) for one in group))
     return CropSet(title, dataset, image, box, chosen is not None, whole, crops)
 
 
@@ -157,13 +160,16 @@ def _read(file: Path) -> np.ndarray | None:
         return None
 
 
-def _crop(one: _Kept, place: Place, box: Box, scores: DataFrame) -> Crop:
+def _crop(one: _Kept, place: Place, box: Box, scores: DataFrame, size: tuple[int, ...]) -> Crop:
     row = one.row
     label = row.model if row.model == BICUBIC else f"{row.label}{' (baseline)' if row.baseline else ''}"
     numbers = scores[scores.run == one.folder.name].iloc[:1].to_dict("list")
     known = {name: number for name in METRICS for number in numbers.get(name, ()) if number == number}
     try:
-        return Crop(label, _cut(read_image(one.image(place)), box), known)
+        pixels = read_image(one.image(place))
+        if pixels.shape != size:
+            return Crop(label, None, known, f"its image is {pixels.shape[1]}×{pixels.shape[0]}")
+        return Crop(label, _cut(pixels, box), known)
     except UserError as reason:
         return Crop(label, None, known, str(reason))
 

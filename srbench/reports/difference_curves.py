@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from pandas import DataFrame
 
+from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.record import Record
 from srbench.reports.baselines import baseline_pairs
 from srbench.reports.comparison import TableRow
 from srbench.reports.differences import NotComparedError
 from srbench.reports.logged_losses import Logged
-from srbench.reports.loss_differences import check_same_objective
+from srbench.reports.loss_differences import check_same_objective, chooses_batches
 from srbench.reports.rows import Member
 from srbench.reports.seed_curves import Curve, curve_of_seeds
 
@@ -34,16 +36,25 @@ class DifferenceCurves:
         return curve_of_seeds(row.label, False, seeds) if seeds else None
 
     def _is_alike(self, ours: Member, theirs: Member) -> bool:
-        """Whether both have logged the same loss, with the same parts in the same stages."""
+        """Whether both have logged the same loss, with the same parts in the same stages, on the same batches."""
         if not (ours.record and theirs.record) or not {ours.run.name, theirs.run.name} <= self.logged.keys():
             return False
-        if self.parts[ours.run.name] != self.parts[theirs.run.name]:
+        if self.parts[ours.run.name] != self.parts[theirs.run.name] or _batches(ours.record) != _batches(theirs.record):
+            return False
+        if self.logged[ours.run.name].starts != self.logged[theirs.run.name].starts:
             return False
         try:
             check_same_objective([(ours.record, theirs.record)])
         except NotComparedError:
             return False
         return True
+
+
+def _batches(record: Record) -> list[object]:
+    """Equal for trainings that saw the same patches in the same order."""
+    words = [word for word in map(parse_override, record.overrides) if chooses_batches(word.key)]
+    stages = [(one.name, one.batch_size, one.hr_patch, one.training_data.sha256) for one in record.train.stages]
+    return [*stages, *words, *(certificate.lr.steps for certificate in record.certificates.values())]
 
 
 def _parts(losses: DataFrame) -> dict[str, list[tuple[object, ...]]]:

@@ -85,6 +85,13 @@ def _may_change_loss(key: str, last: str) -> bool:
     return not rest or rest[0] not in OF_UPDATES + OF_BATCHES
 
 
+def chooses_batches(key: str) -> bool:
+    """Whether an override changes which patches a step sees."""
+    return key.startswith("recipe") and bool(
+        {*key.replace("/", ".").split(".")} & {*OF_BATCHES} - {"quick", "full", "part", "start"}
+    )
+
+
 def _loss(record: Record, steps: int, losses: ByRun) -> float:
     """At the end, or after so many steps: the mean of the last fiftieth of the logged ones up to there."""
     if record.train.steps == steps and record.train.final_loss is not None:

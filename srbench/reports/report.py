@@ -128,7 +128,7 @@ def build_report(study: Study, options: ReportOptions = PLAIN, explained: Path |
         trade_offs=found,
         best=best_trade_offs(found),
         targets=section_of_targets(reached_targets(rows)),
-        crops=crop_sets(rows, options.crops),
+        crops=crop_sets(rows, refused, options.crops),
         gaps=(*study.strange, *gaps(study.runs, refused)),
         options=options,
     )

@@ -55,7 +55,8 @@ def reached_targets(rows: Sequence[TableRow]) -> tuple[Reached, ...]:
 def _group(row: TableRow) -> tuple[object, ...]:
     """Equal for rows that share a target."""
     compared = (row.model, *row.settings.items()) if row.ablation else ()
-    return row.ablation, row.scale, row.degradations, *compared
+    validated = tuple(one.data for one in row.trained)  # each `data` validates on images of its own
+    return row.ablation, row.scale, row.degradations, validated, *compared
 
 
 def _seeds(row: TableRow) -> Seeds:
@@ -117,11 +118,11 @@ def _cells(one: Reached) -> Cells:
     return (
         Cell(one.row.model),
         Cell(f"{one.row.label if one.row.ablation else one.row.variant}{' (baseline)' if one.row.baseline else ''}"),
-        Cell(f"×{one.row.scale}"),
-        Cell(f"{one.target:.2f}"),
-        missed if one.steps is None else Cell(f"{one.steps:,.0f}"),
-        missed if one.steps is None else Cell(_time(one.seconds)),
-        Cell(f"{one.last:.2f}"),
+        Cell(f"×{one.row.scale}", value=one.row.scale),
+        Cell(f"{one.target:.2f}", value=one.target),
+        missed if one.steps is None else Cell(f"{one.steps:,.0f}", value=one.steps),
+        missed if one.steps is None else Cell(_time(one.seconds), value=one.seconds),
+        Cell(f"{one.last:.2f}", value=one.last),
     )
 
 

@@ -10,7 +10,6 @@ from srbench.reports.certified import told_degradations
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.published import PublishedScore
-from srbench.reports.rows import BICUBIC
 
 AGAINST = tuple(COSTS[name] for name in ("params", "flops_720p", "activations_720p", "latency_ms"))
 Axes = tuple[CostColumn, ScoreColumn]
@@ -70,7 +69,7 @@ def trade_offs(rows: Sequence[TableRow], published: Iterable[PublishedScore]) ->
     groups: dict[str, dict[tuple[str, ...], list[TableRow]]] = {}
     for row in rows:
         runs = tuple(sorted(one.run.name for one in row.members if one.record))
-        if runs and row.model != BICUBIC and row.scale:
+        if runs and row.costs["params"].value and row.scale:
             title = f"×{row.scale}{f', {told}' if (told := told_degradations(row.degradations)) else ''}"
             groups.setdefault(title, {}).setdefault(runs, []).append(row)
     by_run: dict[str, dict[ScoreColumn, float]] = {}

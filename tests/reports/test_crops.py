@@ -104,9 +104,11 @@ def test_images_that_cannot_be_read_at_all_stop_no_report(build, three):
     assert build.report().crops == ()
 
 
-def test_an_image_of_another_size_stops_no_report(build, three):
+def test_an_image_of_another_size_is_told_and_stops_no_report(build, three, tmp_path):
     keep(build, three[2], image(side=100))
-    assert build.report().crops[0].crops[3].pixels is not None
+    crop = build.report(crops={"0": (110, 110, 30, 30)}).crops[0].crops[3]
+    assert (crop.pixels, crop.reason) == (None, "its image is 100×100")
+    assert (write_report(build.folder, tmp_path) / "index.html").is_file()
 
 
 def test_only_images_that_all_keep_are_shown(build, three):

@@ -81,20 +81,17 @@ class JobState:
         return self.state in ENDED
 
 
-def submitted(handed: Sequence[HandedOver], settings: Mapping[str, Any]) -> list[SubmittedJob]:
-    """Queues a job for each run, as arrays. UserError, with SLURM's words, where it refuses them."""
-    parts = [handed[first : first + MOST_OF_AN_ARRAY] for first in range(0, len(handed), MOST_OF_AN_ARRAY)]
-    at_once = max(1, settings["array_parallelism"] // len(parts))
+def submitted(handed: Sequence[HandedOver], settings: Mapping[str, Any], arrays: int) -> list[SubmittedJob]:
+    """Queues a job for each run, MOST_OF_AN_ARRAY at most, as one of so many `arrays` that share what may run at once.
+    UserError, with SLURM's words, where it refuses them."""
+    at_once = max(1, settings["array_parallelism"] // arrays)
     folder = str(Path(settings["submitit_folder"]).absolute())
-    jobs: list[SubmittedJob] = []
     try:
         with _outside_of_any_job():
-            for part in parts:
-                executor = _executor({**settings, "array_parallelism": at_once, "submitit_folder": folder})
-                jobs += [SubmittedJob(job.job_id, folder) for job in executor.map_array(SlurmJob(), part)]
+            executor = _executor({**settings, "array_parallelism": at_once, "submitit_folder": folder})
+            return [SubmittedJob(job.job_id, folder) for job in executor.map_array(SlurmJob(), handed)]
     except (OSError, RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise UserError(f"hydra/launcher=submitit_slurm: {_last_line(str(error))}") from error
-    return jobs
 
 
 def _executor(settings: Mapping[str, Any]) -> Any:

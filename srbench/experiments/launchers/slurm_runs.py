@@ -17,6 +17,7 @@ from rich.progress import Progress, TaskID
 from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
+from srbench.core.interrupts import uninterrupted
 from srbench.core.progress import console
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.launchers.endings import (
@@ -31,6 +32,7 @@ from srbench.experiments.launchers.endings import (
 from srbench.experiments.launchers.launched import Launched, first_free
 from srbench.experiments.launchers.slurm_queue import (
     ENDED,
+    MOST_OF_AN_ARRAY,
     JobState,
     SubmittedJob,
     cancel,
@@ -96,7 +98,7 @@ def _work_off(jobs: list[QueuedRun], settings: Mapping[str, Any]) -> None:
         whole = bars.add_task("runs", total=len(jobs))
         try:
             while waiting or queued:
-                queued += _submitted(waiting, settings)
+                _submit(waiting, queued, settings)
                 time.sleep(min(LONGEST_LOOK_SECONDS, max(LOOK_SECONDS, (time.monotonic() - began) / 20)))
                 states = job_states(job.number for job in queued)
                 for job in [*queued]:
@@ -121,9 +123,10 @@ def _taken_up(jobs: Sequence[QueuedRun]) -> list[QueuedRun]:
     for job in jobs:
         job.job = _job_of(job.run.folder)
     known = [job for job in jobs if job.job]
-    states = job_states(job.number for job in known) or {}
+    states = job_states(job.number for job in known)
     for job in known:
-        if job.number not in states or states[job.number].has_ended:
+        # Where SLURM does not answer, they are taken to be there: else they would be queued twice.
+        if states is not None and (job.number not in states or states[job.number].has_ended):
             _forget_job(job)
     queued = [job for job in known if job.job]
     if queued:
@@ -144,25 +147,28 @@ def _forget_job(job: QueuedRun) -> None:
     (job.run.folder / JOB).unlink(missing_ok=True)
 
 
-def _submitted(waiting: list[QueuedRun], settings: Mapping[str, Any]) -> list[QueuedRun]:
-    """Queues, and takes from those that wait, what no other process works on."""
+def _submit(waiting: list[QueuedRun], queued: list[QueuedRun], settings: Mapping[str, Any]) -> None:
+    """Queues what no other process works on: takes it from those that wait to those that are queued, array by array, so
+    that none is forgotten where SLURM refuses a later one."""
     free: list[QueuedRun] = []
     while job := first_free(waiting):
         waiting.remove(job)
         free.append(job)
-    if not free:
-        return []
+    arrays = -(-len(free) // MOST_OF_AN_ARRAY)
     try:
-        found = submitted([handed_over(job.run) for job in free], settings)
-    except BaseException:
+        while free:
+            part = free[:MOST_OF_AN_ARRAY]
+            with uninterrupted():
+                found = submitted([handed_over(job.run) for job in part], settings, arrays)
+                for job, one in zip(part, found, strict=True):
+                    job.job, job.is_ours = one, True
+                    write_file(job.run.folder / JOB, to_json(one))
+                queued += part
+                del free[: len(part)]
+            place = found[0].log.parents[1]
+            console.print(f"{_runs(len(part))} queued by SLURM as job {_array(part[0])}; what they print: {place}")
+    finally:
         waiting += free
-        raise
-    for job, one in zip(free, found, strict=True):
-        job.job, job.is_ours = one, True
-        write_file(job.run.folder / JOB, to_json(one))
-    numbers = ", ".join(dict.fromkeys(_array(job) for job in free))
-    console.print(f"{_runs(len(free))} queued by SLURM as job {numbers}; what they print: {found[0].log.parents[1]}")
-    return free
 
 
 def _ending(job: QueuedRun, states: Mapping[str, JobState] | None) -> Answer | None:

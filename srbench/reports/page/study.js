@@ -82,10 +82,12 @@ const theme = () => {
 const inked = (color) => (dark.matches && color === "#000000" ? "#ffffff" : color);
 
 /** Trailing means of a share of the curve, as the reports' pictures have them; as it is at a share of none. */
-function smoothed({ loss: values, least }, share) {
+function smoothed({ loss: values, step, least }, share, starts) {
   const window = share === 0 ? 1 : Math.max(least, Math.round((values.length * share) / 100));
+  const stage = (place) => starts.filter((start) => step[place] > start).length;
   return values.map((value, place) => {
-    const own = values.slice(Math.max(0, place - window + 1), place + 1).filter((one) => one !== null);
+    const from = Math.max(0, place - window + 1), own = [];
+    for (let at = from; at <= place; at += 1) if (values[at] !== null && stage(at) === stage(place)) own.push(values[at]);
     return value === null || own.length === 0 ? null : own.reduce((sum, one) => sum + one, 0) / own.length;
   });
 }
@@ -111,7 +113,7 @@ function curvesSpec(article) {
   const own = chart.curves.filter((curve) => names.has(curve.label)), share = Number(form.smoothing.value);
   const isDifference = chart.name === "difference";
   const rows = own.flatMap((curve) => {
-    const loss = smoothed(curve, share), look = { run: curve.label, color: inked(curve.color), dash: curve.dash, width: curve.width + 0.5 };
+    const loss = smoothed(curve, share, panel.starts), look = { run: curve.label, color: inked(curve.color), dash: curve.dash, width: curve.width + 0.5 };
     return loss.map((value, place) => ({
       ...look, step: curve.step[place], loss: value,
       low: curve.band ? curve.band[0][place] : value, high: curve.band ? curve.band[1][place] : value,

@@ -130,7 +130,7 @@ def _board(
         by_row.setdefault(entry.of_set.member.row, []).append(entry)
     rows = [_row(dataset, group, origins, study, refused.get(row, "")) for row, group in by_row.items()]
     metrics = tuple(metric for metric in METRICS if any(metric in row.scores for row in rows))
-    kept = next(entry for entry in entries if entry.of_set.member.row not in refused)
+    kept = next((entry for entry in entries if entry.of_set.member.row not in refused), entries[0])
     return Board(
         name, dataset, scale, protocol, degraded, str(kept.of_set.certificate), metrics, tuple(_ranked(rows, metrics))
     )

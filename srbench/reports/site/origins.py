@@ -25,12 +25,14 @@ TRAINED: tuple[Status, ...] = ("trained here", "working")
 @dataclass(frozen=True)
 class Origin:
     """`data`: what the weights were trained on, in words; `pixels`: the digests of the training images, as far as
-    known; `names`: of the data sets of which they are, where that is told."""
+    known; `names`: of the data sets of which they are, where that is told; `unknown`: that they began with weights of
+    which nothing is known."""
 
     status: Status
     data: str
     pixels: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    unknown: bool = False
 
     def seen(self, dataset: str, hr_sha256: str | None) -> str:
         """Why scores on a data set are no test; "" where nothing tells that the weights have seen its images."""
@@ -38,7 +40,7 @@ class Origin:
             return f"trained on the images of {dataset} (equal pixels)"
         if self.names & _names_of(dataset):
             return f"trained on {dataset}, by the name of its training data"
-        return ""
+        return "began with weights of which nothing is known" if self.unknown else ""
 
 
 def _names_of(dataset: str) -> frozenset[str]:
@@ -53,6 +55,7 @@ class Origins:
     def __init__(self, records: Iterable[Record]) -> None:
         self.published = {one.digest: one for one in checkpoint_catalogue()}
         trained = [one for one in records if one.train.steps and one.weights_sha256]
+        self.by_run = {one.run: one for one in trained}
         self.trained = {one.weights_sha256: one for one in reversed(trained)}
 
     def of(self, record: Record) -> Origin:
@@ -81,12 +84,15 @@ class Origins:
             f"{images}; {length}{began}{f' ({start.data})' if start else ''}",
             frozenset(one.training_data.sha256 for one in stages) | (start.pixels if start else frozenset()),
             frozenset(one.training_data.name.casefold() for one in stages) | (start.names if start else frozenset()),
+            unknown=start.unknown if start else bool(began),
         )
 
     def _start(self, record: Record) -> Origin | None:
-        """Of published weights that the training began with, by their name."""
-        entries = [one for one in self.published.values() if one.name == started_from(record)]
-        return _of_catalogue(entries[0]) if entries else None
+        """Of the weights that the training began with: published ones by their name, those of a run by its folder."""
+        start = started_from(record)
+        entries = [one for one in self.published.values() if one.name == start]
+        runs = [self.by_run[part] for part in start.split("/") if part in self.by_run and part != record.run]
+        return _of_catalogue(entries[0]) if entries else self._of_training(runs[-1]) if runs else None
 
 
 def _of_catalogue(published: Published) -> Origin:

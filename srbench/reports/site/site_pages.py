@@ -73,6 +73,7 @@ def _earlier(out: Path) -> tuple[str, ...]:
     """The files of the site that lies there."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         out.mkdir(parents=True, exist_ok=True)
+        write_file(out / MARK, to_json(SiteFiles(())))  # what is not finished may be made again
         return ()
     try:
         told = decode(SiteFiles, read_json(out / MARK)).files
