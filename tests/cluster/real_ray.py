@@ -51,6 +51,13 @@ class RealRay:
         for pid in self.node_processes(number):
             os.kill(pid, signal.SIGKILL)
 
+    def start(self) -> None:
+        """All nodes; nothing where they are at work, and all anew where one was lost."""
+        try:
+            self("start", str(NODES), str(CPUS))
+        except subprocess.CalledProcessError as error:  # a container may forbid what daemons need
+            pytest.skip(f"Ray does not start on this machine: {error.stderr.strip()[-200:]}")
+
     def __call__(self, *words: str) -> str:
         return subprocess.run(
             [str(self.script), *words], env=self.environment, check=True, capture_output=True, text=True
@@ -68,10 +75,7 @@ def real_ray(shared: Path) -> Iterator[RealRay]:
     }
     ray = RealRay(shared / "tools/start-ray.sh", folder, environment)
     try:
-        try:
-            ray("start", str(NODES), str(CPUS))
-        except subprocess.CalledProcessError as error:  # a container may forbid what daemons need
-            pytest.skip(f"Ray does not start on this machine: {error.stderr.strip()[-200:]}")
+        ray.start()
         yield ray
     finally:
         ray("stop")

@@ -34,7 +34,8 @@ def calm(tmp_path_factory) -> dict:
 
 @pytest.fixture
 def srbench(ray: RealRay, tmp_path: Path) -> Shell:
-    """Commands that join the cluster."""
+    """Commands that join the cluster, of which a test before may have lost a node."""
+    ray.start()
     return with_waiting_network(ray.joined(shell_in(tmp_path)))
 
 
