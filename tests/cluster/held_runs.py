@@ -18,7 +18,8 @@ from srbench.models.carn import CARN
 
 
 class Waiting(CARN):
-    # Waits in its second validation and later ones, when its training has a checkpoint, while the file `hold` is there.
+    # Waits in its second validation and later ones, when its training has a checkpoint, while the file `hold` is there;
+    # not when it is scored, after the fourth.
 
     def __init__(self, scale):
         super().__init__(scale=scale, width=8, blocks=1, units=1, atrous=[1])
@@ -28,7 +29,7 @@ class Waiting(CARN):
         if not self.training and lr.shape[-1] == 24:
             self.validations += 1
             mark = Path("held", str(os.getpid()))
-            while self.validations > 1 and Path("hold").exists() and not asked_to_stop():
+            while 1 < self.validations < 5 and Path("hold").exists() and not asked_to_stop():
                 mark.parent.mkdir(exist_ok=True)
                 mark.touch()
                 time.sleep(0.01)
