@@ -1,6 +1,6 @@
 """The runs of a grid as launchers see them: which comes next, what is measured last, and how each ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -8,7 +8,8 @@ from typing import TypeVar
 from srbench.core.heartbeat import Watch
 from srbench.core.progress import console
 from srbench.experiments.inputs import wanted_latency
-from srbench.experiments.launchers.endings import known_record
+from srbench.experiments.launchers.endings import DONE, INTERRUPTED, in_words, known_record
+from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import is_timed
 
@@ -49,7 +50,33 @@ def untimed(run: RunSpec) -> RunSpec:
     return replace(run, evaluation=replace(run.evaluation, latency=False))
 
 
-def waits_for_latency(run: RunSpec) -> bool:
-    """Whether a run that is done otherwise has yet to be timed."""
-    record = known_record(run)
-    return run.evaluation.latency and not (record and is_timed(record, wanted_latency(run)))
+def to_be_timed(jobs: Sequence[Job], runs: Sequence[RunSpec]) -> list[Job]:
+    """Of jobs that were done `untimed`, now with their whole runs, those that have yet to be timed."""
+    late = []
+    for job, run in zip(jobs, runs, strict=True):
+        job.run = run
+        record = known_record(run)
+        if job.error is None and run.evaluation.latency and not (record and is_timed(record, wanted_latency(run))):
+            late.append(job)
+    return late
+
+
+def has_failed(job: Launched, status: int | None, reason: str, slot: Slot, more: str = "") -> bool:
+    """Whether a run that has ended for good, with this status of `endings`, has failed, for this reason. Says how it
+    ended, and `more`; records it, as of a run in `slot`, where its process could not."""
+    record, name = known_record(job.run), job.run.folder.name
+    if status == DONE and record and record.status == "done":
+        console.print(f"{name}: {in_words(record)}{more}")
+        return False
+    job.error = reason
+    if status != INTERRUPTED and not (record and record.error == reason):
+        record_death(job.run, slot, reason)
+    console.print(f"{name}: failed: {reason} ({job.run.folder / 'run.log'}){more}", style="red")
+    return status != INTERRUPTED
+
+
+def left_as_stopped(jobs: Iterable[Launched], error: str) -> None:
+    """What runs that were asked to stop have ended with: they may have been done by then."""
+    for job in jobs:
+        record = known_record(job.run)
+        job.error = None if record and record.status == "done" else error

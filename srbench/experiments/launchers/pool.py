@@ -32,18 +32,24 @@ from srbench.experiments.launchers.endings import (
     IN_VAIN,
     INTERRUPTED,
     OUT_OF_MEMORY,
-    in_words,
     known_record,
     of_death,
     status_of,
 )
-from srbench.experiments.launchers.launched import Launched, first_free, untimed, waits_for_latency
+from srbench.experiments.launchers.launched import (
+    Launched,
+    first_free,
+    has_failed,
+    left_as_stopped,
+    to_be_timed,
+    untimed,
+)
 from srbench.experiments.launchers.mps import is_shared, multi_process_service
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
 from srbench.experiments.launchers.room import room_on
 from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
-from srbench.experiments.recording import Slot, record_death
+from srbench.experiments.recording import Slot
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 
@@ -83,10 +89,7 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
         _work_off(jobs, slots, environment, "runs")
     if runs[0].fail_fast and any(job.error for job in jobs):
         return [job.error for job in jobs]
-    late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and waits_for_latency(run)]
-    for job, run in zip(jobs, runs, strict=True):
-        job.run = run
-    _work_off(late, [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
+    _work_off(to_be_timed(jobs, runs), [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
     return [job.error for job in jobs]
 
 
@@ -129,7 +132,7 @@ def _work_off(jobs: list[Job], slots: list[Slot], environment: Mapping[str, str]
                         waiting.insert(0, job)
                     elif _is_tried_again(job, stay, code):
                         waiting.insert(0, job)
-                    elif _has_failed(job, stay, code) and job.run.fail_fast:
+                    elif has_failed(job, code, _reason(job, stay, code), stay.slot) and job.run.fail_fast:
                         _stop_early([job for job, _ in running.values()], waiting)
                         return
                 left = len(waiting) + sum(1 - job.trained for job, _ in running.values())
@@ -224,20 +227,6 @@ def _is_tried_again(job: Job, stay: Stay, code: int | None) -> bool:
     return is_tried_again(job.run, job.failures, _reason(job, stay, code))
 
 
-def _has_failed(job: Job, stay: Stay, code: int | None) -> bool:
-    """Whether the run, which has ended for good, has failed. Says how it ended, and records it where its process could
-    not."""
-    record, name = known_record(job.run), job.run.folder.name
-    if code == DONE and record and record.status == "done":
-        console.print(f"{name}: {in_words(record)}")
-        return False
-    job.error = _reason(job, stay, code)
-    if code != INTERRUPTED and not (record and record.error == job.error):
-        record_death(job.run, stay.slot, job.error)
-    console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
-    return code != INTERRUPTED
-
-
 def _reason(job: Job, stay: Stay, code: int | None) -> str:
     """Why the run did not end well."""
     record = known_record(job.run)
@@ -255,9 +244,7 @@ def _stop_early(running: list[Job], waiting: list[Job]) -> None:
     """Ends the others once one has failed. Those that run are asked to stop where they can go on."""
     tell_of_stop(len(running), len(waiting))
     _stop(running)
-    for job in running:
-        record = known_record(job.run)
-        job.error = None if record and record.status == "done" else "interrupted"
+    left_as_stopped(running, "interrupted")
     for job in waiting:
         job.error = "not started"
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.core import progress
 from srbench.core.errors import first_line, first_line_with_type
-from srbench.core.progress import console
 from srbench.experiments.launchers.endings import (
     DONE,
     ELSEWHERE,
@@ -19,15 +18,19 @@ from srbench.experiments.launchers.endings import (
     IN_VAIN,
     INTERRUPTED,
     OUT_OF_MEMORY,
-    in_words,
-    known_record,
 )
-from srbench.experiments.launchers.launched import Launched, first_free, untimed, waits_for_latency
+from srbench.experiments.launchers.launched import (
+    Launched,
+    first_free,
+    has_failed,
+    left_as_stopped,
+    to_be_timed,
+    untimed,
+)
 from srbench.experiments.launchers.ray_cluster import Amount, ray_cluster, share_of, whole_node
 from srbench.experiments.launchers.ray_worker import Share, work_on
 from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
 from srbench.experiments.launchers.worker import Answer, handed_over
-from srbench.experiments.recording import record_death
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 
@@ -71,10 +74,7 @@ def run_all_on_ray(runs: Sequence[RunSpec], cpus: Amount, gpus: Amount) -> list[
         _work_off(jobs, Queue(lambda: (share, {}), most), "runs")
         if first.fail_fast and any(job.error for job in jobs):
             return [job.error for job in jobs]
-        late = [job for job, run in zip(jobs, runs, strict=True) if job.error is None and waits_for_latency(run)]
-        for job, run in zip(jobs, runs, strict=True):
-            job.run = run
-        _work_off(late, Queue(partial(whole_node, first, share), 1), "latencies")
+        _work_off(to_be_timed(jobs, runs), Queue(partial(whole_node, first, share), 1), "latencies")
     return [job.error for job in jobs]
 
 
@@ -95,7 +95,9 @@ def _work_off(jobs: list[Launched], queue: Queue, what: str) -> None:
                     answer = _answer(task)
                     if _goes_on(job, answer):
                         waiting.append(job)
-                    elif _has_failed(job, share, answer, len(waiting) + len(running)) and job.run.fail_fast:
+                        continue
+                    left = f"; {len(waiting) + len(running)} left"
+                    if has_failed(job, answer.status, _reason(answer), share.slot, left) and job.run.fail_fast:
                         _stop_early(running, waiting)
                         return
                 bars.update(whole, completed=len(jobs) - len(waiting) - len(running))
@@ -151,20 +153,6 @@ def _goes_on(job: Launched, answer: Answer) -> bool:
     return is_tried_again(job.run, job.failures, _reason(answer))
 
 
-def _has_failed(job: Launched, share: Share, answer: Answer, left: int) -> bool:
-    """Whether the run, which has ended for good, has failed. Says how it ended, and how many are left; records it where
-    its worker could not."""
-    record, name = known_record(job.run), job.run.folder.name
-    if answer.status == DONE and record and record.status == "done":
-        console.print(f"{name}: {in_words(record)}; {left} left")
-        return False
-    job.error = _reason(answer)
-    if answer.status != INTERRUPTED and not (record and record.error == job.error):
-        record_death(job.run, share.slot, job.error)
-    console.print(f"{name}: failed: {job.error} ({job.run.folder / 'run.log'}); {left} left", style="red")
-    return answer.status != INTERRUPTED
-
-
 def _reason(answer: Answer) -> str:
     """Why the run did not end well."""
     if answer.status == OUT_OF_MEMORY:
@@ -176,9 +164,7 @@ def _stop_early(running: Mapping["ObjectRef[Answer]", tuple[Launched, Share]], w
     """Ends the others once one has failed. Those that run are asked to stop where they can go on."""
     tell_of_stop(len(running), len(waiting))
     _stop([*running])
-    for job, _ in running.values():
-        record = known_record(job.run)
-        job.error = None if record and record.status == "done" else "interrupted"
+    left_as_stopped((job for job, _ in running.values()), "interrupted")
     for job in waiting:
         job.error = "not started"
 

@@ -26,10 +26,9 @@ from srbench.experiments.launchers.endings import (
     FOR_GOOD,
     IN_VAIN,
     INTERRUPTED,
-    in_words,
     known_record,
 )
-from srbench.experiments.launchers.launched import Launched, first_free
+from srbench.experiments.launchers.launched import Launched, first_free, has_failed, left_as_stopped
 from srbench.experiments.launchers.slurm_queue import (
     ENDED,
     MOST_OF_AN_ARRAY,
@@ -41,7 +40,7 @@ from srbench.experiments.launchers.slurm_queue import (
 )
 from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
 from srbench.experiments.launchers.worker import Answer, handed_over
-from srbench.experiments.recording import Slot, record_death
+from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.codec import decode, to_json
 from srbench.experiments.store.json_files import read_json
@@ -50,6 +49,7 @@ JOB = "slurm.json"  # in a run's folder: its job, until a command has seen how t
 LOOK_SECONDS, LONGEST_LOOK_SECONDS = 2.0, 30.0  # between two looks at SLURM's queue: longer, the longer all takes
 LATE_SECONDS = 10.0  # that a worker's answer may come after its job has ended, on a shared file system
 STOP_SECONDS = 120.0  # that cancelled jobs may take to stop; SLURM ends them after its KillWait
+OF_THE_COMMAND = Slot("cpu", 1)  # in the record of a run whose worker never told where it is
 USUAL = ("None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Dependency", "Prolog", "Cleaning")
 
 
@@ -108,7 +108,7 @@ def _work_off(jobs: list[QueuedRun], settings: Mapping[str, Any]) -> None:
                     queued.remove(job)
                     if _goes_on(job, answer):
                         waiting.append(job)
-                    elif _has_failed(job, answer) and job.run.fail_fast:
+                    elif has_failed(job, _status(answer), _reason(answer), OF_THE_COMMAND) and job.run.fail_fast:
                         _stop_early(queued, waiting)
                         return
                 left = [states[job.number] for job in queued if states and job.number in states]
@@ -223,18 +223,13 @@ def _is_recorded(job: QueuedRun, answer: Answer) -> bool:
     return bool(record and record.error == answer.reason)
 
 
-def _has_failed(job: QueuedRun, answer: Answer) -> bool:
-    """Whether the run, which has ended for good, has failed. Says how it ended, and records it where its worker could
-    not."""
-    record = known_record(job.run)
-    if answer.status != INTERRUPTED and record and record.status == "done":
-        console.print(f"{job.name}: {in_words(record)}")
-        return False
-    job.error = answer.reason or "its job says that it is done, its folder does not"
-    if answer.status != INTERRUPTED and not _is_recorded(job, answer):
-        record_death(job.run, Slot("cpu", 1), job.error)
-    console.print(f"{job.name}: failed: {job.error} ({job.run.folder / 'run.log'})", style="red")
-    return answer.status != INTERRUPTED
+def _status(answer: Answer) -> int:
+    """DONE unless it was interrupted: where a run is done in the end, a job that was lost afterwards tells nothing."""
+    return INTERRUPTED if answer.status == INTERRUPTED else DONE
+
+
+def _reason(answer: Answer) -> str:
+    return answer.reason or "its job says that it is done, its folder does not"
 
 
 def _stop_early(queued: list[QueuedRun], waiting: list[QueuedRun]) -> None:
@@ -249,9 +244,7 @@ def _stop_early(queued: list[QueuedRun], waiting: list[QueuedRun]) -> None:
             break
         time.sleep(LOOK_SECONDS)
     for job in [*queued, *waiting]:
-        record = known_record(job.run)
-        stopped = "interrupted" if job.began else "not started"
-        job.error = None if record and record.status == "done" else stopped
+        left_as_stopped([job], "interrupted" if job.began else "not started")
         _forget_job(job)
 
 
