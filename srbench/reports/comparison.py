@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from srbench.data.catalog.catalog import missing_part
 from srbench.experiments.store.record import DEFAULT, Record
-from srbench.reports.certified import Degradations, lr_of, protocols_of
+from srbench.reports.certified import Degradations, lr_of, protocols_of, told_degradations
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.means import means_by_row
 from srbench.reports.reasons import absent_seeds
@@ -73,6 +73,11 @@ class TableRow:
     def degradations(self) -> Degradations:
         """Of LR."""
         return self.members[0].degradations
+
+    @property
+    def conditions(self) -> str:
+        """Scale and degradation of LR, for people: "×2", "×2, noise σ=0.1"."""
+        return ", ".join(filter(None, (f"×{self.scale}", told_degradations(self.degradations))))
 
 
 def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], numbers: Numbers) -> tuple[TableRow, ...]:

@@ -15,7 +15,6 @@ from srbench.experiments.store.boxes import Box, Boxes
 from srbench.experiments.store.left import HR, IMAGES
 from srbench.experiments.store.scores import score_frame
 from srbench.metrics.table import METRICS
-from srbench.reports.certified import told_degradations
 from srbench.reports.comparison import TableRow
 from srbench.reports.refusals import Refusal
 from srbench.reports.rows import BICUBIC
@@ -100,8 +99,7 @@ def _keeping(rows: Iterable[TableRow]) -> Iterator[_Kept]:
 
 def _title(row: TableRow) -> str:
     about = f"{row.model} · {row.ablation}" if row.ablation else "networks"
-    degraded = f", {told}" if (told := told_degradations(row.degradations)) else ""
-    return f"{about} ×{row.scale}{degraded}"
+    return f"{about} {row.conditions}"
 
 
 def _lr(row: TableRow) -> tuple[object, ...]:
@@ -141,37 +139,37 @@ def _crop_set(
     dataset, image = place
     own = scores[(scores.dataset == dataset) & (scores.image == image)]
     files = [one.folder / HR / dataset / f"{image}.png" for one in group if one.row.model == BICUBIC]
-    hr = next((pixels for file in files if (pixels := _read(file)) is not None), None)
-    networks = [pixels for one in group if one.row.model != BICUBIC and (pixels := _read(one.image(place))) is not None]
+    hr = next((pixels for file in files if isinstance(pixels := _read(file), np.ndarray)), None)
+    found = [_read(one.image(place)) for one in group]
+    of_networks = (pixels for one, pixels in zip(group, found, strict=True) if one.row.model != BICUBIC)
+    networks = [pixels for pixels in of_networks if isinstance(pixels, np.ndarray)]
     if not networks:
         return None
     whole = networks[0] if hr is None else hr
     box = _inside(chosen, image, whole) if chosen else _most_different(networks, group[-1].row.scale or 1)
     first = Crop("HR", None, {}, NO_HR) if hr is None else Crop("HR", _cut(hr, box), {})
-    crops = (first, *(_crop(one, place, box, own, whole.shape) for one in group))
-    return CropSet(title, dataset, image, box, chosen is not None, whole, crops)
+    crops = (_crop(one, pixels, box, own, whole.shape) for one, pixels in zip(group, found, strict=True))
+    return CropSet(title, dataset, image, box, chosen is not None, whole, (first, *crops))
 
 
-def _read(file: Path) -> np.ndarray | None:
-    """None for what is no image, or not there; its crop tells."""
+def _read(file: Path) -> np.ndarray | str:
+    """The image, or why there is none."""
     try:
-        return read_image(file) if file.is_file() else None
-    except UserError:
-        return None
+        return read_image(file)
+    except UserError as reason:
+        return str(reason)
 
 
-def _crop(one: _Kept, place: Place, box: Box, scores: DataFrame, size: tuple[int, ...]) -> Crop:
+def _crop(one: _Kept, pixels: np.ndarray | str, box: Box, scores: DataFrame, size: tuple[int, ...]) -> Crop:
     row = one.row
     label = row.model if row.model == BICUBIC else f"{row.label}{' (baseline)' if row.baseline else ''}"
     numbers = scores[scores.run == one.folder.name].iloc[:1].to_dict("list")
     known = {name: number for name in METRICS for number in numbers.get(name, ()) if number == number}
-    try:
-        pixels = read_image(one.image(place))
-        if pixels.shape != size:
-            return Crop(label, None, known, f"its image is {pixels.shape[1]}×{pixels.shape[0]}")
-        return Crop(label, _cut(pixels, box), known)
-    except UserError as reason:
-        return Crop(label, None, known, str(reason))
+    if isinstance(pixels, str):
+        return Crop(label, None, known, pixels)
+    if pixels.shape != size:
+        return Crop(label, None, known, f"its image is {pixels.shape[1]}×{pixels.shape[0]}")
+    return Crop(label, _cut(pixels, box), known)
 
 
 def _inside(box: Box, image: str, whole: np.ndarray) -> Box:

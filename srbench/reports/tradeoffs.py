@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from srbench.metrics.table import COSTS, METRICS, CostColumn
-from srbench.reports.certified import told_degradations
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.comparison import TableRow
 from srbench.reports.published import PublishedScore
@@ -70,8 +69,7 @@ def trade_offs(rows: Sequence[TableRow], published: Iterable[PublishedScore]) ->
     for row in rows:
         runs = tuple(sorted(one.run.name for one in row.members if one.record))
         if runs and row.costs["params"].value and row.scale:
-            title = f"×{row.scale}{f', {told}' if (told := told_degradations(row.degradations)) else ''}"
-            groups.setdefault(title, {}).setdefault(runs, []).append(row)
+            groups.setdefault(row.conditions, {}).setdefault(runs, []).append(row)
     by_run: dict[str, dict[ScoreColumn, float]] = {}
     for one in published:
         by_run.setdefault(one.run, {}).update(_comparable(one))

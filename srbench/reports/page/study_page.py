@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import escape
 
-from srbench.core.harmless import in_one_line
 from srbench.reports.claims import JudgedClaim
 from srbench.reports.comparison import TableRow
 from srbench.reports.page.charts import loss_chart, trade_off_chart, vega
@@ -16,6 +14,7 @@ from srbench.reports.page.page_crops import page_crops
 from srbench.reports.page.page_curves import page_panel
 from srbench.reports.page.page_tables import page_table
 from srbench.reports.page.page_tradeoffs import page_trade_offs
+from srbench.reports.pages import page_templates
 from srbench.reports.report import Report
 
 HERE = Path(__file__).parent
@@ -37,22 +36,10 @@ class PageClaim:
 
 def to_html(report: Report) -> str:
     """The page. Equal reports give equal texts."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        finalize=_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(HERE)
     environment.filters["as_it_is"] = escape
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": vars}  # of dataclasses
     return environment.get_template("study.html.j2").render(_shown(report))
-
-
-def _visible(value: object) -> object:
-    """Text of others in one line in which nothing is hidden; what is escaped already stays."""
-    return in_one_line(value) if type(value) is str else value
 
 
 def _shown(report: Report) -> dict[str, Any]:
@@ -107,9 +94,7 @@ def _shown(report: Report) -> dict[str, Any]:
 
 def _claim(claim: JudgedClaim) -> PageClaim:
     verdict = claim.verdict or "stated without a comparison"
-    return PageClaim(
-        in_one_line(claim.text), in_one_line(claim.source), verdict, SIGNS.get(verdict, "?"), verdict.split()[0]
-    )
+    return PageClaim(claim.text, claim.source, verdict, SIGNS.get(verdict, "?"), verdict.split()[0])
 
 
 def _certificates(report: Report) -> dict[str, tuple[str, ...]]:

@@ -7,11 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
-from srbench.core.harmless import in_one_line
 from srbench.experiments.store.codec import decode, to_json
 from srbench.experiments.store.joined_studies import join_studies, studies_by_name
 from srbench.experiments.store.json_files import read_json
@@ -20,6 +19,7 @@ from srbench.metrics.table import METRICS, score_name
 from srbench.models.hub import checkpoint_catalogue
 from srbench.models.papers import papers
 from srbench.reports.cells import figure_text
+from srbench.reports.pages import page_templates
 from srbench.reports.report import build_report
 from srbench.reports.report_place import FILE as ORIGIN
 from srbench.reports.site.boards import Board, BoardRow, boards_of, plain_name
@@ -140,14 +140,7 @@ def _pages(
 
 
 def _environment(studies: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: in_one_line(value) if type(value) is str and value.strip() else value,
-    )
+    environment = page_templates(HERE)
     environment.globals |= {"studies": studies, "version": version("srbench")}
     return environment
 
