@@ -32,8 +32,8 @@ def ablated(tmp_path_factory) -> tuple[Shell, Done]:
 
 @pytest.fixture
 def again(ablated, srbench) -> Shell:
-    """A copy of that folder, to be changed."""
-    shutil.copytree(ablated[0].folder, srbench.folder, dirs_exist_ok=True)
+    """A copy of that folder, to be changed; it has a cache of its own."""
+    shutil.copytree(ablated[0].folder, srbench.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cache"))
     return srbench
 
 
