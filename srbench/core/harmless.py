@@ -36,7 +36,7 @@ def in_one_line(text: str) -> str:
 
 def visible(text: str) -> str:
     r"""The text with all that cannot be seen spelled as in Python, the ends of lines too: `\x1b`, `\n`."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # as nothing of a category above is
         return text
     return "".join(_spelled(sign) if unicodedata.category(sign) in HIDDEN else sign for sign in text)
 

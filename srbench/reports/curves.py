@@ -7,7 +7,7 @@ from math import isfinite, log10
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
@@ -22,6 +22,7 @@ POINTS = 9_000  # of all curves together, so that a browser can show a large stu
 FEW_PANELS = 6  # each with NAMED curves; of many panels each has fewer, as nobody could tell them apart
 UNNAMED_POINTS = 20  # of a curve that is not in the legend
 FAINT = 0.15  # opacity of the range of the seeds
+FEW_BANDS = 8  # of a panel; of more curves the baseline alone has one, as they would hide the lines
 PANEL_WIDTH, EDGE, LEFT, TOP, BOTTOM = 5.0, 0.25, 0.75, 0.45, 0.5  # inches
 PART_HEIGHT = 1.2  # inches of the panel of a part of the loss
 PUBLISHED_WIDTH = 0.6
@@ -93,7 +94,8 @@ def _draw(axes: Axes, title: str, ranked: Sequence[Looks], points: int, is_diffe
         _draw_unnamed(axes, unnamed)
     for order, (curve, look) in enumerate(named):
         crowd = len(ranked) if with_raw else 0
-        _draw_curve(axes, _thinned(curve, points), look, zorder=4 - order / len(named), crowd=crowd)
+        banded = len(ranked) <= FEW_BANDS or curve.baseline
+        _draw_curve(axes, _thinned(curve, points), look, zorder=4 - order / len(named), crowd=crowd, banded=banded)
     for start in {start for curve, _ in ranked for start in curve.starts}:
         axes.axvline(start, color=GREY, linewidth=0.8, zorder=0.5)
     _decorate(axes, title)
@@ -103,25 +105,14 @@ def _draw_unnamed(axes: Axes, curves: Sequence[Curve]) -> None:
     """In grey, behind the others. One artist for all is twenty times as fast as one each."""
     lines = [np.column_stack([curve.steps, curve.smooth]) for curve in curves]
     axes.add_collection(LineCollection(lines, colors=GREY, linewidths=THIN, zorder=2.5))
-    bands = [band for curve in curves if (band := _band(curve)) is not None]
-    axes.add_collection(PolyCollection(bands, facecolors=GREY, alpha=FAINT, linewidths=0, zorder=2))
 
 
-def _band(curve: Curve) -> np.ndarray | None:
-    """The outline of the range of the seeds; where one has no finite loss, without it."""
-    if curve.low is None or curve.high is None:
-        return None
-    known = np.isfinite(curve.low) & np.isfinite(curve.high)
-    there, back = (np.column_stack([curve.steps, side])[known] for side in (curve.low, curve.high))
-    return np.concatenate([there, back[::-1]])
-
-
-def _draw_curve(axes: Axes, curve: Curve, look: CurveLook, zorder: float, crowd: int) -> None:
+def _draw_curve(axes: Axes, curve: Curve, look: CurveLook, zorder: float, crowd: int, banded: bool) -> None:
     """`crowd`: the number of curves beside raw ones, 0 for none of these."""
     if crowd and curve.low is None:
         faint = float(np.clip(0.8 / crowd, 0.06, 0.2))
         axes.plot(curve.steps, curve.raw, color=look.color, linewidth=0.5, alpha=faint, zorder=1)
-    if curve.low is not None and curve.high is not None:
+    if banded and curve.low is not None and curve.high is not None:
         axes.fill_between(curve.steps, curve.low, curve.high, color=look.color, alpha=FAINT, linewidth=0, zorder=2)
     if (published := published_within(curve)) is not None:
         axes.plot(published.steps, published.losses, color=look.color, linewidth=PUBLISHED_WIDTH, zorder=1.5)

@@ -1,10 +1,10 @@
 """The losses that runs have logged, stage after stage, and smoothed."""
 
 from dataclasses import dataclass
-from math import nan
+from itertools import pairwise
 
 import numpy as np
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 LEAST = 10  # losses that a smoothed one is the mean of
 
@@ -21,13 +21,15 @@ class Logged:
 
     def minus(self, other: "Logged") -> "Logged | None":
         """The difference at the steps that both have logged; None where there is none."""
-        steps, ours, theirs = np.intersect1d(self.steps, other.steps, assume_unique=True, return_indices=True)
+        steps, ours, theirs = self.steps, self.losses, other.losses
+        if not np.array_equal(steps, other.steps):
+            steps, *places = np.intersect1d(steps, other.steps, assume_unique=True, return_indices=True)
+            ours, theirs = ours[places[0]], theirs[places[1]]
         if not len(steps):
             return None
         with np.errstate(invalid="ignore"):
-            losses = self.losses[ours] - other.losses[theirs]
-        parts = np.split(losses, np.searchsorted(steps, self.starts, side="right"))
-        return Logged(steps, losses, np.concatenate([smoothed(part) for part in parts]), self.starts)
+            losses = ours - theirs
+        return Logged(steps, losses, _smoothed(losses, np.searchsorted(steps, self.starts, side="right")), self.starts)
 
 
 def logged_losses(losses: DataFrame, name: str) -> dict[str, Logged]:
@@ -48,13 +50,15 @@ def _in_stages(step: np.ndarray, loss: np.ndarray, stage: np.ndarray, there: np.
     begins = np.flatnonzero(np.diff(stage)) + 1
     before = np.zeros_like(step)
     before[begins] = step[begins - 1]
-    smooth = np.concatenate([smoothed(part) for part in _split(loss, begins, there)])
-    return Logged((step + before.cumsum())[there], loss[there], smooth, tuple(before[begins].cumsum().tolist()))
+    kept = loss[there]
+    smooth = _smoothed(kept, there.cumsum()[begins - 1] if len(begins) else begins)
+    return Logged((step + before.cumsum())[there], kept, smooth, tuple(before[begins].cumsum().tolist()))
 
 
-def _split(loss: np.ndarray, begins: np.ndarray, there: np.ndarray) -> list[np.ndarray]:
-    parts = zip(np.split(loss, begins), np.split(there, begins), strict=True)
-    return [part[kept] for part, kept in parts if kept.any()]
+def _smoothed(loss: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """`smoothed`, stage by stage; `begins`: where each but the first does."""
+    edges = [0, *begins.tolist(), len(loss)]
+    return np.concatenate([smoothed(loss[begin:end]) for begin, end in pairwise(edges) if begin < end])
 
 
 def smoothed(loss: np.ndarray) -> np.ndarray:
@@ -62,7 +66,10 @@ def smoothed(loss: np.ndarray) -> np.ndarray:
 
     The window lies behind the step, so that the last value is a mean over as many losses as all others.
     """
-    window = max(LEAST, round(0.02 * len(loss)))
+    window = np.ones(max(LEAST, round(0.02 * len(loss))))
     finite = np.isfinite(loss)
-    mean = Series(np.where(finite, loss, nan)).rolling(window, min_periods=1).mean().to_numpy()
-    return np.where(finite, mean, nan)
+    number = np.convolve(finite, window)[: len(loss)]
+    # A sum of its own for each window: a running one would not recover from a loss of 1e30.
+    total = np.convolve(np.where(finite, loss, 0.0), window)[: len(loss)]
+    mean: np.ndarray = np.divide(total, number, out=np.full(len(loss), np.nan), where=finite)
+    return mean

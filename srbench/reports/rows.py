@@ -6,7 +6,7 @@ A row holds the runs of one ablation, model, variant, scale, context and degrada
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar
 
 from srbench.experiments.store.overrides import parse_override
@@ -39,7 +39,7 @@ class Member:
     degradations: Degradations
     row: int
 
-    @property
+    @cached_property
     def record(self) -> Record | None:
         """None where the run is not done: a failed one may have left scores of an earlier state."""
         return self.run.record if self.run.status == "done" else None

@@ -41,7 +41,8 @@ def curve_of_seeds(label: str, baseline: bool, seeds: Sequence[Logged]) -> Curve
     if len(seeds) == 1:
         (only,) = seeds
         return Curve(label, baseline, only.steps, only.losses, only.smooth, None, None, *about)
-    steps = np.unique(np.concatenate([one.steps for one in seeds]))
+    alike = all(np.array_equal(seeds[0].steps, one.steps) for one in seeds[1:])
+    steps = seeds[0].steps if alike else np.unique(np.concatenate([one.steps for one in seeds]))
     raw, smooth = (_table(steps, seeds, name) for name in ("losses", "smooth"))
     low, high = np.fmin.reduce(smooth), np.fmax.reduce(smooth)
     return Curve(label, baseline, steps, _mean(raw), _mean(smooth), low, high, *about)
@@ -53,6 +54,8 @@ def _final(one: Logged) -> float:
 
 def _table(steps: np.ndarray, seeds: Sequence[Logged], name: str) -> np.ndarray:
     """One row a seed, NaN where it has logged nothing."""
+    if all(len(one.steps) == len(steps) for one in seeds):
+        return np.stack([getattr(one, name) for one in seeds])
     table = np.full((len(seeds), len(steps)), nan)
     for row, one in zip(table, seeds, strict=True):
         row[np.searchsorted(steps, one.steps)] = getattr(one, name)

@@ -86,12 +86,17 @@ def _of_dataclass(kind: Any) -> Decoder:
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             raise FormatError(f"an object is needed, not {_shown(value)}")
-        found = {}
-        for name, key, decoder, required in known:
-            if key in value:
-                found[name] = _at(key, decoder, value[key])
-            elif required:
-                raise FormatError(f"{key} is missing")
+        found, key = {}, ""
+        try:
+            for name, key, decoder, _ in known:
+                if key in value:
+                    found[name] = decoder(value[key])
+        except FormatError as error:
+            raise _within(key, error) from None
+        if len(found) < len(known):
+            for name, key, _, required in known:
+                if required and name not in found:
+                    raise FormatError(f"{key} is missing")
         try:
             return kind(**found)
         except (ValueError, OverflowError) as error:
@@ -127,7 +132,13 @@ def _of_list(decoder: Decoder) -> Decoder:
     def read(value: Any) -> Any:
         if not isinstance(value, list):
             raise FormatError(f"a list is needed, not {_shown(value)}")
-        return tuple(_at(str(place), decoder, entry) for place, entry in enumerate(value))
+        found = list[Any]()
+        try:
+            for entry in value:
+                found.append(decoder(entry))
+        except FormatError as error:
+            raise _within(str(len(found)), error) from None
+        return tuple(found)
 
     return read
 
@@ -136,16 +147,22 @@ def _of_mapping(decoder: Decoder) -> Decoder:
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             raise FormatError(f"an object is needed, not {_shown(value)}")
-        return {_text(key): _at(key, decoder, entry) for key, entry in value.items()}
+        found, key = {}, ""
+        for key in value:
+            _text(key)
+        try:
+            for key, entry in value.items():
+                found[key] = decoder(entry)
+        except FormatError as error:
+            raise _within(key, error) from None
+        return found
 
     return read
 
 
-def _at(key: str, decoder: Decoder, value: Any) -> Any:
-    try:
-        return decoder(value)
-    except FormatError as error:
-        raise FormatError(f"{key}: {error}") from None
+def _within(key: str, error: FormatError) -> FormatError:
+    """The error of what stands at `key`, seen from around it."""
+    return FormatError(f"{key}: {error}")
 
 
 def _text(value: Any) -> str:

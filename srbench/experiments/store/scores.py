@@ -102,6 +102,8 @@ def score_frame(folders: Sequence[Path]) -> "DataFrame":
             # One parser call serves all files of a header, five times as fast as one a file: each line tells its run.
             bodies.setdefault(header, []).append(b"%d," % number + body.replace(b"\n", b"\n%d," % number) + b"\n")
     frames = [frame for header, files in bodies.items() for frame in _frames(header.decode().split(","), files, names)]
+    if len(frames) == 1:
+        return frames[0]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["run", "dataset", "image"])
 
 

@@ -16,6 +16,7 @@ from srbench.reports.loss_ranges import LossRange, difference_range, loss_range
 from srbench.reports.seed_curves import Curve, published_within
 
 POINTS = 12_000  # of all curves of a panel
+ALL_POINTS = 120_000  # of all panels of a page, which would else grow with a study beyond what a browser likes to open
 MOST_POINTS, LEAST_POINTS = 240, 24  # of a curve
 MOST_CURVES = 200  # of a panel
 
@@ -61,14 +62,20 @@ class PagePanel:
     hidden: int
 
 
-def page_panel(panel: Panel) -> PagePanel:
+def page_panels(panels: Sequence[Panel]) -> list[PagePanel]:
+    """Those of one page."""
+    points = min(POINTS, ALL_POINTS // max(1, len(panels)))
+    return [_panel(panel, points) for panel in panels]
+
+
+def _panel(panel: Panel, points: int) -> PagePanel:
     """The curves by their final loss, lowest first; the baseline is never left out."""
     ranked = sorted(panel.curves, key=lambda curve: (not isfinite(curve.final), curve.final))
     shown = [curve for place, curve in enumerate(ranked) if place < MOST_CURVES or curve.baseline]
     looks = dict(zip((curve.label for curve in shown), _looks(panel.curves, shown), strict=True))
     kinds = {"loss": panel.curves, "difference": panel.differences} | {one.title: one.curves for one in panel.parts}
     charts = (
-        _chart(name, [curve for curve in curves if curve.label in looks], looks) for name, curves in kinds.items()
+        _chart(name, [one for one in curves if one.label in looks], looks, points) for name, curves in kinds.items()
     )
     return PagePanel(
         title=in_one_line(panel.title),
@@ -88,12 +95,12 @@ def _looks(curves: Sequence[Curve], ranked: Sequence[Curve]) -> list[CurveLook]:
     return found
 
 
-def _chart(name: str, curves: Sequence[Curve], looks: dict[str, CurveLook]) -> PageChart:
-    points = int(np.clip(POINTS / max(1, len(curves)), LEAST_POINTS, MOST_POINTS))
+def _chart(name: str, curves: Sequence[Curve], looks: dict[str, CurveLook], points: int) -> PageChart:
+    of_each = int(np.clip(points / max(1, len(curves)), LEAST_POINTS, MOST_POINTS))
     shown: LossRange | None = difference_range(curves) if name == "difference" else loss_range(curves)
     return PageChart(
         name=name,
-        curves=tuple(_curve(curve, looks[curve.label], points) for curve in curves),
+        curves=tuple(_curve(curve, looks[curve.label], of_each) for curve in curves),
         low=shown.low if shown else None,
         high=shown.high if shown else None,
         log=bool(shown and shown.log),
@@ -101,8 +108,9 @@ def _chart(name: str, curves: Sequence[Curve], looks: dict[str, CurveLook]) -> P
 
 
 def _curve(curve: Curve, look: CurveLook, points: int) -> PageCurve:
-    parts = np.array_split(np.arange(len(curve.steps)), min(points, len(curve.steps)))
-    first = np.array([part[0] for part in parts])
+    size, number = len(curve.steps), min(points, len(curve.steps))
+    first = -(-np.arange(number) * size // number)
+    last = np.append(first[1:], size) - 1
     published = published_within(curve)
     band = None
     if curve.low is not None and curve.high is not None:
@@ -114,8 +122,8 @@ def _curve(curve: Curve, look: CurveLook, points: int) -> PageCurve:
         color=look.color,
         dash=tuple(3 * stroke for stroke in look.dashes or ()),
         width=look.width,
-        least=-(-LEAST * len(parts) // len(curve.steps)),
-        step=[int(curve.steps[part[-1]]) for part in parts],
+        least=-(-LEAST * number // size),
+        step=curve.steps[last].astype(int).tolist(),
         loss=_means(curve.raw, first),
         band=band,
         published=(published.steps.tolist(), _finite(published.losses)) if published else None,

@@ -11,7 +11,7 @@ from srbench.reports.claims import JudgedClaim
 from srbench.reports.comparison import TableRow
 from srbench.reports.page.charts import loss_chart, trade_off_chart, vega
 from srbench.reports.page.page_crops import page_crops
-from srbench.reports.page.page_curves import page_panel
+from srbench.reports.page.page_curves import page_panels
 from srbench.reports.page.page_tables import page_table
 from srbench.reports.page.page_tradeoffs import page_trade_offs
 from srbench.reports.pages import page_templates
@@ -43,7 +43,7 @@ def to_html(report: Report) -> str:
 
 
 def _shown(report: Report) -> dict[str, Any]:
-    panels = [page_panel(panel) for panel in report.panels[:MOST_PANELS]]
+    panels = page_panels(report.panels[:MOST_PANELS])
     costs = [page_trade_offs(one) for one in report.trade_offs[:MOST_PANELS]]
     tables = [page_table(section) for section in report.sections]
     of_networks = [row for table in tables for row in table.rows]
