@@ -14,7 +14,7 @@ from srbench.experiments.component import component
 from srbench.experiments.presets import preset, preset_model, preset_names
 from srbench.experiments.reopen import open_run
 from srbench.experiments.trust import check_trust
-from srbench.models.hub import bring, checkpoint_catalogue, named
+from srbench.models.hub import bring, checkpoint_catalogue
 from srbench.models.papers import papers
 from srbench.models.traits import use_scale
 from srbench.models.weights import load_weights
@@ -68,7 +68,8 @@ def load(
         with bar(f"loads {text}") as tell:
             bring(model, checkpoint, folders, times, tell)
     elif any(entry.name == text for entry in entries):
-        named(text, times)  # says for which scales they are published
+        there = ", ".join(str(scale) for entry in entries for scale in entry.scales)
+        raise UserError(f"{text}: weights are published for scale={there}, not for {times}; weights=None goes without")
     elif any(True for _ in model.parameters()):
         told = (
             f"{text}: no weights are published for scale={times}; these are what its constructor draws (weights=None)"
@@ -85,8 +86,8 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
     >>> import srbench
     >>> table = srbench.list_models("safmn*").set_index("name")
-    >>> table.params["safmn"][4], table.year["safmn"]
-    (239520, 2023)
+    >>> table.params["safmn"]
+    {2: 227820, 3: 232695, 4: 239520}
     """
     from fnmatch import fnmatchcase
 

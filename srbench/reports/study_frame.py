@@ -24,7 +24,8 @@ def read_study(path: str | Path) -> DataFrame:
 
     UserError where there is no study.
 
-    >>> table = read_study(study)
+    >>> import srbench
+    >>> table = srbench.read_study("runs/carn_width")
     >>> table[table.metric == "psnr"].groupby("variant").value.mean().idxmax()
     'wide'
     """
