@@ -201,6 +201,17 @@ def test_a_network_is_the_plain_one_but_while_it_is_trained(network, factors, fo
         assert not torch.allclose(plain(lr), expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("network", "factors"), NETWORKS)
+def test_a_network_without_memory_has_a_training_form_without_memory(network, factors, form):
+    with torch.device("meta"):
+        model = network(**factors, reparameterise=form)
+    with in_training_form(model):
+        assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+        model(torch.empty(1, 3, 12, 14, device="meta")).sum().backward()
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
 def test_a_convolution_that_stands_in_two_places_is_trained_as_one():
     conv = ReparameterisedConv2d(4, 4, "parallel")
     model = nn.Sequential(nn.Sequential(conv), nn.Sequential(conv))

@@ -190,11 +190,16 @@ def folded_series(weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
 def in_training_form(model: nn.Module) -> Iterator[None]:
     """Puts, meanwhile, the training form of each ReparameterisedConv2d below `model` in its place. At the end each is
     the convolution that its training form has become."""
-    _replace(model, lambda one: FORMS[one.form](one) if isinstance(one, ReparameterisedConv2d) else one)
+    _replace(model, lambda one: _training_form(one) if isinstance(one, ReparameterisedConv2d) else one)
     try:
         yield
     finally:
         _replace(model, lambda one: one.fold() if isinstance(one, TrainingForm) else one)
+
+
+def _training_form(conv: ReparameterisedConv2d) -> TrainingForm:
+    with conv.weight.device:  # which is meta where a training's memory is predicted
+        return FORMS[conv.form](conv)
 
 
 def _replace(model: nn.Module, replacement: Callable[[nn.Module], nn.Module]) -> None:
