@@ -85,12 +85,16 @@ def _in_challenge(row: TableRow, challenge: Challenge, baselines: Sequence[Table
 
 
 def _held_against_floors(row: TableRow) -> Iterator[tuple[str, float]]:
-    """PSNR by data set with a floor, as printed, where whole sets were scored by the challenges' protocol."""
+    """PSNR by data set with a floor, as printed, where whole sets were scored by the challenges' protocol, on LR
+    that is not degraded."""
+    if row.degradations:
+        return
+    records = [one.record for one in row.members if one.record]
     for dataset in {column.dataset for column in row.scores}:
         found = row.scores.get(ScoreColumn(dataset, "psnr"))
         if dataset.lower() not in FLOORS or found is None or found.mean is None or dataset in row.partial:
             continue
-        protocols = [one.record.certificates[dataset].protocol for one in row.members if one.record]
+        protocols = [one.certificates[dataset].protocol for one in records if dataset in one.certificates]
         if all(protocol.channels == "rgb" and protocol.border in ("scale", SCALE) for protocol in protocols):
             yield dataset.lower(), round(found.mean, DECIMALS)
 

@@ -7,6 +7,7 @@ from math import exp, inf
 import pytest
 
 from srbench.core.errors import UserError
+from srbench.data.lr_source import DegradationStep, LrSource
 from srbench.experiments.store.record import Membership
 from srbench.metrics.figures import Cost
 from srbench.metrics.missing import Missing
@@ -180,6 +181,8 @@ def test_an_unknown_model_is_the_users_mistake_and_leaves_no_report(build, tmp_p
 
 # By a year's rules
 
+NOISY = LrSource(files=False, steps=(DegradationStep("noise", {"sigma": 0.1}),))
+
 SPAN = 150_688, 9_833_807_872  # parameters and FLOPs 256² of 2026's baseline
 HELD = "div2k_lsdir_valid"
 
@@ -283,12 +286,20 @@ def test_the_floor_of_the_test_part_is_held_against_who_has_it(build):
     assert rows["espcn"].below_floor is True
 
 
+def test_a_seed_that_was_not_scored_takes_nothing_from_what_the_other_tells(build):
+    for seed, left in enumerate((span(20, 26.8), span(20))):
+        build.run("SPAN", scale=4, seed=seed, hashed=str(seed), left=left)
+    (found,) = build.report("2026").rows
+    assert found.below_floor is True
+
+
 @pytest.mark.parametrize(
     "left",
     [
         span(20),  # not scored
         span(20, 26.0, LUMA),
         span(20, 26.0, replace(RGB, border=0)),
+        replace(span(20, 26.0), on=replace(ON_FILES, protocol=RGB, lr=NOISY)),
         replace(span(20), images={HELD: [20.0, 21.0]}, on=replace(ON_FILES, protocol=RGB)),  # two of 200 images
     ],
 )
