@@ -71,7 +71,9 @@ class ReportVerb(
 ):
     studies: tuple[Path, ...] = places("runs/STUDY|PACK.zip", PATH, "the studies' folders or packs")
     reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
-    ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
+    ntire: str | None = option(
+        NAME, "adds NTIRE's score of efficiency against this model, or that of a challenge: 2025 or 2026", default=None
+    )
     crops: Boxes = option(BOXES, "the pieces of images to show", default_factory=dict, told="found")
 
     def do(self) -> bool:
