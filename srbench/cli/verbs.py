@@ -272,6 +272,20 @@ class ExportVerb(
         return export_network(self)
 
 
+class ModelsVerb(
+    Verb,
+    name="models",
+    does="Lists the networks: parameters by scale, published weights with licence and training data, paper.",
+    example="models carn*",
+):
+    pattern: str = last_place("NAME", NAME, "those whose names fit, as in carn*", default="*", told="all")
+
+    def do(self) -> bool:
+        from srbench.cli.model_list import show_models
+
+        return show_models(self)
+
+
 class CheckVerb(
     Verb,
     name="check",
@@ -419,6 +433,7 @@ VERBS: tuple[type[Verb], ...] = (
     ScoreVerb,
     UpscaleVerb,
     ExportVerb,
+    ModelsVerb,
     CheckVerb,
     ProfileVerb,
     DataListVerb,
