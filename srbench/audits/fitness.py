@@ -71,10 +71,11 @@ def check(
 
     ValueError for a model that tells no scale.
 
-    >>> import srbench
-    >>> found = srbench.check(srbench.load("fsrcnn", scale=2, weights=None))
-    >>> found.fit
-    True
+    Examples:
+        >>> import srbench
+        >>> found = srbench.check(srbench.load("fsrcnn", scale=2, weights=None))
+        >>> found.fit
+        True
     """
     title, times = name or type(model).__name__, scale or own_scale(model)
     chosen = pick_device(device)

@@ -32,11 +32,12 @@ def score(
     Raises UserError for a metric that does not exist or cannot be had here, saying how to get it; ValueError for images
     that are none or do not fit, and for scores that an image cannot have (NIQE of a small one).
 
-    >>> import numpy as np, srbench
-    >>> hr = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
-    >>> scores = srbench.score(hr + np.uint8(1), hr, scale=2)
-    >>> print(f"{scores['psnr']:.2f} dB")
-    49.45 dB
+    Examples:
+        >>> import numpy as np, srbench
+        >>> hr = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
+        >>> scores = srbench.score(hr + np.uint8(1), hr, scale=2)
+        >>> print(f"{scores['psnr']:.2f} dB")
+        49.45 dB
     """
     check_metrics(metrics, "metrics=[{}]")
     told = protocol_named(protocol) if isinstance(protocol, str) else protocol

@@ -33,10 +33,11 @@ def upscale(
 
     Raises ValueError for an image that is none, UserError for one that is smaller than the model takes.
 
-    >>> import numpy as np, srbench
-    >>> lr = np.zeros((16, 24, 3), np.uint8)
-    >>> srbench.upscale(srbench.load("bicubic", scale=2), lr).shape
-    (32, 48, 3)
+    Examples:
+        >>> import numpy as np, srbench
+        >>> lr = np.zeros((16, 24, 3), np.uint8)
+        >>> srbench.upscale(srbench.load("bicubic", scale=2), lr).shape
+        (32, 48, 3)
     """
     lr, chosen = uint8_of(image), pick_device(device)
     network = model.eval().to(chosen).to(memory_format=torch.channels_last)

@@ -43,10 +43,11 @@ def load(
     Raises UserError for a name, a scale or a file that does not exist or does not fit. What a file names is built only
     where it is a class of srbench's.
 
-    >>> import srbench, torch
-    >>> model = srbench.load("safmn", scale=2, weights=None)
-    >>> model(torch.rand(1, 3, 20, 30)).shape
-    torch.Size([1, 3, 40, 60])
+    Examples:
+        >>> import srbench, torch
+        >>> model = srbench.load("safmn", scale=2, weights=None)
+        >>> model(torch.rand(1, 3, 20, 30)).shape
+        torch.Size([1, 3, 40, 60])
     """
     folders = str(weights_dir or default_places()["weights_dir"])
     path = Path(name).expanduser()
@@ -84,10 +85,11 @@ def list_models(pattern: str = "*") -> "DataFrame":
     Columns: `name`, `class`, `scales`, `params` (of all parameters, by scale), `paper`, `year` (NaN where there is
     none), `weights` (the scales of published ones), `licence` and `training_data` (of these; None where nobody tells).
 
-    >>> import srbench
-    >>> table = srbench.list_models("safmn*").set_index("name")
-    >>> table.params["safmn"]
-    {2: 227820, 3: 232695, 4: 239520}
+    Examples:
+        >>> import srbench
+        >>> table = srbench.list_models("safmn*").set_index("name")
+        >>> table.params["safmn"]
+        {2: 227820, 3: 232695, 4: 239520}
     """
     from fnmatch import fnmatchcase
 
