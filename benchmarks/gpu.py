@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.measured import Note, command, measuring, natural
+from benchmarks.training import thumbnails
 from srbench.core import hardware
 from srbench.core.paths import default_places
 from srbench.core.progress import silent
@@ -71,7 +72,7 @@ class Line:
         return build_model(compose_run([f"model={self.model}", f"scale={self.scale}"])).train()
 
     def batches(self) -> Patches:
-        looks = getattr(self.network(), "make_thumbnail", None)
+        looks = thumbnails(self.network())
         return Patches(Supply(Photos().train(), self.scale, None, self.batch, self.patch, seed=0, thumbnail=looks))
 
 

@@ -29,6 +29,7 @@ from skimage.data import astronaut
 from torch import Tensor, nn
 
 from benchmarks.measured import Note, command, in_own_process, measuring
+from benchmarks.training import thumbnails
 from srbench.data.images import write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.inference import Span, spans, tiled
@@ -80,7 +81,8 @@ def seams(_: int, note: Note) -> None:
     photograph = torch.from_numpy(astronaut()).permute(2, 0, 1)[None].float() / 255
     for name, model in networks():
         for lr in (photograph, photograph[..., :509, :507]):
-            network = partial(model, thumbnail=model.make_thumbnail(lr)) if name == "mossnet" else model  # type: ignore[operator]
+            thumbnail = thumbnails(model)
+            network = partial(model, thumbnail=thumbnail(lr)) if thumbnail else model
             whole = network(lr).clamp(0, 1)
             cells = []
             for overlap in OVERLAPS:

@@ -15,6 +15,7 @@ from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
+from srbench.experiments.zipped_keys import ZIP
 
 SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
 RENAMED = {"waifu2x_study": "carn_study"}  # sweeps
@@ -106,7 +107,7 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     return SavedSweep(
         name,
         content,
-        [as_override(key, value, swept=True) for key, value in overrides.items()],
+        [as_override(key, value, swept=key != ZIP) for key, value in overrides.items()],
         {str(run): [as_override(key, value) for key, value in factors.items()] for run, factors in runs.items()},
         parse_claims("sweep", name, content.get("claims")),
         parse_published(f"sweep={name}", content.get("published"), runs, found.parent),

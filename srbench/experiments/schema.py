@@ -125,6 +125,11 @@ class Keys:
     labels: list[LabelKeys] = _key("is filled in by a grid; leave it out")
     ablation: Any = None
     sweep: Any = None
+    zip: str | None = _key(
+        "belongs to a grid, whose swept keys it pairs; add -m",
+        lambda value: value is None,
+        default=None,
+    )
     force: bool = _key(FLAG)
     dry_run: bool = _key(FLAG)
     retries: int = _key("a whole number from 0 on", _from(0), default=0)
