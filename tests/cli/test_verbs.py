@@ -54,6 +54,7 @@ TAKES = {
     "export": "OUT size= model=carn checkpoint= scale=2 model.KEY=",
     "profile": "model= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
     "model.KEY=",
+    "schema": "OUT",
     "data list": "--markdown data_root= weights_dir=",
     "data get": "NAME data_root= weights_dir= patience=",
     "data check": "NAME|FOLDER data_root= max_megapixels=1000",
