@@ -302,13 +302,19 @@ def _texts(names: Iterable[str]) -> dict[str, Schema]:
 
 def _overrides() -> Schema:
     """Keys of a run, each with a value."""
-    groups, options = ("|".join((*GROUPS, *more, "hydra")) for more in (("budget",), ()))
-    return _object(_override_values()) | {"patternProperties": {rf"^[+~]*(({groups})|({options})[./@].+)$": {}}}
+    groups = "|".join((*GROUPS, "hydra"))
+    return _object(_override_values()) | {"patternProperties": {rf"^[+~]*({groups})[./@].+$": {}}}
 
 
 def _override_values() -> dict[str, Schema]:
     typed = {key: _value(key, entry) for key, entry in key_fields(Keys) if key not in (ZIP, "labels")}
-    return typed | {"report.crops": _crops()}
+    return typed | {"report.crops": _crops()} | {group: _choice(group) for group in (*GROUPS, "budget")}
+
+
+def _choice(group: str) -> Schema:
+    """Of one of the group's options; users have others besides, in ./conf."""
+    shipped = sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+    return {"anyOf": [{"enum": shipped}, {"type": "string"}]}
 
 
 def _swept_overrides() -> Schema:

@@ -107,6 +107,9 @@ WRONG = [
     ("sweep", "overrides: {seed: [0, one]}", "$.overrides.seed"),
     ("sweep", "overrides: {budget.stps: 3}", "$.overrides"),
     ("sweep", "overrides: {zip: model}", "$.overrides.zip"),
+    ("sweep", "overrides: {model: [carn, 3]}", "$.overrides.model"),
+    ("sweep", "runs: {a: {modell: carn}}", "$.runs.a"),
+    ("sweep", "runs: {a: {zip: [model, seed]}}", "$.runs.a"),
     ("sweep", "runs: {a: {seed: [0, 1]}}", "$.runs.a.seed"),
     (
         "sweep",
@@ -126,6 +129,7 @@ def test_what_is_wrong_is_refused_where_it_stands(mistakes, kind, text, place):
 RIGHT = [
     ("option", "{_target_: my_package.MyNet, anything: {deep: [1, 2]}, scale: '${scale}'}"),
     ("option", "{defaults: [carn], width: 48}"),
+    ("sweep", "runs: {a: {model: my_own, recipe: mine, data.root: x, model@recipe.teacher: edsr, model.a: null}}"),
     ("recipe", "{defaults: [supervised], stages: {pixel: {quick: {steps: 5, hr_patch: {2: 96, 3: 144}}}, gan: null}}"),
     ("ablation", "applies_to: {any: {baseline: 1, variants: {1: {+model.extra: [1]}, 2: {recipe/loss: l2, seed: 3}}}}"),
     ("sweep", "overrides: {model: [a, b], checkpoint: [a, b], zip: [model, checkpoint], eval.metrics: [[psnr, ssim]]}"),
