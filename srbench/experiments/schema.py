@@ -120,7 +120,7 @@ class Keys:
     ablation: Any = None
     sweep: Any = None
     zip: str | None = _key(
-        "belongs to a grid, whose swept keys it pairs; add -m",
+        "pairs the swept keys of a grid: it needs -m, and srbench's own hydra/sweeper=ablation",
         OneOf(()),
         default=None,
     )

@@ -142,5 +142,5 @@ def test_a_single_zip_of_a_saved_sweep_is_a_plain_list(saved, bases):
 
 
 def test_outside_a_grid_zip_is_a_mistake(loader):
-    with pytest.raises(UserError, match=r"zip=\[model,seed\]: belongs to a grid, .*; add -m"):
+    with pytest.raises(UserError, match=r"zip=\[model,seed\]: pairs the swept keys of a grid: it needs -m"):
         compose_run(["model=carn", "zip=[model,seed]"])
