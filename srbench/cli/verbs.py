@@ -421,6 +421,20 @@ class DataPrepareVerb(
         return prepare_data(self)
 
 
+class SchemaVerb(
+    Verb,
+    name="schema",
+    does="Writes the JSON Schemas of configs, ablations and sweeps, for editors, and of result.json.",
+    example="schema docs",
+):
+    out: Path = place("OUT", PATH, "the folder for NAME.schema.json")
+
+    def do(self) -> bool:
+        from srbench.cli.schema_files import write_schemas
+
+        return write_schemas(self)
+
+
 VERBS: tuple[type[Verb], ...] = (
     ReportVerb,
     SiteVerb,
@@ -440,4 +454,5 @@ VERBS: tuple[type[Verb], ...] = (
     DataGetVerb,
     DataCheckVerb,
     DataPrepareVerb,
+    SchemaVerb,
 )

@@ -56,6 +56,7 @@ TAKES = {
     "check": "metric= weights_dir= model= model.KEY= checkpoint= scale=2 device=auto threads=auto",
     "profile": "model= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
     "model.KEY=",
+    "schema": "OUT",
     "data list": "--markdown data_root= weights_dir=",
     "data get": "NAME data_root= weights_dir= patience=",
     "data check": "NAME|FOLDER data_root= max_megapixels=1000",
