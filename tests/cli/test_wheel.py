@@ -59,10 +59,10 @@ def test_the_first_command_runs(installed):
     assert "index.html" in files
 
 
-def test_a_verb_a_saved_sweep_and_the_public_api_run(installed):
+def test_a_verb_and_the_public_api_run_and_saved_sweeps_are_there(installed):
     assert "fsrcnn" in installed("-m", "srbench", "models", "fsrcnn")
-    plan = installed("-m", "srbench", "-m", "sweep=published", "eval.datasets=[]", "dry_run=true")
-    assert "carn_m" in plan
+    sweeps = installed("-c", "import srbench.core.paths as p; print(*(p.sweep_folders()[1]).iterdir())")
+    assert "carn_study.yaml" in sweeps
     assert installed("-c", "import srbench; print(srbench.load('fsrcnn', 2, weights=None).scale)") == "2\n"
 
 
