@@ -11,6 +11,7 @@ from torch import Tensor
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.metrics.available import MetricUnavailable
+from srbench.metrics.dists import DISTS
 from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
 from srbench.metrics.missing import Missing
 from srbench.metrics.natural import PI, niqe
@@ -57,6 +58,11 @@ def _lpips(net: Net) -> Maker:
     return make
 
 
+def _dists(folders: Sequence[Path], device: str) -> Score:
+    dists = DISTS(folders, device)
+    return lambda pairs: [dists(pair.sr, pair.hr) for pair in pairs]
+
+
 def _pi(folders: Sequence[Path], _: str) -> Score:
     index = PI(folders)
     return lambda pairs: [index(pair.sr, pair.scale) for pair in pairs]
@@ -69,6 +75,7 @@ MAKERS: dict[str, Maker] = {
     "lpips": _lpips("alex"),
     "lpips_vgg": _lpips("vgg"),
     "lpips_squeeze": _lpips("squeeze"),
+    "dists": _dists,
     "niqe": _each(lambda pair: niqe(pair.sr, pair.scale)),
     "pi": _pi,
     "rmse": _each(lambda pair: rmse(*pair.under(RGB)).item()),

@@ -54,10 +54,11 @@ OF_LPIPS: dict[Literal["alex", "vgg", "squeeze"], str] = {  # by backbone
     "squeeze": "squeezenet_features.safetensors",
 }
 MA_WEIGHTS = "NRQM_model.mat"
+BROUGHT = "get it with: python -m srbench data get {}"
 
 
 def _lpips(name: str, net: Literal["alex", "vgg", "squeeze"]) -> Metric:
-    fix = f"get it with: python -m srbench data get {OF_LPIPS[net].partition('_')[0]}"
+    fix = BROUGHT.format(OF_LPIPS[net].partition("_")[0])
     return Metric(name, False, 4, weights=OF_LPIPS[net], fix=fix, tolerance=NETWORKS)
 
 
@@ -81,7 +82,7 @@ METRICS = {
             2,
             caveat="PI = ((10 − Ma) + NIQE)/2; Ma's score comes from pyiqa, under a non-commercial licence",
             weights=MA_WEIGHTS,
-            fix="get it with: python -m srbench data get nrqm",
+            fix=BROUGHT.format("nrqm"),
             package="pyiqa",
             install="pip install --no-deps pyiqa && pip install 'srbench[pi]'",
             tolerance=NETWORKS,
@@ -89,6 +90,16 @@ METRICS = {
         Metric("rmse", False, 2),
         _lpips("lpips_vgg", "vgg"),
         _lpips("lpips_squeeze", "squeeze"),
+        Metric(
+            "dists",
+            False,
+            4,
+            caveat="DISTS of the whole RGB image in [0, 1] at its own size, as torchmetrics and pyiqa; its authors' "
+            "script first shrinks images to 256 pixels on the shorter side",
+            weights=OF_LPIPS["vgg"],
+            fix=BROUGHT.format("vgg16"),
+            tolerance=NETWORKS,
+        ),
         Metric(
             "rmse_pirm",
             False,

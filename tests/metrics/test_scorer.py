@@ -26,7 +26,7 @@ def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
     scores = scorer(*pair, 2)
     assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
     assert {(missing.what, missing.kind) for missing in scorer.missing} == {
-        (name, "weights") for name in ("lpips", "lpips_vgg", "lpips_squeeze", "pi")
+        (name, "weights") for name in ("lpips", "lpips_vgg", "lpips_squeeze", "dists", "pi")
     }
     assert all(missing.may_come and " needs " in missing.reason for missing in scorer.missing)
 
