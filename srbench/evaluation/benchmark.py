@@ -16,7 +16,7 @@ from srbench.metrics import cost
 from srbench.metrics.figures import beyond_fvcore
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import check_metrics, make_scorer
-from srbench.metrics.table import COSTS, MORE_COSTS, score_name
+from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.models.bicubic import Bicubic
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def benchmark(
     root = data_root or Path(places["data_root"])
     pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
     folders = weights_folders(weights_dir or places["weights_dir"])
+    metrics = members(metrics)
     check_metrics(metrics, "metrics=[{}]")
     scorer = make_scorer(metrics, protocol, folders)
     networks = {"bicubic": Bicubic(scale), type(model).__name__: model}

@@ -7,7 +7,7 @@ import pytest
 
 from srbench.data.images import read_image
 from srbench.metrics.protocol import Protocol
-from srbench.metrics.scorer import MAKERS, make_scorer
+from srbench.metrics.scorer import COMBINED, MAKERS, make_scorer
 from srbench.metrics.table import METRICS
 
 Y = Protocol("y", "luma")
@@ -26,13 +26,15 @@ def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
     scores = scorer(*pair, 2)
     assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
     assert {(missing.what, missing.kind) for missing in scorer.missing} == {
-        (name, "weights") for name in ("lpips", "lpips_vgg", "lpips_squeeze", "dists", "pi")
+        (name, "weights") for name in METRICS.keys() - scores.keys()
     }
     assert all(missing.may_come and " needs " in missing.reason for missing in scorer.missing)
+    assert [missing.what for missing in scorer.missing] == [name for name in METRICS if name not in scores]
 
 
 def test_the_table_knows_every_metric_that_can_be_made():
-    assert MAKERS.keys() == METRICS.keys()
+    assert MAKERS.keys() | COMBINED.keys() == METRICS.keys()
+    assert COMBINED.keys() == {name for name, metric in METRICS.items() if metric.of}
 
 
 def test_each_metric_has_its_own_protocol(pair):
