@@ -18,10 +18,10 @@ from srbench.core import hardware
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.resize import imresize
-from srbench.evaluation.benchmark import LUMA
 from srbench.evaluation.evaluate import evaluate
 from srbench.evaluation.inference import SuperResolver
 from srbench.evaluation.settings import Inference
+from srbench.metrics.protocol import protocol_named
 from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
 
@@ -32,13 +32,13 @@ METRICS = ["psnr", "ssim", "niqe"]
 
 
 def overlapped(model: CARN, pairs: list[ImagePair]) -> list[dict[str, float]]:
-    scorer = make_scorer(METRICS, LUMA, [])
+    scorer = make_scorer(METRICS, protocol_named("y"), [])
     rows = evaluate(model, {"images": pairs}, scorer, "cpu", lambda *_: None, lambda *_: None)
     return [row.scores for row in rows]
 
 
 def one_after_the_other(model: CARN, pairs: list[ImagePair]) -> list[dict[str, float]]:
-    scorer = make_scorer(METRICS, LUMA, [])
+    scorer = make_scorer(METRICS, protocol_named("y"), [])
     resolver = SuperResolver(model.eval().to(memory_format=torch.channels_last), "cpu", Inference())
     scores = []
     for pair in pairs:

@@ -23,7 +23,7 @@ from srbench.evaluation.settings import Inference
 from srbench.experiments.store.plans import Plan, PlannedRun, Wanted, WantedScores, write_plan
 from srbench.experiments.store.record import SCHEMA, Fingerprints, Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.protocol import Protocol
 from srbench.reports.report import build_report
@@ -61,7 +61,7 @@ def timings(folder: Path) -> Iterator[tuple[str, float, float]]:
         clock.append((time.perf_counter(), time.process_time()))
         return clock[-1][0] - clock[begun][0], clock[-1][1] - clock[begun][1]
 
-    study = read_study(folder / "runs" / "study")
+    study = open_study(folder / "runs" / "study")
     yield "read", *since(-2)
     report = build_report(study)
     yield "build", *since(-2)

@@ -25,7 +25,7 @@ from srbench.core.harmless import cells_of, visible
 from srbench.core.progress import Listener
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.reopen import pairs_of
-from srbench.experiments.store.study import Study, read_study
+from srbench.experiments.store.study import Study, open_study
 from srbench.reports.certified import certificate_digest
 from srbench.reports.explained import LEGEND, as_markdown, cells
 from srbench.reports.report_place import report_place
@@ -64,7 +64,7 @@ def explain(
 
     Raises UserError where there are none.
     """
-    study = read_study(study_dir)
+    study = open_study(study_dir)
     keeping = [run.name for run in study.runs if run.status == "done" and (run.folder / "images").is_dir()]
     if run not in ("", ALL, *keeping):
         raise UserError(f"explain: run={run}: no such run with SR images{did_you_mean(run, keeping)}")

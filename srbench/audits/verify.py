@@ -29,7 +29,7 @@ from srbench.experiments.reopen import load_weights_of, moved, open_run, pairs_o
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
 from srbench.experiments.store.scores import ImageRow, read_rows, sr_file
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.table import METRICS, NETWORKS
 from srbench.models.weights import digest, read_weights
@@ -73,7 +73,7 @@ def verify(
 
     Raises UserError where `study_dir` is no study.
     """
-    runs = read_study(study_dir).runs
+    runs = open_study(study_dir).runs
     findings = [Finding(run.name) for run in runs]
     jobs = []
     for finding, run in zip(findings, runs, strict=True):

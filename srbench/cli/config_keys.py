@@ -7,6 +7,7 @@ OF_WEIGHTS = "$SRBENCH_WEIGHTS, else ~/.cache/srbench/weights"
 CHECKPOINT_KEY = ConfigKey("checkpoint", "FILE", "the network's weights: a published name, or a file")
 DEFAULT_MODEL_KEY = ConfigKey("model", "NAME", "a network, by its name in conf/model", default="carn")
 MODEL_KEY = ConfigKey("model", "NAME", "a network, by its name in conf/model", required=True)
+CHECKED_MODEL_KEY = ConfigKey("model", "NAME", "the network to check, by its name in conf/model")
 RANKING_MODEL_KEY = ConfigKey("model", "NAME", "the network that ranks, by its name in conf/model")
 OF_MODEL_KEY = ConfigKey("model.KEY", "VALUE", "an argument of the network; +model.KEY= for one that its preset lacks")
 SCALE_KEY = ConfigKey("scale", "N", "the network's scale", default="2")

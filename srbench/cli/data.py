@@ -34,6 +34,6 @@ def get_data(asked: DataGetVerb) -> bool:
 
 def check_data(asked: DataCheckVerb) -> bool:
     """Prints what there is of the sets and what is wrong with them. All is well where nothing is."""
-    from srbench.data.check.check import check
+    from srbench.data.check.check import check_sets
 
-    return check(asked.sets, asked.data_root)
+    return check_sets(asked.sets, asked.data_root)

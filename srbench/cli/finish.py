@@ -6,7 +6,7 @@ from srbench.cli.printed_report import print_report
 from srbench.core.errors import FailedRunError
 from srbench.core.progress import console
 from srbench.experiments.store.left import left
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.experiments.trackers.study_report import conclude_study
 from srbench.reports.report_place import ReportOptions
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch is imported when there is something to compute
 def finish(tried: "Tried") -> None:
     """Writes the study's report, prints its summary, and sends it where its runs were logged. FailedRunError if
     anything is left to do of the runs that were tried."""
-    study = read_study(tried.study_dir)
+    study = open_study(tried.study_dir)
     report = print_report(study, tried.reports_dir, ReportOptions(crops=tried.crops))
     for line in conclude_study(study.name, tried.study_dir, report, list(tried.wanted)):
         console.print(line, markup=False)

@@ -2,20 +2,16 @@
 
 import math
 
-import yaml
-
 from srbench.cli.output_files import output_files, tell_unread
 from srbench.cli.verbs import ResizeVerb, ScoreVerb
 from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.harmless import cells_of, visible
-from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import check_pixels
-from srbench.core.suggest import did_you_mean
 from srbench.data.images import WRITTEN, read_image, write_image
 from srbench.data.resize import imresize
-from srbench.metrics.protocol import Protocol
+from srbench.metrics.protocol import protocol_named
 from srbench.metrics.table import members
 
 
@@ -46,7 +42,7 @@ def score_images(asked: ScoreVerb) -> bool:
 
     metrics = members(asked.metrics)
     check_metrics(metrics, "score: metrics={}")
-    scorer = make_scorer(metrics, _protocol(asked.protocol), asked.weights_dir)
+    scorer = make_scorer(metrics, protocol_named(asked.protocol), asked.weights_dir)
     pairs = score_pairs(asked.sr, asked.hr)
     tell_unread(file for _, *files in pairs for file in files)
     with progress.bar("score") as tell:
@@ -62,12 +58,3 @@ def score_images(asked: ScoreVerb) -> bool:
         except OSError as error:
             raise UserError(f"score: cannot write {asked.out}: {error.strerror}") from error
     return True
-
-
-def _protocol(name: str) -> Protocol:
-    folder = conf_folder() / "protocol"
-    if not (folder / f"{name}.yaml").is_file():
-        names = [path.stem for path in folder.glob("*.yaml")]
-        raise UserError(f"score: protocol={name}: no such protocol{did_you_mean(name, names)}")
-    settings = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    return Protocol(**{key: value for key, value in settings.items() if key != "_target_"})

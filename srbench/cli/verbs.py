@@ -6,6 +6,7 @@ from typing import Literal
 
 from srbench.cli.arguments import Form, Verb, handed, last_place, option, place, places, switch
 from srbench.cli.config_keys import (
+    CHECKED_MODEL_KEY,
     CHECKPOINT_KEY,
     DEFAULT_MODEL_KEY,
     DEVICE_KEY,
@@ -269,6 +270,28 @@ class ExportVerb(
         return export_network(self)
 
 
+class CheckVerb(
+    Verb,
+    name="check",
+    does="Looks whether a network of one's own, or a metric, is fit for srbench. Status 1: a must is red.",
+    example="check model=fsrcnn",
+    forms={
+        "": Form(needs=("model",), takes=("model.KEY", "checkpoint", "scale", "device", "threads")),
+        "metric": Form(),
+    },
+):
+    metric: str | None = option(NAME, "the metric to check, in place of a network", default=None)
+    weights_dir: list[Path] = option(DIRS, "where weights are looked for", default_factory=_weights, told=OF_WEIGHTS)
+    config: tuple[str, ...] = handed(
+        CHECKED_MODEL_KEY, OF_MODEL_KEY, CHECKPOINT_KEY, SCALE_KEY, DEVICE_KEY, THREADS_KEY
+    )
+
+    def do(self) -> bool:
+        from srbench.cli.checking import check_one
+
+        return check_one(self)
+
+
 class ProfileVerb(
     Verb,
     name="profile",
@@ -394,6 +417,7 @@ VERBS: tuple[type[Verb], ...] = (
     ScoreVerb,
     UpscaleVerb,
     ExportVerb,
+    CheckVerb,
     ProfileVerb,
     DataListVerb,
     DataGetVerb,

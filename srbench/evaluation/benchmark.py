@@ -1,8 +1,8 @@
 """Any module from LR to SR beside bicubic interpolation, as one table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
@@ -10,65 +10,100 @@ from srbench.core.hardware import pick_device
 from srbench.core.paths import default_places, weights_folders
 from srbench.core.progress import bar
 from srbench.data.folders import benchmark_pairs as benchmark_set
-from srbench.data.pairs import lr_source
-from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
-from srbench.metrics import cost
-from srbench.metrics.figures import beyond_fvcore
-from srbench.metrics.protocol import Protocol
+from srbench.data.pairs import digests, lr_source
+from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.cost_of_network import cost
+from srbench.evaluation.evaluate import ImageResult, evaluate, mean_scores, missing_means
+from srbench.evaluation.own_scale import own_scale
+from srbench.evaluation.settings import Inference
+from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
 from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.models.bicubic import Bicubic
+from srbench.models.traits import use_scale
+from srbench.models.weights import digest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-LUMA = Protocol("y", "luma")
-
 
 def benchmark(
     model: nn.Module,
-    scale: int,
     datasets: Sequence[str] = ("set5",),
+    *,
+    scale: int | None = None,
     metrics: Sequence[str] = ("psnr", "ssim", "lpips"),
-    protocol: Protocol = LUMA,
-    data_root: Path | None = None,
-    weights_dir: str | None = None,
+    protocol: str | Protocol = "y",
+    data_root: str | Path | None = None,
+    weights_dir: str | Path | None = None,
     device: str = "auto",
+    tile: int | Literal["auto"] | None = "auto",
+    self_ensemble: bool = False,
 ) -> "DataFrame":
-    """One row for bicubic interpolation and one for `model`, any module from LR to SR, with the columns of table.csv.
+    """One row for bicubic interpolation and one for `model`, any module from LR (N, 3, H, W) in [0, 1] to SR.
 
-    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data). What a network cannot be measured for is
-    empty, with the reason in the frame's `attrs["missing"]`; what was counted beyond fvcore is in `attrs["notes"]`,
-    what the scores rest on in `attrs["protocol"]` and `attrs["resizer"]`. Raises UserError for a metric that does not
-    exist, and for a data set that is not there or cannot be read.
+    `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data), without regard to case. `scale`: where the
+    model has several; else what its `scale` says, or its output. `metrics`, `protocol` (y, y_uint8, rgb, ntire, or a
+    Protocol), `weights_dir` (of metrics), `device`, `tile` and `self_ensemble`: as of a run.
+
+    Columns: those of table.csv, in plain units, which are those of `cost`, too; `<dataset>.certificate`: what its
+    scores rest on; `weights_sha256`; `missing`: why a figure is NaN, by its name; `beyond_fvcore`: what is counted that
+    fvcore takes for zero. What a network cannot be measured for ends nothing.
+
+    Raises UserError for a metric or a protocol that does not exist, for a data set that is not there or cannot be read,
+    and for a model that does not fit to it; ValueError for a model that tells no scale.
+
+    >>> import srbench
+    >>> table = benchmark(srbench.load("bicubic", scale=2), ["set5"], metrics=["psnr"], data_root=shared / "data")
+    >>> table.round(2)[["model", "scale", "params", "set5.psnr"]]
+         model  scale  params  set5.psnr
+    0  bicubic      2       0      33.67
+    1  Bicubic      2       0      33.67
     """
     from pandas import DataFrame, to_numeric
 
-    places = default_places()
-    root = data_root or Path(places["data_root"])
-    pairs = {name.lower(): benchmark_set(root.expanduser(), name, scale) for name in datasets}
-    folders = weights_folders(weights_dir or places["weights_dir"])
     metrics = members(metrics)
     check_metrics(metrics, "metrics=[{}]")
-    scorer = make_scorer(metrics, protocol, folders)
-    networks = {"bicubic": Bicubic(scale), type(model).__name__: model}
-    rows, missing, notes = [], {}, {}
-    for name, network in networks.items():
+    asked = protocol_named(protocol) if isinstance(protocol, str) else protocol
+    inference, times = Inference(tile, self_ensemble=self_ensemble), scale or own_scale(model)
+    use_scale(model, times)
+    places = default_places()
+    root = Path(data_root or places["data_root"]).expanduser()
+    pairs = {name.lower(): benchmark_set(root, name, times) for name in datasets}
+    scorer = make_scorer(metrics, asked, weights_folders(str(weights_dir or places["weights_dir"])))
+    sources = {name: (len(found), lr_source(found), *digests(found)) for name, found in pairs.items()}
+    rows = []
+    for name, network in {"bicubic": Bicubic(times), type(model).__name__: model}.items():
         with bar(name) as tell:
-            found_rows = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None)
-        means = mean_scores(found_rows)
-        counted, uncounted = cost.cost_summary(network, scale)
-        measured, unmeasured = cost.latency_summary(network)
-        scores = {score_name(one, metric): value for one, found in means.items() for metric, value in found.items()}
-        time = {"latency_ms": measured.median_ms} if measured else {}
-        rows.append({"model": name, "scale": scale, **counted.numbers, **time, **scores})
-        lacking = (*uncounted, *unmeasured, *scorer.missing, *missing_means(found_rows))
-        missing[name] = {one.what: one.reason for one in lacking}
-        notes[name] = beyond_fvcore(counted.beyond_fvcore)
-    scored = [score_name(name, metric) for name in pairs for metric in metrics]
-    table = DataFrame(rows).reindex(columns=["model", "scale", *COSTS, *scored, *MORE_COSTS])
-    costs = [*COSTS, *MORE_COSTS]
-    table[costs] = table[costs].apply(to_numeric)  # NaN where nothing is known, in every row, too
-    resizers = dict.fromkeys(lr_source(found).resizer for found in pairs.values())
-    table.attrs |= {"missing": missing, "notes": notes, "protocol": protocol.label, "resizer": ", ".join(resizers)}
+            results = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None, inference)
+        costs = cost(network, times, latency=True)
+        own = digest(network.state_dict()) if network.state_dict() else None
+        certificates = {
+            f"{one}.certificate": str(
+                Certificate(asked, lr, number, hr, lr_files, own, inference, _tiled(results, one))
+            )
+            for one, (number, lr, hr, lr_files) in sources.items()
+        }
+        lacking = {one.what: one.reason for one in (*scorer.missing, *missing_means(results))}
+        told = {"weights_sha256": own, "missing": costs["missing"] | lacking}
+        rows.append({"model": name, "scale": times, **costs, **_scores(results), **certificates, **told})
+    columns = [column for name in pairs for column in _columns(name, metrics)]
+    costs_and_notes = [*COSTS, *columns, *MORE_COSTS, "peak_memory_mb", "weights_sha256", "missing", "beyond_fvcore"]
+    table = DataFrame(rows).reindex(columns=["model", "scale", *costs_and_notes])
+    numbers = [*COSTS, *MORE_COSTS, "peak_memory_mb"]
+    table[numbers] = table[numbers].apply(to_numeric)  # NaN where nothing is known, in every row, too
     return table
+
+
+def _scores(results: Sequence[ImageResult]) -> dict[str, float]:
+    means = mean_scores(results)
+    return {score_name(name, metric): value for name, found in means.items() for metric, value in found.items()}
+
+
+def _tiled(results: Sequence[ImageResult], dataset: str) -> bool:
+    return any(result.tile for result in results if result.dataset == dataset)
+
+
+def _columns(dataset: str, metrics: Sequence[str]) -> Iterator[str]:
+    yield from (score_name(dataset, metric) for metric in metrics)
+    yield f"{dataset}.certificate"

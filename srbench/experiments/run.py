@@ -11,7 +11,7 @@ from srbench.core.pixel_limit import limit_pixels
 from srbench.core.progress import RunListener
 from srbench.experiments.measuring import measure_cost, measure_latency
 from srbench.experiments.recording import Slot, recording
-from srbench.experiments.scoring import score
+from srbench.experiments.scoring import score_run
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
 from srbench.experiments.store.run_progress import noted_progress
@@ -19,7 +19,7 @@ from srbench.experiments.training import train
 
 log = logging.getLogger(__name__)
 
-STEPS = {"train": train, "score": score, "cost": measure_cost, "latency": measure_latency}
+STEPS = {"train": train, "score": score_run, "cost": measure_cost, "latency": measure_latency}
 
 
 def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Rows = dict[str, ImageRow]  # of one data set, by image
 
 
-def score(attempt: Attempt) -> Record:
+def score_run(attempt: Attempt) -> Record:
     """The scores that are asked for and lacking. Those that are there stay; where another protocol, other pixels or
     another way of inference calls for new ones, every metric that was there is computed anew."""
     todo = {**dict.fromkeys(attempt.left.images, ()), **attempt.left.score}

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from srbench.core.errors import UserError
+from srbench.core.suggest import did_you_mean
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -47,3 +50,10 @@ class Protocol:
         from srbench.metrics.fidelity import planes_of
 
         return planes_of(image, self.channels, scale if self.border == "scale" else self.border)
+
+
+def protocol_named(name: str) -> Protocol:
+    """The project's protocol of that name, one of conf/protocol. UserError for another."""
+    if name not in USUAL:
+        raise UserError(f"protocol={name}: no such protocol{did_you_mean(name, USUAL)}")
+    return Protocol(name, USUAL[name])

@@ -103,7 +103,9 @@ def check_metrics(metrics: Sequence[str], told: str) -> None:
     """Raises UserError for a metric that does not exist; `told`: how the user named it, as in `eval.metrics=[{}]`."""
     for metric in metrics:
         if metric not in METRICS:
-            raise UserError(f"{told.format(metric)}: no such metric{did_you_mean(metric, [*METRICS, *SETS])}")
+            raise UserError(
+                f"{told.format(metric)}: no such metric{did_you_mean(metric, [*METRICS, *(SETS.keys() - {metric})])}"
+            )
 
 
 @dataclass(frozen=True)

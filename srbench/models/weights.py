@@ -125,7 +125,7 @@ def digest(weights: "Mapping[str, Tensor]") -> str:
     for name in sorted(weights):
         tensor = weights[name]
         content.update(f"{name}{tuple(tensor.shape)}".encode())
-        content.update(tensor.to(torch.float32).contiguous().numpy().tobytes())
+        content.update(tensor.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
     return content.hexdigest()
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from srbench.core.files import write_file
 from srbench.experiments.store.codec import to_json
-from srbench.experiments.store.study import Study, read_study
+from srbench.experiments.store.study import Study, open_study
 from srbench.reports.comma_separated import published_csv, table_csv
 from srbench.reports.crop_pictures import draw_crops
 from srbench.reports.curves import draw_curves
@@ -28,7 +28,7 @@ def write_report(study_dir: Path, reports_dir: Path, options: ReportOptions = PL
 
     UserError where `study_dir` is no study, and as for `build_report`.
     """
-    return write_files(report_for(read_study(study_dir), reports_dir, options), reports_dir)
+    return write_files(report_for(open_study(study_dir), reports_dir, options), reports_dir)
 
 
 def report_for(study: Study, reports_dir: Path, options: ReportOptions = PLAIN) -> Report:
@@ -39,7 +39,7 @@ def report_for(study: Study, reports_dir: Path, options: ReportOptions = PLAIN) 
 
 def rewrite_report(study_dir: Path, reports_dir: Path) -> None:
     """Writes a report that is there once more, with the same options. UserError as for `write_report`."""
-    study = read_study(study_dir)
+    study = open_study(study_dir)
     asked = read_origin(report_place(study.name, study.folders, reports_dir))
     write_files(report_for(study, reports_dir, ReportOptions(asked.ntire, asked.crops)), reports_dir)
 

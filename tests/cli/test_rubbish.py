@@ -14,7 +14,7 @@ from hypothesis.strategies import data as drawn
 from hypothesis.strategies import sampled_from
 
 from srbench.cli.dispatch import perform
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.reports.report import build_report
 from srbench.reports.write import write_files
 from tests.reports.conftest import BASE, BASE_WORDS, OTHER, OTHER_WORDS, Builder, imaged, latency
@@ -150,8 +150,8 @@ def tried(study: Path, path: Path, drawn_value: Any) -> None:
     place = drawn_value.draw(sampled_from(list(places(content))))
     path.write_text(json.dumps(with_value(content, place, drawn_value.draw(sampled_from(STRANGE)))))
     try:
-        assert read_study(study).folders == (study,)  # one plan or another can be read
-        write_files(build_report(read_study(study)), Path("reports"))
+        assert open_study(study).folders == (study,)  # one plan or another can be read
+        write_files(build_report(open_study(study)), Path("reports"))
     finally:
         path.write_bytes(before)
 

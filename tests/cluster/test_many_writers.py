@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from srbench.__main__ import main
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from tests.builders import REPORT_FILES
 from tests.cli.conftest import TINY, Shell, shell_in
 
@@ -77,7 +77,7 @@ def test_eight_writers_lose_no_run_and_their_readers_see_no_half_of_one(srbench)
     readers = [started(read, srbench.folder, [verb, "runs/one"]) for verb in ("report", "status")]
     seen = Counter[str]()
     while any(writer.is_alive() for writer in writers):
-        now = read_study(study)
+        now = open_study(study)
         seen.update(run.status for run in now.runs)
         assert not now.strange
         assert not [run.problem for run in now.runs if run.problem]
@@ -93,7 +93,7 @@ def test_eight_writers_lose_no_run_and_their_readers_see_no_half_of_one(srbench)
     records = [record for record in srbench.records("one").values() if record["model"] == "carn"]
     assert sorted(record["seed"] for record in records) == [SHARED, *(seed for own in OWN for seed in own)]
     assert {record["status"] for record in records} == {"done"}
-    assert len(read_study(study).commands) == WRITERS * COMMANDS + 1
+    assert len(open_study(study).commands) == WRITERS * COMMANDS + 1
     shared = next(record["run"] for record in records if record["seed"] == SHARED)
     assert (study / shared / "run.log").read_text().count("stage pixel, 1 of 1") == 1
     assert {path.name for path in (srbench.folder / "reports/one").iterdir()} == REPORT_FILES | {"crops"}

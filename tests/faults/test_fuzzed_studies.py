@@ -9,7 +9,7 @@ from hypothesis.strategies import lists, sampled_from
 
 from srbench.core.errors import UserError
 from srbench.experiments.store.standing import look
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.reports.report import build_report
 from srbench.reports.write import write_files
 from tests.cli.conftest import make_images
@@ -67,7 +67,7 @@ def test_whatever_is_broken_the_other_run_keeps_its_state_and_its_scores(study, 
 @given(name=sampled_from(FILES), how=lists(breaks, min_size=1, max_size=2))
 def test_whatever_is_broken_the_report_is_written_with_the_other_runs_numbers(study, tmp_path, name, how):
     folder = with_broken(study, name, how, tmp_path / "mine")
-    report = build_report(read_study(folder))
+    report = build_report(open_study(folder))
     found = [row for row in report.rows if row.variant == "1-1-1"]
     assert [score.mean for row in found for column, score in row.scores.items() if column.metric == "psnr"][:1] == [
         31.5

@@ -17,7 +17,7 @@ from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.plans import PlannedRun, Wanted, new_plan, write_plan
 from srbench.experiments.store.record import Membership, Record, Training, write_record
 from srbench.experiments.store.scores import ImageRow, write_rows
-from srbench.experiments.store.study import Study, read_study
+from srbench.experiments.store.study import Study, open_study
 from srbench.metrics.figures import Latency
 from srbench.reports.cells import Cell
 from srbench.reports.columns import ScoreColumn
@@ -144,7 +144,7 @@ class Builder:
         write_file(self.folder / name / "losses.csv", ("stage,step,epoch,loss\n" + "".join(lines)).encode())
 
     def study(self) -> Study:
-        return read_study(self.folder)
+        return open_study(self.folder)
 
     def report(self, ntire: str | None = None, crops: Boxes | None = None) -> Report:
         return build_report(self.study(), ReportOptions(ntire, crops or {}))

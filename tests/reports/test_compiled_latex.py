@@ -10,7 +10,7 @@ import pytest
 
 from srbench.experiments.store.plans import new_plan, write_plan
 from srbench.experiments.store.record import Membership
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.reports.latex import to_latex
 from srbench.reports.report import build_report
 from tests.builders import planned
@@ -59,7 +59,7 @@ def test_whatever_names_say_it_compiles(tmp_path, text):
         left = Outcome({text: {"psnr": 30.0 + number}}).with_facts(device=text, git=text)
         build.leave(name, runs[name], failed(text) if variant == "third" else left)
     write_plan(build.folder, replace(new_plan(text, text, {text: ablation}, [text], {}), runs=runs))
-    log, pdf = compiled(tmp_path, to_latex(build_report(read_study(build.folder))))
+    log, pdf = compiled(tmp_path, to_latex(build_report(open_study(build.folder))))
     assert pdf.startswith(b"%PDF")
     assert max(too_wide(log), default=0) < 30
 

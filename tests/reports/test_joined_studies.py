@@ -8,7 +8,7 @@ import pytest
 
 from srbench.core.errors import UserError
 from srbench.experiments.store.joined_studies import LONGEST, join_studies
-from srbench.experiments.store.study import Study, read_study
+from srbench.experiments.store.study import Study, open_study
 from srbench.reports.report import Report, build_report
 from srbench.reports.write import rewrite_report, write_files, write_report
 from tests.builders import RGB
@@ -193,6 +193,6 @@ def test_the_report_of_two_studies_does_not_replace_that_of_a_third_of_that_name
 def test_a_study_that_is_added_does_not_change_how_the_first_is_read(builders):
     a, b = builders
     a.run("carn", hashed="0", left=scored(37.0))
-    before = read_study(a.folder)
+    before = open_study(a.folder)
     both(a, b)
-    assert read_study(a.folder) == before
+    assert open_study(a.folder) == before

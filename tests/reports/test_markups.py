@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from srbench.experiments.store.plans import new_plan, write_plan
 from srbench.experiments.store.record import Membership
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.reports.markups import LONGEST, as_code, in_latex, in_markdown, in_picture
 from srbench.reports.report import build_report
 from srbench.reports.terminal import summary
@@ -122,7 +122,7 @@ def test_a_study_named_by_others_is_reported_harmless(hostile, tmp_path):
     tags = {part.content for part in parts if part.type == "html_inline"}
     assert {re.sub(r"\d|,", "", tag) for tag in tags} <= {"<sup>", "</sup>", "<u>", "</u>", "<br>"}
     ElementTree.parse(out / "curves.svg")
-    printed = summary(build_report(read_study(hostile)))
+    printed = summary(build_report(open_study(hostile)))
     for shown in [
         printed,
         *((out / name).read_text() for name in ("table.csv", "table.md", "table.tex", "curves.svg", "index.html")),

@@ -9,7 +9,7 @@ import pytest
 
 from srbench.core.errors import UserError
 from srbench.experiments.store.record import Membership
-from srbench.experiments.store.study import read_study
+from srbench.experiments.store.study import open_study
 from srbench.reports.report import build_report
 from srbench.reports.report_place import ReportOptions
 from srbench.reports.write import rewrite_report, write_files, write_report
@@ -54,7 +54,7 @@ def test_equal_runs_give_equal_bytes(build, tmp_path):
 
 def test_a_report_that_was_built_is_written_without_its_records(build, tmp_path):
     build.run("carn", left=scored(37.0))
-    report = build_report(read_study(build.folder))
+    report = build_report(open_study(build.folder))
     build.folder.rename(build.folder.with_name("gone"))
     folder = write_files(report, tmp_path)
     assert ",37.0," in (folder / "table.csv").read_text()

@@ -34,7 +34,7 @@ from srbench.data.layouts import ImageSet, locate
 from srbench.data.unread import unread
 
 
-def check(names: Sequence[str], data_root: Path) -> bool:
+def check_sets(names: Sequence[str], data_root: Path) -> bool:
     """Whether nothing is wrong. Prints a line on each set and scale, on each thing that is worth a note or wrong, and a
     summary.
 

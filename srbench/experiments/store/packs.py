@@ -30,7 +30,7 @@ from srbench.experiments.store.codec import FormatError, decode, to_json
 from srbench.experiments.store.json_files import in_short, newer
 from srbench.experiments.store.left import WEIGHTS
 from srbench.experiments.store.plans import FOLDER
-from srbench.experiments.store.study import Study, read_study
+from srbench.experiments.store.study import Study, open_study
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -72,7 +72,7 @@ def pack_study(study_dir: Path, report_dir: Path, pack: Path, tell: Listener) ->
     """Writes `pack`, with the report in `report_dir` where there is one, and reads it again to see that it holds what
     it says. UserError for no study, a run that is being worked on, and a file in the place of the pack that is none.
     """
-    study = read_study(study_dir)
+    study = open_study(study_dir)
     if at_work := [run.name for run in study.runs if is_worked_on(run.folder)]:
         raise UserError(f"{study_dir}: {', '.join(at_work[:3])}: being worked on; pack the study when that has ended")
     if pack.exists():
@@ -181,13 +181,13 @@ def _is_path(text: str) -> bool:
 @contextmanager
 def opened_study(path: Path) -> Iterator[Study]:
     """The study in a folder or in a pack; a pack's files, but for the weights, lie in a temporary folder until the end.
-    UserError as for `read_study` and `unpacked`."""
+    UserError as for `open_study` and `unpacked`."""
     if not is_pack(path):
-        yield read_study(path)
+        yield open_study(path)
         return
     with tempfile.TemporaryDirectory(prefix="srbench-") as folder:
         manifest = unpacked(path, Path(folder) / "pack", silent, _is_light)
-        study = read_study(Path(folder) / "pack" / RUNS / manifest.study)
+        study = open_study(Path(folder) / "pack" / RUNS / manifest.study)
         yield replace(study, folders=(path,))
 
 

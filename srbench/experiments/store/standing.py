@@ -11,7 +11,7 @@ from typing import Literal
 from srbench.core.heartbeat import is_worked_on
 from srbench.experiments.store.left import left
 from srbench.experiments.store.run_progress import RunProgress, read_progress
-from srbench.experiments.store.study import Study, StudyRun, read_study
+from srbench.experiments.store.study import Study, StudyRun, open_study
 
 State = Literal["done", "running", "failed", "missing"]
 STATES: tuple[State, ...] = ("done", "running", "failed", "missing")
@@ -97,7 +97,7 @@ class Standing:
 
 def look(folder: Path) -> Standing:
     """How the study in `folder` stands. UserError where there is none."""
-    study = read_study(folder)
+    study = open_study(folder)
     return Standing(study, tuple(_standings(study)))
 
 

@@ -121,7 +121,7 @@ class Study:
         return tuple(run.record for run in self.runs if run.record and run.status == "done")
 
 
-def read_study(folder: Path) -> Study:
+def open_study(folder: Path) -> Study:
     """The study in `folder`; a record that cannot be read makes its run a failed one. UserError where there is no plan,
     or none that can be read."""
     plans, strange = list[Plan](), list[str]()

@@ -1,0 +1,57 @@
+"""Scores of one SR image, from wherever it comes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from srbench.core.errors import UserError
+from srbench.core.paths import default_places, weights_folders
+from srbench.data.any_image import AnyImage, as_uint8
+from srbench.data.pairs import sizes_fit
+from srbench.metrics.protocol import Protocol, protocol_named
+from srbench.metrics.scorer import check_metrics, make_scorer
+from srbench.metrics.table import members
+
+
+def score(
+    sr: AnyImage,
+    hr: AnyImage,
+    scale: int,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    protocol: str | Protocol = "y",
+    weights_dir: str | Path | None = None,
+) -> dict[str, float]:
+    """The scores of an SR image against its HR image, by metric, as a run's table has them.
+
+    `sr`, `hr`: paths, arrays (H, W, 3) or tensors (3, H, W), uint8 or floating-point in [0, 1], RGB. SR is clipped and
+    rounded to uint8; HR may exceed it by up to scale - 1 pixels at the right and bottom. `metrics`: of psnr, ssim,
+    lpips, niqe, rmse, … (`conf/config.yaml`, eval.metrics). `protocol`: y, y_uint8, rgb, ntire, or a Protocol; it crops
+    the border and chooses the channels, for every metric alike. `weights_dir`: folders of metrics' weights, separated
+    as in PATH; by default those of a run.
+
+    Raises UserError for a metric that does not exist or cannot be had here, saying how to get it; ValueError for images
+    that are none or do not fit, and for scores that an image cannot have (NIQE of a small one).
+
+    >>> import numpy as np
+    >>> hr = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
+    >>> scores = score(hr + np.uint8(1), hr, scale=2)
+    >>> print(f"{scores['psnr']:.2f} dB")
+    49.45 dB
+    """
+    metrics = members(metrics)
+    check_metrics(metrics, "metrics=[{}]")
+    told = protocol_named(protocol) if isinstance(protocol, str) else protocol
+    pixels, reference = as_uint8(sr, "sr"), as_uint8(hr, "hr")
+    height, width = pixels.shape[:2]
+    if not sizes_fit(reference.shape, pixels.shape, scale):
+        sizes = f"sr is {width}×{height}, hr {reference.shape[1]}×{reference.shape[0]}"
+        raise ValueError(f"{sizes}: at scale={scale} hr may be up to {scale - 1} pixels larger, no more")
+    folders = weights_folders(str(weights_dir or default_places()["weights_dir"]))
+    scorer = make_scorer(metrics, told, folders)
+    if scorer.missing:
+        raise UserError(scorer.missing[0].reason)
+    found = scorer.of_images([(pixels, np.ascontiguousarray(reference[:height, :width]), scale)])[0]
+    if found.missing:
+        raise ValueError(f"{found.missing[0].what}: {found.missing[0].reason}")
+    return found.numbers

@@ -1,0 +1,162 @@
+"""Networks for who has Python and no command line: by name, with published weights, or from a file."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from srbench.core.errors import UserError
+from srbench.core.paths import default_places
+from srbench.core.progress import bar
+from srbench.experiments.component import component
+from srbench.experiments.presets import preset, preset_model, preset_names
+from srbench.experiments.reopen import open_run
+from srbench.experiments.trust import check_trust
+from srbench.models.hub import bring, checkpoint_catalogue, named
+from srbench.models.papers import papers
+from srbench.models.traits import use_scale
+from srbench.models.weights import load_weights
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CONFIG, RECORD = "config.yaml", "result.json"
+
+
+def load(
+    name: str | Path,
+    scale: int | None = None,
+    *,
+    weights: str | Path | None = "published",
+    weights_dir: str | Path | None = None,
+) -> nn.Module:
+    """A network in eval mode on the CPU, from LR (N, 3, H, W) in [0, 1] to SR (N, 3, sH, sW), not clipped.
+
+    `name`: of a network (`list_models`); of published weights; or a file that tells its network: a run's
+    `weights.safetensors`, or what `export` wrote as .safetensors. `scale`: may be left out where there is but one.
+    `weights`: the published ones, which are looked for in `weights_dir` (folders separated as in PATH; by default those
+    of a run) and else downloaded from their authors; or a file; or None for those that the constructor draws, with a
+    warning where nobody has published any.
+
+    Raises UserError for a name, a scale or a file that does not exist or does not fit. What a file names is built only
+    where it is a class of srbench's.
+
+    >>> import srbench, torch
+    >>> model = srbench.load("safmn", scale=2, weights=None)
+    >>> model(torch.rand(1, 3, 20, 30)).shape
+    torch.Size([1, 3, 40, 60])
+    """
+    folders = str(weights_dir or default_places()["weights_dir"])
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _of_file(path, scale).eval()
+    text = str(name)
+    entries = [entry for entry in checkpoint_catalogue() if entry.name == text or entry.model == text]
+    network = text if text in preset_names() else entries[0].model if entries else text
+    times = scale or _only_scale(text, network, [one for entry in entries for one in entry.scales])
+    model = preset_model(network, times)
+    use_scale(model, times)
+    if weights is None:
+        return model.eval()
+    if str(weights) != "published":
+        _load_file(model, Path(weights).expanduser(), "weights")
+        return model.eval()
+    checkpoint = next((entry.name for entry in entries if times in entry.scales), None)
+    if checkpoint is not None:
+        with bar(f"loads {text}") as tell:
+            bring(model, checkpoint, folders, times, tell)
+    elif any(entry.name == text for entry in entries):
+        named(text, times)  # says for which scales they are published
+    elif any(True for _ in model.parameters()):
+        told = (
+            f"{text}: no weights are published for scale={times}; these are what its constructor draws (weights=None)"
+        )
+        warnings.warn(told, stacklevel=2)
+    return model.eval()
+
+
+def list_models(pattern: str = "*") -> "DataFrame":
+    """What `load` knows by name, a row each: those whose names fit the pattern, as in `carn*`.
+
+    Columns: `name`, `class`, `scales`, `params` (of all parameters, by scale), `paper`, `year` (NaN where there is
+    none), `weights` (the scales of published ones), `licence` and `training_data` (of these; None where nobody tells).
+
+    >>> import srbench
+    >>> table = srbench.list_models("safmn*").set_index("name")
+    >>> table.params["safmn"][4], table.year["safmn"]
+    (239520, 2023)
+    """
+    from fnmatch import fnmatchcase
+
+    from pandas import DataFrame
+
+    rows = [_row(name) for name in preset_names() if fnmatchcase(name, pattern)]
+    columns = ["name", "class", "scales", "params", "paper", "year", "weights", "licence", "training_data"]
+    table = DataFrame(rows, columns=columns)
+    return table.astype({"year": "Int64"})
+
+
+def _row(name: str) -> dict[str, Any]:
+    found = preset(name)
+    entries = [entry for entry in checkpoint_catalogue() if entry.model == name]
+    told = papers().get(found.model.class_name)
+    return {
+        "name": name,
+        "class": found.model.class_name,
+        "scales": tuple(found.params),
+        "params": found.params,
+        "paper": told.paper if told else None,
+        "year": told.year if told else None,
+        "weights": tuple(sorted(scale for entry in entries for scale in entry.scales)),
+        "licence": entries[0].licence if entries else None,
+        "training_data": entries[0].training_data if entries else None,
+    }
+
+
+def _only_scale(name: str, network: str, published: list[int]) -> int:
+    """The scale where there is no other; where weights are published, of theirs. UserError where there are several."""
+    scales = sorted({*published}) or list(preset(network).params)
+    if len(scales) != 1:
+        raise UserError(f"{name}: give scale=N, one of {', '.join(map(str, scales)) or 'none'}")
+    return scales[0]
+
+
+def _of_file(path: Path, scale: int | None) -> nn.Module:
+    """The network that a file of weights tells, with them."""
+    if (path.parent / CONFIG).is_file() and (path.parent / RECORD).is_file():
+        run, _ = open_run(path.parent)
+        model, own = run.model.build(f"{path.parent / CONFIG}: model"), run.scale
+    else:
+        model, own = _exported(path)
+    if scale and scale != own:
+        use_scale(model, scale)
+        if getattr(model, "scale", own) != scale:
+            raise UserError(f"{path}: is of scale={own}, not {scale}")
+    _load_file(model, path, "file")
+    built: nn.Module = model
+    return built
+
+
+def _exported(path: Path) -> tuple[Any, int]:
+    """The network and scale that the metadata of an exported file names."""
+    from safetensors import SafetensorError, safe_open
+
+    told = f'{path}: does not tell its network; give it beside: load("carn_m", scale=4, weights="{path.name}")'
+    try:
+        with safe_open(path, framework="numpy") as file:
+            config = json.loads((file.metadata() or {})["model"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UserError(told) from error
+    if not isinstance(config, dict):
+        raise UserError(told)
+    check_trust({"model": config}, ())
+    model = component(config, "model").build(f"{path}: model")
+    return model, int(getattr(model, "scale", 1))
+
+
+def _load_file(model: nn.Module, path: Path, key: str) -> None:
+    if not path.is_file():
+        raise UserError(f"{key}={path}: no such file")
+    load_weights(model, path)
