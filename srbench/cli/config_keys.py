@@ -16,6 +16,8 @@ LIMIT_KEY = ConfigKey("max_megapixels", "N", "larger images are neither read nor
 THREADS_KEY = ConfigKey("threads", "auto|N", "threads that the network runs with", default="auto")
 WEIGHTS_KEY = ConfigKey("weights_dir", "DIR", "where weights are looked for by name", default=OF_WEIGHTS)
 
+DATA_ROOT_KEY = ConfigKey("data_root", "DIR", "where data lie", default="$SRBENCH_DATA, else data")
+
 TILE_KEY = ConfigKey(
     "tile", "auto|null|N", "the largest side of a tile, in pixels of LR; null: never any", default="auto", group="eval."
 )

@@ -51,8 +51,8 @@ TAKES = {
     "score": "SR HR scale= metrics=psnr,ssim,lpips protocol=y weights_dir= out= max_megapixels=1000",
     "upscale": "IN OUT model= checkpoint= scale=2 tile=auto overlap=64 memory_gb=2 self_ensemble=false device=auto "
     "threads=auto weights_dir= max_megapixels=1000 model.KEY=",
-    "export": "OUT size= model=carn checkpoint= scale=2 model.KEY=",
-    "profile": "model= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
+    "export": "OUT size= precision=32 model=carn checkpoint= scale=2 weights_dir= data_root= model.KEY=",
+    "profile": "model= onnx= scale= cost=fvcore latency=true batch=1,2,4,8,16 size=128 out= device=auto threads=auto "
     "model.KEY=",
     "data list": "--markdown data_root= weights_dir=",
     "data get": "NAME data_root= weights_dir= patience=",
