@@ -111,7 +111,7 @@ class Keys:
         "auto, channels_last or contiguous", lambda value: value in ("auto", *get_args(Layout)), default="auto"
     )
     devices: int = _key("a whole number from 1 on", _from(1), default=1)
-    device: str = _key("auto, cpu, cuda or cuda:N", _named)
+    device: str = _key("auto, cpu, cuda, cuda:N or mps", _named)
     threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
     # YAML reads off as false.

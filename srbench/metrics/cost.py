@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from srbench.core.hardware import wait_for
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
@@ -318,19 +319,13 @@ def time_passes(
     """Milliseconds of each pass: `repeats`, fewer but `at_least` when they take longer than `seconds`, and fewer still,
     but one, when they take longer than LONGEST."""
     times: list[float] = []
-    _wait_for(lr)  # a GPU may still be making the input
+    wait_for(lr.device)  # a GPU may still be making the input
     while len(times) < repeats and sum(times) < 1000 * (seconds if len(times) >= at_least else max(seconds, LONGEST)):
         start = time.perf_counter()
         network(lr)
-        _wait_for(lr)
+        wait_for(lr.device)
         times.append(1000 * (time.perf_counter() - start))
     return times
-
-
-def _wait_for(lr: Tensor) -> None:
-    """Returns when the device has done what it was asked for; a GPU's operators return before they have run."""
-    if lr.is_cuda:
-        torch.cuda.synchronize(lr.device)
 
 
 def _on_meta(model: nn.Module) -> AbstractContextManager[None]:

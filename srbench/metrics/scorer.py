@@ -171,12 +171,14 @@ def make_scorer(
     metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path], device: str = "cpu"
 ) -> Scorer:
     """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there. `device`:
-    of the networks that metrics are made of; the others stay on the CPU, where they are the same on every machine."""
+    of the networks that metrics are made of; the others stay on the CPU, where they are the same on every machine, and
+    so do the networks beside an Apple GPU, which has no float64."""
+    place = "cpu" if device == "mps" else device
     scores: dict[str, Score] = {}
     lacks: dict[str, Missing] = {}
     for name in dict.fromkeys(part for metric in metrics for part in METRICS[metric].of or (metric,)):
         try:
-            scores[name] = MAKERS[name](weights_folders, device)
+            scores[name] = MAKERS[name](weights_folders, place)
         except MetricUnavailable as error:
             lacks[name] = error.missing
     for name in metrics:

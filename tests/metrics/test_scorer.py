@@ -72,3 +72,9 @@ def test_all_of_them_give_the_golden_scores(shared):
     assert scores["lpips"] == pytest.approx(golden["lpips_alex"], abs=1e-4)
     assert scores["niqe"] == pytest.approx(golden["niqe_basicsr"], abs=0.005)
     assert scores["rmse"] == pytest.approx(golden["rmse_rgb"], abs=1e-6)
+
+
+def test_networks_of_metrics_stay_on_the_cpu_beside_an_apple_gpu(pair, shared):
+    """Which has no float64; on this machine there is none, so that LPIPS could not be made on it."""
+    on_cpu, beside = (make_scorer(["lpips"], Y, [shared / "weights"], device)(*pair, 2) for device in ("cpu", "mps"))
+    assert beside == on_cpu
