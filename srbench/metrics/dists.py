@@ -60,7 +60,7 @@ class DISTS:
         """Of the means of each channel's values, squares and products."""
         texture = (2 * x * y + C1) / (x**2 + y**2 + C1)
         structure = (2 * (xy - x * y) + C2) / (xx - x**2 + yy - y**2 + C2)
-        return (1 - (self._alpha * texture + self._beta * structure).sum()).item()
+        return (self._alpha * (1 - texture) + self._beta * (1 - structure)).sum().item()
 
     def _features(self, sr: np.ndarray, hr: np.ndarray) -> list[Tensor]:
         """The images in [0, 1] and what each stage makes of them: (2, C, h, w), of which the first is SR's."""

@@ -6,6 +6,7 @@ challenge's own script; their weights are read from a folder, because pyiqa woul
 0.1.16 and run with random weights: none of us has had the published ones.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,8 @@ def _network(metric: ByPyiqa, weights: Path) -> "nn.Module":
         with foreign_weights(metric, weights):
             if sha256(weights) != METRIC_FILES[metric].sha256:
                 raise OSError("its SHA-256 is not that of OpenAI's RN50.pt")
-            network: nn.Module = pyiqa.create_metric(metric, device="cpu", backbone=str(weights)).net
+            with warnings.catch_warnings(action="ignore"):  # of torch.jit being deprecated: the reader is pyiqa's
+                network: nn.Module = pyiqa.create_metric(metric, device="cpu", backbone=str(weights)).net
         return network
     with _nothing_downloaded():
         network = pyiqa.create_metric(metric, device="cpu", pretrained=False).net
