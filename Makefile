@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: quickstart test test-next test-cluster check clean
+.PHONY: quickstart test test-next test-cluster check docs dist clean
 
 # LPIPS=no leaves its weights out.
 LPIPS ?= yes
@@ -44,8 +44,19 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
+# The documentation as a site, in site/; its examples are run by the tests.
+docs: $(VENV)/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+# A wheel and an sdist, in dist/.
+dist: $(VENV)/.installed-test
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	@ls dist
+
 clean:
-	rm -rf $(VENV) .next .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .next .mypy_cache .ruff_cache .pytest_cache build dist site
 
 $(VENV)/bin/python:
 	@echo "makes $(VENV) with $$($(PYTHON) --version)"

@@ -1,4 +1,4 @@
-"""What ClassSR's hard routing saves: python benchmarks/classsr.py
+"""What ClassSR's hard routing saves: python -m benchmarks.classsr
 
 For every family, on a photograph and one thread: FLOPs and time against all sub-images through the largest branch, and
 time against the whole image through it at once. There are no trained weights here, so the split is forced: sub-images
@@ -18,6 +18,7 @@ import torch
 from skimage.data import astronaut
 from torch import Tensor, nn
 
+from benchmarks.measured import Note, command, measuring
 from srbench.data.resize import imresize
 from srbench.experiments.compose import build_model, compose_run
 from srbench.metrics.cost import complexity
@@ -25,7 +26,7 @@ from srbench.models.classsr import ClassSR
 
 TEST8K = (0.61, 0.23, 0.16)  # of the FSRCNN family, from easy to hard
 CLASSIFIER = 7.4e6  # what the published count adds, for the FSRCNN family alone
-ROUNDS = {"classsr_fsrcnn": 15, "classsr_carn": 5, "classsr_srresnet": 5, "classsr_rcan": 3}
+FAMILIES = ("classsr_fsrcnn", "classsr_carn", "classsr_srresnet", "classsr_rcan")
 
 
 def preset(family: str) -> ClassSR:
@@ -75,7 +76,7 @@ def seconds(network: nn.Module, lr: Tensor) -> float:
     return perf_counter() - start
 
 
-def compare(family: str, rounds: int) -> None:
+def compare(family: str, rounds: int, note: Note) -> None:
     model = preset(family)
     small = imresize(astronaut(), 1 / 4 if family == "classsr_rcan" else 1 / 2)
     lr = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
@@ -87,16 +88,20 @@ def compare(family: str, rounds: int) -> None:
     for way in ways:
         seconds(way, lr)
     times = [[seconds(way, lr) for way in ways] for _ in range(rounds)]
+    note(f"{family}: routed", "s", [row[0] for row in times])
     for name, index in (("all sub-images through the largest", 1), ("the whole image through it", 2)):
         ratios = [row[0] / row[index] for row in times]
+        note(f"{family}: time against {name}", "×", ratios)
         print(f"  time against {name}: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
 
 
 def main() -> None:
+    asked = command(__file__, __doc__, repeats=5).parse_args()
     torch.set_num_threads(1)
     print("no trained weights: the split is that of Kong et al. on Test8K (61/23/16 %), forced by ranking contrast")
-    for family, rounds in ROUNDS.items():
-        compare(family, rounds)
+    with measuring(asked, threads=1) as note:
+        for family in FAMILIES:
+            compare(family, asked.repeats, note)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 """How fast ClassSR trains: python -m benchmarks.classsr_training [THREADS]
 
 The classifier's stage, its branches frozen, and the joint one: srbench's loop and a bare PyTorch loop over the same
-batches of the same net in the same precision take turns, as in benchmarks/training.py. Compared are the medians of
+batches of the same net in the same precision take turns, as in benchmarks.training. Compared are the medians of
 single steps. Above 1 srbench is faster.
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measured import Note, command, measuring, middle_half
 from benchmarks.training import ADAM, quiet, steps_of
 from srbench.core import hardware
 from srbench.data.photos import Photos
@@ -30,7 +30,7 @@ from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import as_images
 
-ROUNDS, STEPS, BATCH = 10, 12, 16
+STEPS, BATCH = 12, 16
 LENGTH = Length(STEPS, BATCH, 128, val_every=0)
 
 
@@ -82,33 +82,38 @@ def bare(frozen: bool, source: SubImagePatches, precision: str) -> list[float]:
     return steps_of(begins)
 
 
-def compare(name: str, recipe: type[Routed], source: SubImagePatches) -> None:
+def compare(name: str, recipe: type[Routed], source: SubImagePatches, rounds: int, note: Note) -> None:
     precision = hardware.pick_precision("auto", "cpu")
     frozen = recipe.freezes_branches
     bare(frozen, source, precision)
-    own, plain, ratios = [], [], []
-    for number in range(ROUNDS):
+    own, plain, ratios, steps = [], [], [], []
+    for number in range(rounds):
         first = bare(frozen, source, precision) if number % 2 else []
         mine = ours(recipe, source, precision)
         other = first or bare(frozen, source, precision)
         own += mine
         plain += other
+        steps.append(median(mine))
         ratios.append(median(other) / median(mine))
-    low, _, high = quantiles(ratios, n=4)
+    note(f"{name}: a step", "s", steps)
+    note(f"{name}: speed of a bare loop's", "×", ratios, lower_is_better=False)
+    low, high = middle_half(ratios)
     print(
         f"ClassSR of FSRCNNs, {name}, batch {BATCH}, HR patch 128, {precision}, {torch.get_num_threads()} threads: "
-        f"{1 / median(own):.2f} steps/s; {median(plain) / median(own):.3f} of a bare loop (middle half of {ROUNDS} "
+        f"{1 / median(own):.2f} steps/s; {median(plain) / median(own):.3f} of a bare loop (middle half of {rounds} "
         f"rounds {low:.2f} to {high:.2f})",
         flush=True,
     )
 
 
 def main() -> None:
-    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    asked = command(__file__, __doc__, repeats=10, threads=1).parse_args()
+    quiet(asked.threads)
     hardware.keep_freed_memory()
     source = SubImagePatches(Supply(Photos().train(), 4, None, BATCH, 128, seed=0))
-    compare("classifier alone", ClassifierAlone, source)
-    compare("all together", Routed, source)
+    with measuring(asked, asked.threads) as note:
+        compare("classifier alone", ClassifierAlone, source, asked.repeats, note)
+        compare("all together", Routed, source, asked.repeats, note)
 
 
 if __name__ == "__main__":

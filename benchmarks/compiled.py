@@ -1,18 +1,17 @@
 """What compile=true gains on this machine: python -m benchmarks.compiled [THREADS]
 
-CARN by srbench's loop, with and without torch.compile, in turns, in the fast precision: steps a second, and the seconds
-that the first compiled step takes.
+CARN by srbench's loop, with and without torch.compile, in turns, each in a process of its own that finds nothing
+compiled, in the fast precision: seconds of a step, and of the first compiled one.
 """
 
-import sys
+import os
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
-import torch
 from torch import nn
 
+from benchmarks.measured import command, in_own_process, measuring
 from benchmarks.training import ADAM, Clocked, patches, quiet, steps_of
 from srbench.core import hardware
 from srbench.models.carn import CARN
@@ -21,11 +20,13 @@ from srbench.recipes.length import Length
 from srbench.recipes.schedules import constant
 from srbench.recipes.stages import Stage
 
-ROUNDS, STEPS, BATCH, PATCH = 3, 12, 16, 64
+STEPS, BATCH, PATCH = 12, 16, 64
 
 
-def begins(compile: bool) -> list[float]:
-    """When the training, and then each of its steps, begins."""
+def begins(compile: bool, threads: int) -> list[float]:
+    """When each step of a training begins; the first one of a process compiles."""
+    quiet(threads)
+    hardware.keep_freed_memory()
     noted = list[float]()
 
     def recipe(model: nn.Module, length: Length) -> Clocked:
@@ -38,24 +39,27 @@ def begins(compile: bool) -> list[float]:
     precision = hardware.pick_precision("auto", "cpu")
     session = Session(0, "cpu", precision, lambda _: 0.0, lambda *_: None, compile=compile)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = f"{folder}/compiled"
         fit(model, [stage], Path(folder), session)
     return noted
 
 
 def main() -> None:
-    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    hardware.keep_freed_memory()
-    began = time.perf_counter()
-    first = begins(True)
-    compiling = first[1] - first[0]
-    plain, fast = list[float](), list[float]()
-    for _ in range(ROUNDS):
-        plain += steps_of(begins(False))
-        fast += steps_of(begins(True))
+    asked = command(__file__, __doc__, repeats=3, threads=1).parse_args()
+    with measuring(asked, asked.threads) as note:
+        plain, fast, first = list[float](), list[float](), list[float]()
+        for _ in range(asked.repeats):
+            plain.append(median(steps_of(in_own_process(begins, False, asked.threads))))
+            compiled = in_own_process(begins, True, asked.threads)
+            fast.append(median(steps_of(compiled)))
+            first.append(compiled[1] - compiled[0])
+        note("a step", "s", plain)
+        note("a compiled step", "s", fast)
+        note("the first compiled step", "s", first)
     print(
-        f"CARN, batch {BATCH}, HR patch {PATCH}, {torch.get_num_threads()} threads: compiled steps take "
-        f"{median(fast):.3f} s, others {median(plain):.3f} s ({median(plain) / median(fast):.2f} times as fast); the "
-        f"first takes {compiling:.0f} s; {time.perf_counter() - began:.0f} s in all"
+        f"CARN, batch {BATCH}, HR patch {PATCH}, {asked.threads} threads: compiled steps take {median(fast):.3f} s, "
+        f"others {median(plain):.3f} s ({median(plain) / median(fast):.2f} times as fast); the first takes "
+        f"{median(first):.0f} s"
     )
 
 

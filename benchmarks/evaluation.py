@@ -1,11 +1,10 @@
-"""What overlapping gains an evaluation: python benchmarks/evaluation.py [THREADS]
+"""What overlapping gains an evaluation: python -m benchmarks.evaluation [THREADS]
 
 The same images read, super-resolved by CARN and scored with PSNR, SSIM and NIQE: by srbench's `evaluate`, which reads
 the next image and scores the last while the network computes, and by a loop that does one after the other. In turns, in
 one process. Above 1 srbench is faster.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -14,6 +13,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from benchmarks.measured import command, measuring
 from srbench.core import hardware
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
@@ -25,7 +25,6 @@ from srbench.metrics.protocol import protocol_named
 from srbench.metrics.scorer import make_scorer
 from srbench.models.carn import CARN
 
-ROUNDS = 5
 IMAGES = 6
 SIZE = (680, 1020)  # half the sides of a DIV2K image
 METRICS = ["psnr", "ssim", "niqe"]
@@ -60,22 +59,25 @@ def write_images(folder: Path) -> list[ImagePair]:
 
 
 def main() -> None:
-    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
+    asked = command(__file__, __doc__, repeats=5, threads=2).parse_args()
+    torch.set_num_threads(asked.threads)
     hardware.keep_freed_memory()  # as a run does
     torch.manual_seed(0)
     model = CARN(scale=2, unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
     seconds: dict[str, list[float]] = {overlapped.__name__: [], one_after_the_other.__name__: []}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, measuring(asked, asked.threads) as note:
         pairs = write_images(Path(folder))
-        for _ in range(ROUNDS):
+        for _ in range(asked.repeats):
             results = []
             for form in (overlapped, one_after_the_other):
                 start = perf_counter()
                 results.append(form(model, pairs))
                 seconds[form.__name__].append(perf_counter() - start)
             assert results[0] == results[1]
-    ours, theirs = seconds.values()
-    ratios = [plain / own for own, plain in zip(ours, theirs, strict=True)]
+        ours, theirs = seconds.values()
+        ratios = [plain / own for own, plain in zip(ours, theirs, strict=True)]
+        note(f"{IMAGES} images", "s", ours)
+        note("speed of one after the other's", "×", ratios, lower_is_better=False)
     print(
         f"{IMAGES} images of {SIZE[1]}×{SIZE[0]}, {torch.get_num_threads()} threads: {median(ours):.2f} s; "
         f"{median(ratios):.2f} times as fast as one after the other (least {min(ratios):.2f})"

@@ -5,17 +5,17 @@ precision: CARN against the published discriminator, L1 and the relativistic los
 Compared are the medians of single steps, as in benchmarks.training. Above 1 srbench is faster.
 """
 
-import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.measured import Note, command, measuring, middle_half
 from benchmarks.training import ADAM, quiet, steps_of
 from srbench.core import hardware
 from srbench.data.patches import Patches
@@ -33,7 +33,6 @@ from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import as_images
 
-ROUNDS = 6
 STEPS = 8
 BATCH = 8
 HR_PATCH = 64
@@ -100,27 +99,37 @@ def bare(source: Patches, precision: str) -> list[float]:
     return steps_of(begins)
 
 
+def compare(precision: str, source: Patches, rounds: int, note: Note) -> None:
+    bare(source, precision)
+    own, other, steps, ratios = [], [], [], []
+    for number in range(rounds):
+        turn = [ours, bare] if number % 2 else [bare, ours]
+        found = {run: run(source, precision) for run in turn}
+        own += found[ours]
+        other += found[bare]
+        steps.append(median(found[ours]))
+        ratios.append(median(found[bare]) / median(found[ours]))
+    note(f"{precision}: a step", "s", steps)
+    note(f"{precision}: speed of a bare loop's", "×", ratios, lower_is_better=False)
+    low, high = middle_half(ratios)
+    print(
+        f"CARN against the published discriminator, batch {BATCH}, HR patch {HR_PATCH}, "
+        f"{precision}, {torch.get_num_threads()} threads: {1 / median(own):.2f} steps/s; "
+        f"{median(other) / median(own):.3f} of a bare loop (middle half of {rounds} "
+        f"rounds {low:.2f} to {high:.2f})",
+        flush=True,
+    )
+
+
 def main() -> None:
-    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    asked = command(__file__, __doc__, repeats=6, threads=1).parse_args()
+    quiet(asked.threads)
     hardware.keep_freed_memory()
     source = Patches(Supply(Photos().train(), 2, None, BATCH, HR_PATCH, seed=0))
-    for precision in dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"]):
-        bare(source, precision)
-        own, other, ratios = [], [], []
-        for number in range(ROUNDS):
-            turn = [ours, bare] if number % 2 else [bare, ours]
-            found = {run: run(source, precision) for run in turn}
-            own += found[ours]
-            other += found[bare]
-            ratios.append(median(found[bare]) / median(found[ours]))
-        low, _, high = quantiles(ratios, n=4)
-        print(
-            f"CARN against the published discriminator, batch {BATCH}, HR patch {HR_PATCH}, "
-            f"{precision}, {torch.get_num_threads()} threads: {1 / median(own):.2f} steps/s; "
-            f"{median(other) / median(own):.3f} of a bare loop (middle half of {ROUNDS} rounds "
-            f"{low:.2f} to {high:.2f})",
-            flush=True,
-        )
+    precisions = dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"])
+    with measuring(asked, asked.threads) as note:
+        for precision in precisions:
+            compare(precision, source, asked.repeats, note)
 
 
 if __name__ == "__main__":

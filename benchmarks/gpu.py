@@ -1,9 +1,10 @@
-"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [seconds=3] [runs=16] [mps=off] [weights=DIR]
+"""How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [--runs N] [--mps off]
 
 A line is one of LINES, or "evaluation". For each, in turns and in this process: srbench's training, a step of the same
 network that is captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users
-write (AMP, channels_last, Adam, batches from the host). Printed are steps a second and srbench's ratio to both; above 1
-srbench is faster. `runs`: as many trainings at once, each in a process of its own; their steps a second in all.
+write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a second, and srbench's ratio to
+both; above 1 srbench is faster. `--runs`: as many trainings at once, each in a process of its own; their steps a second
+in all.
 "evaluation": of images of DIV2K's size, read, upscaled and scored, against the network's passes alone.
 """
 
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.measured import Note, command, measuring, natural
+from benchmarks.training import thumbnails
 from srbench.core import hardware
 from srbench.core.paths import default_places
 from srbench.core.progress import silent
@@ -68,7 +72,7 @@ class Line:
         return build_model(compose_run([f"model={self.model}", f"scale={self.scale}"])).train()
 
     def batches(self) -> Patches:
-        looks = getattr(self.network(), "make_thumbnail", None)
+        looks = thumbnails(self.network())
         return Patches(Supply(Photos().train(), self.scale, None, self.batch, self.patch, seed=0, thumbnail=looks))
 
 
@@ -169,26 +173,43 @@ def pace(step: Callable[[], object], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def compare(name: str, seconds: float) -> None:
-    line = LINES[name]
-    own = [ours(line, seconds)]
-    hand, plain = by_hand(line, seconds), eager(line, seconds)
-    own.append(ours(line, seconds))
+def compare(name: str, seconds: float, repeats: int, note: Note) -> None:
+    line, ways = LINES[name], (ours, by_hand, eager)
+    rates = [[way(line, seconds) for way in ways] for _ in range(repeats)]
+    for way, column in zip(ways, zip(*rates, strict=True), strict=True):
+        note(f"{name}: {way.__name__}", "steps/s", column, lower_is_better=False)
+    own, hand, plain = (median(column) for column in zip(*rates, strict=True))
+    to_hand, to_plain = (median(row[0] / row[other] for row in rates) for other in (1, 2))
     print(
-        f"{name}: srbench {own[0]:.1f} and {own[1]:.1f} steps/s; by hand {hand:.1f} (ratio {max(own) / hand:.3f}); "
-        f"eager {plain:.1f} (ratio {max(own) / plain:.2f})",
+        f"{name}: srbench {own:.1f} steps/s; by hand {hand:.1f} (ratio {to_hand:.3f}); eager {plain:.1f} "
+        f"(ratio {to_plain:.2f})",
         flush=True,
     )
 
 
-def many(name: str, runs: int, seconds: float, mps: bool) -> None:
+def many(name: str, asked: Namespace, note: Note) -> None:
     """Steps a second of so many trainings at once, in all."""
+    rates = [at_once(name, asked.runs, asked.seconds, asked.mps == "on") for _ in range(asked.repeats)]
+    note(f"{name}: {asked.runs} at once", "steps/s", [sum(each) for each in rates], lower_is_better=False)
+    spread = [rate for each in rates for rate in each]
+    print(
+        f"{name}: {asked.runs} at once {median(map(sum, rates)):.0f} steps/s in all, {min(spread):.1f} to "
+        f"{max(spread):.1f} each{', by MPS' if asked.mps == 'on' else ''}",
+        flush=True,
+    )
+
+
+def at_once(name: str, runs: int, seconds: float, mps: bool) -> list[float]:
+    """Steps a second of each of so many trainings."""
     service = multi_process_service if mps else lambda *_: nullcontext({})
     with tempfile.TemporaryDirectory() as folder, service(Path(folder), lambda _: True) as variables:
-        words = [sys.executable, "-m", "benchmarks.gpu", name, f"seconds={seconds}", f"meeting={folder}"]
+        code = "from benchmarks.gpu import one_of_many; one_of_many(*{!r})"
         children = [
             subprocess.Popen(
-                [*words, f"number={number}"], stdout=subprocess.PIPE, text=True, env=os.environ | variables
+                [sys.executable, "-c", code.format((name, seconds, folder, number))],
+                stdout=subprocess.PIPE,
+                text=True,
+                env=os.environ | variables,
             )
             for number in range(runs)
         ]
@@ -197,14 +218,10 @@ def many(name: str, runs: int, seconds: float, mps: bool) -> None:
                 raise SystemExit("a training has ended before the others began")
             time.sleep(0.05)
         (Path(folder) / "go").touch()
-        rates = [float(child.communicate()[0].split()[-1]) for child in children]
-    spread = f"{min(rates):.1f} to {max(rates):.1f} each"
-    print(
-        f"{name}: {runs} at once {sum(rates):.0f} steps/s in all, {spread}{', by MPS' if variables else ''}", flush=True
-    )
+        return [float(child.communicate()[0].split()[-1]) for child in children]
 
 
-def evaluation(weights: Path) -> None:
+def evaluation(weights: Path, repeats: int, note: Note) -> None:
     """Seconds an image: evaluated with PSNR, SSIM and LPIPS, and the network alone, from LR to SR on the host."""
     model, random = LINES["carn_16_64"].network().eval(), np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -216,9 +233,12 @@ def evaluation(weights: Path) -> None:
             write_image(lr, noise.repeat(2, 0).repeat(2, 1))
             pairs.append(ImagePair(str(number), hr, lr, 2))
         scorer = make_scorer(["psnr", "ssim", "lpips"], Protocol("y", "luma"), [weights], "cuda")
-        whole = [timed(lambda: evaluate(model, {"val": pairs}, scorer, "cuda", silent, lambda *_: None)) for _ in "123"]
+        sets = {"val": pairs}
+        whole = [timed(lambda: evaluate(model, sets, scorer, "cuda", silent, lambda *_: None)) for _ in range(repeats)]
         resolver, images = SuperResolver(model, "cuda", Inference()), [pair.read()[0] for pair in pairs]
-        alone = [timed(lambda: [resolver(image) for image in images]) for _ in "123"]
+        alone = [timed(lambda: [resolver(image) for image in images]) for _ in range(repeats)]
+    note("evaluation: an image", "s", [seconds / IMAGES for seconds in whole])
+    note("evaluation: an image, the network alone", "s", [seconds / IMAGES for seconds in alone])
     every, passes = (median(times) / IMAGES for times in (whole, alone))
     print(
         f"evaluation: {every:.3f} s an image, {passes:.3f} s the network alone (ratio {every / passes:.2f})", flush=True
@@ -231,33 +251,39 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def one_of_many(name: str, seconds: float, meeting: Path, number: str) -> None:
-    line, told = LINES[name], list[float]()
+def one_of_many(name: str, seconds: float, folder: str, number: int) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    line, meeting = LINES[name], Path(folder)
     line.batches()
     ours(line, 0.2)  # what is done once
     (meeting / f"ready{number}").touch()
     while not (meeting / "go").exists():
         time.sleep(0.01)
-    told.append(ours(line, seconds))
-    print(told[0])
+    print(ours(line, seconds))
 
 
 def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    words = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
-    names = [word for word in sys.argv[1:] if "=" not in word] or list(LINES)
-    seconds = float(words.get("seconds", 3))
-    if "meeting" in words:
-        return one_of_many(names[0], seconds, Path(words["meeting"]), words["number"])
+    lines = [*LINES, "evaluation"]
+    parser = command(__file__, __doc__, repeats=2)
+    parser.add_argument("lines", nargs="*", metavar="LINE", help=f"of {', '.join(lines)}; default: all but the last")
+    parser.add_argument("--seconds", type=float, default=3, help="of a measurement of steps (default: 3)")
+    parser.add_argument("--runs", type=natural, help="trainings at once")
+    parser.add_argument("--mps", choices=("on", "off"), default="on", help="NVIDIA's service for --runs (default: on)")
+    parser.add_argument("--weights", type=Path, default=default_places()["weights_dir"], help="AlexNet's folder")
+    asked = parser.parse_args()
+    for name in asked.lines:
+        if name not in lines:
+            parser.error(f"{name}: no such line; there are {', '.join(lines)}")
     print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
-    for name in names:
-        if name == "evaluation":
-            evaluation(Path(words.get("weights", default_places()["weights_dir"])).expanduser())
-        elif "runs" in words:
-            many(name, int(words["runs"]), seconds, words.get("mps") != "off")
-        else:
-            compare(name, seconds)
-    return None
+    with measuring(asked, torch.get_num_threads(), "cuda") as note:
+        for name in dict.fromkeys(asked.lines or LINES):
+            if name == "evaluation":
+                evaluation(asked.weights.expanduser(), asked.repeats, note)
+            elif asked.runs:
+                many(name, asked, note)
+            else:
+                compare(name, asked.seconds, asked.repeats, note)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ windows unfolded, a normalisation written out). Printed are medians, and the med
 srbench is faster. Straight and compiled forms give the same picture to 1e-4, or the benchmark stops.
 """
 
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measured import Note, command, measuring
 from srbench.models import mdrn
 from srbench.models.carn import CARN
 from srbench.models.classsr import ClassSR
@@ -35,8 +35,7 @@ from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
 
 SIZE = 128
-SECONDS = 8.0  # of all forms of a network together
-FEWEST = 3
+SECONDS = 8.0  # of all forms of a network together, or as many repeats as are asked for
 
 
 def unfolded_variance(x: Tensor) -> Tensor:
@@ -98,7 +97,7 @@ def timed(model: Callable[[Tensor], Tensor], lr: Tensor, straight: Any = None) -
         return perf_counter() - began
 
 
-def compare(name: str) -> None:
+def compare(name: str, fewest: int, note: Note) -> None:
     make, straight = NETWORKS[name]
     torch.manual_seed(0)
     net = make().eval()
@@ -119,22 +118,26 @@ def compare(name: str) -> None:
             raise SystemExit(f"{name}: {other} gives another picture, by {error:.2g}")
     rounds: list[dict[str, float]] = []
     began = perf_counter()
-    while len(rounds) < FEWEST or perf_counter() - began < SECONDS:
+    while len(rounds) < fewest or perf_counter() - began < SECONDS:
         rounds.append({"ours": timed(net, lr)} | {key: timed(model, lr, own) for key, (model, own) in forms.items()})
+    note(name, "s", [times["ours"] for times in rounds])
     ratios = {key: median(times[key] / times["ours"] for times in rounds) for key in forms}
     told = "; ".join(f"{key} takes {ratio:.2f} times as long" for key, ratio in ratios.items())
     print(f"{name}: {1000 * median(times['ours'] for times in rounds):.1f} ms; {told}", flush=True)
 
 
 def main() -> None:
+    parser = command(__file__, __doc__, repeats=3)
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"default: all of {', '.join(NETWORKS)}")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
-    names = sys.argv[1:] or list(NETWORKS)
-    for name in names:
+    for name in asked.networks:
         if name not in NETWORKS:
-            raise SystemExit(f"{name}: no such network; there are {', '.join(NETWORKS)}")
-    with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
-        for name in names:
-            compare(name)
+            parser.error(f"{name}: no such network; there are {', '.join(NETWORKS)}")
+    quiet = warnings.catch_warnings(action="ignore")
+    with torch.inference_mode(), quiet, measuring(asked, threads=1) as note:
+        for name in dict.fromkeys(asked.networks or NETWORKS):
+            compare(name, asked.repeats, note)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""What a launcher adds to a run: python benchmarks/launchers.py [RUNS [LAUNCHER …]]
+"""What a launcher adds to a run: python -m benchmarks.launchers [RUNS [LAUNCHER …]]
 
 Grids of 1,000 runs that have next to nothing to do (nearest neighbour, no data set; planned, launched, recorded and
-reported all the same) by each launcher that is there; SLURM's only where SLURM answers. Printed are the seconds of the
-command, and those of each run: by how much a grid of all takes longer than one of two, over the number of runs more.
+reported all the same) by each launcher that is there; SLURM's only where SLURM answers. Printed are the medians of
+the command's seconds, and those of each run: by how much a grid of all takes longer than one of two, over the number of
+runs more.
 The aim of local and Ray: less than 0.1 s a run.
 """
 
@@ -12,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from statistics import median
+
+from benchmarks.measured import command, measuring, natural
 
 FEW = 2  # runs of the grid that has all that a command costs whatever its size
 WORDS = ["model=nearest", "budget=none", "eval.datasets=[]", "eval.latency=false"]
@@ -36,11 +40,24 @@ def there() -> list[str]:
 
 
 def main() -> None:
-    runs = int([*sys.argv[1:], "1000"][0])
-    for launcher in sys.argv[2:] or there():
-        few, all_of_them = seconds(launcher, FEW), seconds(launcher, runs)
-        each = (all_of_them - few) / (runs - FEW)
-        print(f"{launcher}: {runs} runs {all_of_them:.1f} s, {FEW} runs {few:.1f} s: {each:.3f} s a run", flush=True)
+    parser = command(__file__, __doc__, repeats=3)
+    parser.add_argument("runs", nargs="?", type=natural, default=1000, metavar="RUNS", help="default: 1000")
+    parser.add_argument("launchers", nargs="*", metavar="LAUNCHER", help="default: all that are there")
+    asked = parser.parse_args()
+    runs = asked.runs
+    if runs <= FEW:
+        parser.error(f"{runs}: RUNS must be more than {FEW}")
+    with measuring(asked, threads=None) as note:
+        for launcher in asked.launchers or there():
+            times = [(seconds(launcher, FEW), seconds(launcher, runs)) for _ in range(asked.repeats)]
+            each = [(most - few) / (runs - FEW) for few, most in times]
+            note(f"{launcher}, {FEW} runs", "s", [few for few, _ in times])
+            note(f"{launcher}, {runs} runs", "s", [most for _, most in times])
+            note(f"{launcher}, {runs} runs, each", "s", each)
+            few, most = (median(column) for column in zip(*times, strict=True))
+            print(
+                f"{launcher}: {runs} runs {most:.1f} s, {FEW} runs {few:.1f} s: {median(each):.3f} s a run", flush=True
+            )
 
 
 if __name__ == "__main__":

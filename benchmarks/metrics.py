@@ -1,4 +1,4 @@
-"""How fast the metrics are: python benchmarks/metrics.py
+"""How fast the metrics are: python -m benchmarks.metrics
 
 On a pair of uint8 RGB images of 2040×1356, conversions included, each against the form in which it is commonly written:
 
@@ -26,12 +26,12 @@ from scipy.special import gamma
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import srbench.metrics.natural
+from benchmarks.measured import command, measuring
 from srbench.data.resize import imresize
 from srbench.metrics.fidelity import psnr, ssim
 from srbench.metrics.natural import niqe
 from srbench.metrics.protocol import Protocol
 
-ROUNDS = 7
 SCALE = 2
 Y = Protocol("y", "luma")
 Form = Callable[[np.ndarray, np.ndarray], tuple[float, ...]]
@@ -138,33 +138,42 @@ def fit(block: np.ndarray) -> tuple[float, float, float]:
     return shape, left * spread, right * spread
 
 
-def compare(title: str, forms: list[Form], sr: np.ndarray, hr: np.ndarray, tolerance: float) -> None:
-    """Times the forms in turns and prints a line for each; the first one is ours, the others' values must be near."""
+def compare(
+    forms: list[Form], images: tuple[np.ndarray, np.ndarray], tolerance: float, rounds: int
+) -> list[list[float]]:
+    """Seconds of each form, in turns, with a line for each that is printed; the first one is ours, the others' values
+    must be near."""
     seconds: list[list[float]] = [[] for _ in forms]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for form, times in zip(forms, seconds, strict=True):
             start = perf_counter()
-            form(sr, hr)
+            form(*images)
             times.append(perf_counter() - start)
-    print(title)
     for form, times in zip(forms, seconds, strict=True):
-        values = form(sr, hr)
-        np.testing.assert_allclose(values, forms[0](sr, hr), rtol=0, atol=tolerance)
+        values = form(*images)
+        np.testing.assert_allclose(values, forms[0](*images), rtol=0, atol=tolerance)
         ratios = [theirs / mine for mine, theirs in zip(seconds[0], times, strict=True)]
         speed = f"{median(times) * 1e3:6.0f} ms  {median(ratios):5.2f}× (least {min(ratios):.2f}×)"
         print(f"  {form.__name__:18}{speed}  {', '.join(f'{value:.9f}' for value in values)}")
+    return seconds
 
 
 def main() -> None:
+    asked = command(__file__, __doc__, repeats=7).parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
     smooth = imresize(rng.integers(0, 256, (339, 510, 3), np.uint8), 4.0)
     hr = np.clip(smooth + rng.normal(0, 5, smooth.shape), 0, 255).round().astype(np.uint8)
     sr = np.clip(hr + rng.normal(0, 10, hr.shape), 0, 255).round().astype(np.uint8)
-    forms: list[Form] = [ours, ours_on_all_cores, with_opencv, with_scipy, scikit_image]
-    compare("PSNR in dB, SSIM", forms, sr, hr, tolerance=1e-9)
-    compare("NIQE", [ours_niqe, plain_niqe], sr, hr, tolerance=1e-4)
+    fidelity: list[Form] = [ours, ours_on_all_cores, with_opencv, with_scipy, scikit_image]
+    natural: list[Form] = [ours_niqe, plain_niqe]
+    with measuring(asked, threads=1) as note:
+        for title, forms, tolerance in (("PSNR in dB, SSIM", fidelity, 1e-9), ("NIQE", natural, 1e-4)):
+            print(title)
+            seconds = compare(forms, (sr, hr), tolerance, asked.repeats)
+            for form, times in zip(forms, seconds, strict=True):
+                note(f"{title}: {form.__name__}", "s", times)
 
 
 if __name__ == "__main__":

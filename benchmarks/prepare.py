@@ -1,4 +1,4 @@
-"""What mapping the training images saves, and what it costs: python benchmarks/prepare.py
+"""What mapping the training images saves, and what it costs: python -m benchmarks.prepare
 
 24 images of DIV2K's size, made of photographs, in memory and mapped from `data prepare cache=true`'s piles. Printed are
 the seconds until the first batch could be made, the memory that is the process's own, and, the two taking turns, the
@@ -16,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
+from benchmarks.measured import command, measuring
 from srbench.data import cache
 from srbench.data.images import read_image, write_image
 from srbench.data.patches import Patches
@@ -23,7 +24,8 @@ from srbench.data.photos import Photos
 from srbench.data.supply import Supply
 
 IMAGES = 24
-BATCHES = 200
+BATCHES = 40  # of a repeat
+KINDS = {"mapped": 0, "in memory": 1 << 40}  # and the bytes that may lie in memory
 
 
 def make(folder: Path) -> list[Path]:
@@ -36,13 +38,14 @@ def make(folder: Path) -> list[Path]:
 
 
 def own_memory() -> float:
-    """Of this process, in MB: what is mapped from files can be dropped and does not count."""
+    """Of this process, in MiB: what is mapped from files can be dropped and does not count."""
     status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
 
 
 def main() -> None:
-    with TemporaryDirectory() as scratch:
+    asked = command(__file__, __doc__, repeats=5).parse_args()
+    with TemporaryDirectory() as scratch, measuring(asked, threads=1) as note:
         os.environ["XDG_CACHE_HOME"] = f"{scratch}/cache"
         folder = Path(scratch, "HR")
         folder.mkdir()
@@ -50,19 +53,36 @@ def main() -> None:
         cache.keep(folder, [2], 1, lambda *_: None)
         supply = Supply(files, 2, None, 16, 192, 0)
         Patches(supply)  # LR images come from the user's cache, as from the second run on
-        sources, times = {}, {}
-        for name, in_memory in (("mapped", 0), ("in memory", 1 << 40)):
-            before, start = own_memory(), perf_counter()
-            sources[name] = Patches(supply, in_memory=in_memory)
-            print(f"{name}: {perf_counter() - start:.2f} s to begin, {own_memory() - before:.0f} MB")
-            times[name] = list[float]()
-        for step in range(BATCHES):
-            for name, source in sources.items():
-                start = perf_counter()
-                source.batch(step)
-                times[name].append(perf_counter() - start)
-        ours, theirs = median(times["mapped"]), median(times["in memory"])
+        begins: dict[str, list[float]] = {name: [] for name in KINDS}
+        batches: dict[str, list[float]] = {name: [] for name in KINDS}
+        for number in range(asked.repeats):
+            sources = {}
+            for name, in_memory in KINDS.items():
+                before, start = own_memory(), perf_counter()
+                sources[name] = Patches(supply, in_memory=in_memory)
+                begins[name].append(perf_counter() - start)
+                if not number:  # what is freed later is not always given back
+                    megabytes = own_memory() - before
+                    note(f"{name}: memory", "MiB", [megabytes])
+                    print(f"{name}: {begins[name][0]:.2f} s to begin, {megabytes:.0f} MiB")
+            for name, seconds in turns(sources).items():
+                batches[name].append(median(seconds))
+        for name in KINDS:
+            note(f"{name}: to begin", "s", begins[name])
+            note(f"{name}: a batch", "s", batches[name])
+        ours, theirs = median(batches["mapped"]), median(batches["in memory"])
         print(f"a batch: mapped {ours * 1e3:.1f} ms, in memory {theirs * 1e3:.1f} ms ({ours / theirs:.2f}×)")
+
+
+def turns(sources: dict[str, Patches]) -> dict[str, list[float]]:
+    """Seconds of each batch, by source, which take turns."""
+    times: dict[str, list[float]] = {name: [] for name in sources}
+    for step in range(BATCHES):
+        for name, source in sources.items():
+            start = perf_counter()
+            source.batch(step)
+            times[name].append(perf_counter() - start)
+    return times
 
 
 if __name__ == "__main__":

@@ -3,19 +3,20 @@
     python -m benchmarks.reports            # both
     python -m benchmarks.reports 1000
 
-Prints the seconds of the clock and of the processor for reading a study, for its report and for the files, without
-making the data, for two studies of each size: ten ablations of two models with 5 seeds, and one ablation of one seed.
+Prints the seconds of the clock and of the processor, medians, for reading a study, for its report and for the files,
+without making the data, for two studies of each size: ten ablations of two models with 5 seeds, and one ablation of one
+seed. Each repeat is a process of its own.
 """
 
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
+from benchmarks.measured import command, in_own_process, measuring, natural
 from srbench.core.garbage import no_collections
 from srbench.data.lr_source import LrSource
 from srbench.evaluation.certificate import Certificate
@@ -41,33 +42,43 @@ CERTIFICATES = {
 
 
 def main() -> None:
-    for size in [int(word) for word in sys.argv[1:]] or [1_000, 10_000]:
-        # Ablations, models, variants, seeds.
-        for name, shape in {"ten ablations": (10, 2, size // 100, 5), "one ablation": (1, 1, size, 1)}.items():
-            with tempfile.TemporaryDirectory() as folder:
-                write_study(Path(folder, "runs", "study"), *shape)
-                with no_collections():  # as the verb report
-                    for part, wall, processor in timings(Path(folder)):
-                        print(
-                            f"{size:6} runs, {name:13} {part:7} {wall:6.2f} s, processor {processor:6.2f} s", flush=True
-                        )
+    parser = command(__file__, __doc__, repeats=3)
+    parser.add_argument("sizes", nargs="*", type=natural, metavar="RUNS", help="default: 1000 10000; hundreds")
+    asked = parser.parse_args()
+    if odd := [size for size in asked.sizes if size % 100]:
+        parser.error(f"{odd[0]}: RUNS must be hundreds")
+    with measuring(asked, threads=1) as note:
+        for size in asked.sizes or [1_000, 10_000]:
+            # Ablations, models, variants, seeds.
+            for name, shape in {"ten ablations": (10, 2, size // 100, 5), "one ablation": (1, 1, size, 1)}.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    write_study(Path(folder, "runs", "study"), *shape)
+                    found = [in_own_process(timings, Path(folder), f"reports{n}") for n in range(asked.repeats)]
+                for part in found[0]:
+                    walls, processors = zip(*(one[part] for one in found), strict=True)
+                    note(f"{size} runs, {name}: {part}", "s", walls)
+                    times = f"{median(walls):6.2f} s, processor {median(processors):6.2f} s"
+                    print(f"{size:6} runs, {name:13} {part:7} {times}", flush=True)
 
 
-def timings(folder: Path) -> Iterator[tuple[str, float, float]]:
-    """Name of the part, seconds of the clock, seconds of the processor."""
+def timings(folder: Path, reports: str) -> dict[str, tuple[float, float]]:
+    """Seconds of the clock and of the processor, by part."""
     clock = [(time.perf_counter(), time.process_time())]
 
     def since(begun: int) -> tuple[float, float]:
         clock.append((time.perf_counter(), time.process_time()))
         return clock[-1][0] - clock[begun][0], clock[-1][1] - clock[begun][1]
 
-    study = open_study(folder / "runs" / "study")
-    yield "read", *since(-2)
-    report = build_report(study)
-    yield "build", *since(-2)
-    write_files(report, folder / "reports")
-    yield "write", *since(-2)
-    yield "all", *since(0)
+    found = {}
+    with no_collections():  # as the verb report
+        study = open_study(folder / "runs" / "study")
+        found["read"] = since(-2)
+        report = build_report(study)
+        found["build"] = since(-2)
+        write_files(report, folder / reports)
+        found["write"] = since(-2)
+    found["all"] = since(0)
+    return found
 
 
 def write_study(study_dir: Path, ablations: int, models: int, variants: int, seeds: int) -> None:

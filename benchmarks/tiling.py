@@ -1,4 +1,4 @@
-"""What tiles cost: python benchmarks/tiling.py [seams|batches|8k]
+"""What tiles cost: python -m benchmarks.tiling [seams|batches|8k]
 
 - seams: the largest and the mean absolute difference, in levels of 255, between a photograph (astronaut as LR, 512×512)
   run in tiles of 256 and run whole, for several overlaps. In brackets: blended over the overlaps by linear ramps,
@@ -28,6 +28,8 @@ import torch
 from skimage.data import astronaut
 from torch import Tensor, nn
 
+from benchmarks.measured import Note, command, in_own_process, measuring
+from benchmarks.training import thumbnails
 from srbench.data.images import write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.inference import Span, spans, tiled
@@ -37,7 +39,6 @@ from srbench.models.hub import at_hand
 SCALES = {"carn_m": 2, "mossnet": 2, "safmn": 2, "gfmn": 4, "mdrn": 2, "safmn_ntire": 4}
 OVERLAPS = (0, 16, 32, 64, 112)
 TILE = 256
-ROUNDS = 5
 
 
 def networks() -> Iterator[tuple[str, nn.Module]]:
@@ -76,25 +77,27 @@ def ramp(span: Span, length: int, scale: int) -> Tensor:
     return weights
 
 
-def seams() -> None:
+def seams(_: int, note: Note) -> None:
     photograph = torch.from_numpy(astronaut()).permute(2, 0, 1)[None].float() / 255
     for name, model in networks():
         for lr in (photograph, photograph[..., :509, :507]):
-            network = partial(model, thumbnail=model.make_thumbnail(lr)) if name == "mossnet" else model  # type: ignore[operator]
+            thumbnail = thumbnails(model)
+            network = partial(model, thumbnail=thumbnail(lr)) if thumbnail else model
             whole = network(lr).clamp(0, 1)
             cells = []
             for overlap in OVERLAPS:
                 forms = tiled(network, lr, TILE, overlap), blended(network, lr, overlap, SCALES[name])
                 crop, ramps = (255 * (sr.clamp(0, 1) - whole).abs() for sr in forms)
+                note(f"{name}, {lr.shape[-1]}×{lr.shape[-2]}, overlap {overlap}: mean", "levels", [crop.mean().item()])
                 cells.append(f"{overlap}: {crop.max():.2g}, {crop.mean():.1g} ({ramps.max():.2g}, {ramps.mean():.1g})")
             print(f"{name:12} {lr.shape[-1]}×{lr.shape[-2]}  " + "  ".join(cells), flush=True)
 
 
-def batches() -> None:
+def batches(repeats: int, note: Note) -> None:
     for (name, model), side in product(networks(), (128, 256)):
         lr = torch.rand(4, 3, side, side).contiguous(memory_format=torch.channels_last)
         ratios = []
-        for _ in range(ROUNDS + 1):
+        for _ in range(repeats + 1):
             times = []
             for parts in (lr.split(1), lr.split(4)):
                 start = perf_counter()
@@ -102,26 +105,41 @@ def batches() -> None:
                     model(part)
                 times.append(perf_counter() - start)
             ratios.append(times[1] / times[0])
+        note(f"{name}, {side}×{side}: one batch against one after another", "×", ratios[1:])
         print(f"{name:12} {side}×{side}  {median(ratios[1:]):.2f}", flush=True)
 
 
-def large() -> None:
+def large(repeats: int, note: Note) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_image(Path(folder) / "lr.png", imresize(astronaut()[:288], 7.5))
         for name in ("safmn", "carn_m"):
             words = [f"{folder}/lr.png", f"{folder}/{name}.png", f"model={name}", f"checkpoint={name}", "threads=1"]
-            start = perf_counter()
-            subprocess.run([sys.executable, "-m", "srbench", "upscale", *words], check=True)
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest child so far
-            print(f"{name}: {perf_counter() - start:.0f} s, {peak:.0f} MiB", flush=True)
+            found = [in_own_process(upscaled, words) for _ in range(repeats)]
+            seconds, peaks = ([*column] for column in zip(*found, strict=True))
+            note(f"8K by {name}", "s", seconds)
+            note(f"8K by {name}: memory", "MiB", peaks)
+            print(f"{name}: {median(seconds):.0f} s, {max(peaks):.0f} MiB", flush=True)
+
+
+def upscaled(words: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory, in MiB, of the command, the only one of this process."""
+    start = perf_counter()
+    subprocess.run([sys.executable, "-m", "srbench", "upscale", *words], check=True)
+    return perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def main() -> None:
-    torch.set_num_threads(1)
     ways = {"seams": seams, "batches": batches, "8k": large}
-    with torch.inference_mode():
-        for way in sys.argv[1:] or ways:
-            ways[way]()
+    parser = command(__file__, __doc__, repeats=3)
+    parser.add_argument("ways", nargs="*", metavar="WAY", help=f"default: {', '.join(ways)}")
+    asked = parser.parse_args()
+    for way in asked.ways:
+        if way not in ways:
+            parser.error(f"{way}: no such way; there are {', '.join(ways)}")
+    torch.set_num_threads(1)
+    with torch.inference_mode(), measuring(asked, threads=1) as note:
+        for way in dict.fromkeys(asked.ways or ways):
+            ways[way](asked.repeats, note)
 
 
 if __name__ == "__main__":

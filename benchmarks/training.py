@@ -1,31 +1,33 @@
 """How fast training is: python -m benchmarks.training [THREADS]
 
-First CARN in processes of their own: a bare loop in the fast precision, with and without the allocator's setting, and
-in float32 and NCHW without. Then, in turns, a few steps each: srbench's loop, a bare PyTorch loop over the same batches
-of the same net in the same precision, and a bare loop in float32 and NCHW. Compared are the medians of single steps,
-from one begin to the next, so that what else the machine does in between counts little. Above 1 srbench is faster.
+First CARN in processes of their own, three repeats at most: a bare loop in the fast precision, with and without the
+allocator's setting, and in float32 and NCHW without. Then, in turns, a few steps each: srbench's loop, a bare PyTorch
+loop over the same batches of the same net in the same precision, and a bare loop in float32 and NCHW. Compared are the
+medians of single steps, from one begin to the next, so that what else the machine does in between counts little. Above
+1 srbench is faster.
 """
 
 import logging
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.measured import Note, command, in_own_process, measuring, middle_half
 from srbench.core import hardware
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
 from srbench.models.carn import CARN
+from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.mossnet import MossNet
+from srbench.models.traits import traits_of
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
 from srbench.recipes.schedules import constant
@@ -33,9 +35,10 @@ from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
 from srbench.recipes.supervised import Supervised, as_images
 
-ROUNDS = 10
-TURNS = 3
+TURNS = 3  # at most, of what starts processes
 BATCH = 16
+STEPS = {64: 12, 128: 20}  # of a round, by the HR patch
+STEPS_ALONE = {64: 12, 128: 6}
 ADAM = partial(torch.optim.Adam, lr=1e-4)
 
 
@@ -50,8 +53,13 @@ class Clocked(Supervised):
 
 
 def patches(model: nn.Module, hr_patch: int) -> Patches:
-    thumbnail = getattr(model, "make_thumbnail", None)
-    return Patches(Supply(Photos().train(), 2, None, BATCH, hr_patch, seed=0, thumbnail=thumbnail))
+    return Patches(Supply(Photos().train(), 2, None, BATCH, hr_patch, seed=0, thumbnail=thumbnails(model)))
+
+
+def thumbnails(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """What makes the model's second input, where it has one."""
+    side = traits_of(model).thumbnail
+    return partial(make_thumbnail, size=side) if side else None
 
 
 def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple[list[float], float]:
@@ -97,13 +105,13 @@ def steps_of(begins: list[float]) -> list[float]:
     return [after - before for before, after in pairwise(begins[2:])]
 
 
-def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int) -> None:
+def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, rounds: int, note: Note) -> None:
     precision = hardware.pick_precision("auto", "cpu")
-    source = patches(make(), hr_patch)
+    source, steps = patches(make(), hr_patch), STEPS[hr_patch]
     bare(make(), source, precision, 3)
     fast, plain, slow, waits = [], [], [], []
-    ratios = []
-    for number in range(ROUNDS):
+    own_steps, ratios = [], []
+    for number in range(rounds):
         if number % 2:
             other = bare(make(), source, precision, steps)
         own, wait = ours(make(), source, precision, steps)
@@ -112,40 +120,42 @@ def compare(name: str, make: Callable[[], nn.Module], hr_patch: int, steps: int)
         fast += own
         plain += other
         waits.append(wait)
+        own_steps.append(median(own))
         ratios.append(median(other) / median(own))
         slow += bare(make(), source, "32-true", max(5, steps // 2), channels_last=False)
-    low, _, high = quantiles(ratios, n=4)
+    note(f"{name}, HR patch {hr_patch}: a step", "s", own_steps)
+    note(f"{name}, HR patch {hr_patch}: speed of a bare loop's", "×", ratios, lower_is_better=False)
+    low, high = middle_half(ratios)
     print(
         f"{name}, batch {BATCH}, HR patch {hr_patch}, {precision}, {torch.get_num_threads()} threads: "
-        f"{1 / median(fast):.2f} steps/s; {median(plain) / median(fast):.3f} of a bare loop (middle half of {ROUNDS} "
+        f"{1 / median(fast):.2f} steps/s; {median(plain) / median(fast):.3f} of a bare loop (middle half of {rounds} "
         f"rounds {low:.2f} to {high:.2f}); {median(slow) / median(fast):.2f} of float32 NCHW; "
         f"waits for data {median(waits):.2%}",
         flush=True,
     )
 
 
-def alone(precision: str, kept: bool, hr_patch: int, steps: int) -> float:
-    """Seconds of a step of a bare loop in a process of its own; float32 in NCHW, as PyTorch comes."""
-    setting = "hardware.keep_freed_memory()" if kept else "None"
-    code = (
-        f"from benchmarks.training import *; quiet({torch.get_num_threads()}); {setting}; model = CARN(); "
-        f"source = patches(model, {hr_patch}); "
-        f"print(median(bare(model, source, '{precision}', {steps}, {precision != '32-true'})))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+def alone(precision: str, kept: bool, hr_patch: int, threads: int) -> float:
+    """Seconds of a step of CARN by a bare loop, in a process of its own; float32 in NCHW, as PyTorch comes."""
+    quiet(threads)
+    if kept:
+        hardware.keep_freed_memory()
+    model, steps = CARN(), STEPS_ALONE[hr_patch]
+    return median(bare(model, patches(model, hr_patch), precision, steps, precision != "32-true"))
 
 
-def compare_with_plain(hr_patch: int, steps: int) -> None:
+def compare_with_plain(hr_patch: int, threads: int, rounds: int, note: Note) -> None:
     """What precision=auto and the allocator's setting gain over PyTorch as it comes."""
     fast = hardware.pick_precision("auto", "cpu")
     gains, ratios = [], []
-    for _ in range(TURNS):
-        ours = alone(fast, True, hr_patch, steps)
-        gains.append(alone(fast, False, hr_patch, steps) / ours)
-        ratios.append(alone("32-true", False, hr_patch, steps) / ours)
+    for _ in range(min(rounds, TURNS)):
+        ours = in_own_process(alone, fast, True, hr_patch, threads)
+        gains.append(in_own_process(alone, fast, False, hr_patch, threads) / ours)
+        ratios.append(in_own_process(alone, "32-true", False, hr_patch, threads) / ours)
+    note(f"CARN, HR patch {hr_patch}: speed of float32 NCHW's", "×", ratios, lower_is_better=False)
+    note(f"CARN, HR patch {hr_patch}: gain of keeping freed memory", "×", gains, lower_is_better=False)
     print(
-        f"CARN, batch {BATCH}, HR patch {hr_patch}, {torch.get_num_threads()} threads: {fast} is {median(ratios):.2f} "
+        f"CARN, batch {BATCH}, HR patch {hr_patch}, {threads} threads: {fast} is {median(ratios):.2f} "
         f"({min(ratios):.2f} to {max(ratios):.2f}) times as fast as float32 NCHW in plain PyTorch; of that, keeping "
         f"freed memory gives {median(gains):.2f}",
         flush=True,
@@ -158,12 +168,14 @@ def quiet(threads: int) -> None:
 
 
 def main() -> None:
-    quiet(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    compare_with_plain(64, 12)
-    compare_with_plain(128, 6)  # the patch of CARN's paper
-    hardware.keep_freed_memory()
-    compare("CARN", CARN, 64, 12)
-    compare("MossNet-XS", MossNet, 128, 20)
+    asked = command(__file__, __doc__, repeats=10, threads=1).parse_args()
+    quiet(asked.threads)
+    with measuring(asked, asked.threads) as note:
+        compare_with_plain(64, asked.threads, asked.repeats, note)
+        compare_with_plain(128, asked.threads, asked.repeats, note)  # the patch of CARN's paper
+        hardware.keep_freed_memory()
+        compare("CARN", CARN, 64, asked.repeats, note)
+        compare("MossNet-XS", MossNet, 128, asked.repeats, note)
 
 
 if __name__ == "__main__":

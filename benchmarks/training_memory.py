@@ -1,20 +1,21 @@
 """How much memory training takes, against what is predicted before it starts: python -m benchmarks.training_memory
 
-Each network at two batch sizes in the fast precision and in float32, in a process of its own: by how much it grows over
-three steps of srbench's loop.
+Each network at two batch sizes in the fast precision and in float32, each repeat in a process of its own: by how much
+it grows over three steps of srbench's loop.
 """
 
 import logging
 import re
-import subprocess
-import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from statistics import median
 
 import torch
 from torch import nn
 
+from benchmarks.measured import command, in_own_process, measuring
 from benchmarks.training import ADAM
 from srbench.core import hardware
 from srbench.data.patches import Patches
@@ -59,20 +60,18 @@ def measure(name: str, batch: int, patch: int, precision: str) -> tuple[int, int
 
 
 def main() -> None:
-    if words := sys.argv[1:]:
-        print(*measure(words[0], int(words[1]), int(words[2]), words[3]))
-        return
-    for name in NETWORKS:
-        for batch, patch in LOADS:
-            for precision in dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"]):
-                words = [sys.executable, "-m", "benchmarks.training_memory", name, str(batch), str(patch), precision]
-                done = subprocess.run(words, capture_output=True, text=True, check=True)
-                predicted, grown = map(int, done.stdout.split())
-                print(
-                    f"{name}, batch {batch}, HR patch {patch}, {precision}: {predicted / 2**20:.0f} MiB predicted, "
-                    f"{grown / 2**20:.0f} measured, {predicted / grown:.2f}",
-                    flush=True,
-                )
+    asked = command(__file__, __doc__, repeats=3).parse_args()
+    precisions = dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"])
+    with measuring(asked, threads=1) as note:
+        for name, (batch, patch), precision in product(NETWORKS, LOADS, precisions):
+            found = [in_own_process(measure, name, batch, patch, precision) for _ in range(asked.repeats)]
+            what = f"{name}, batch {batch}, HR patch {patch}, {precision}"
+            note(what, "MiB", [grown / 2**20 for _, grown in found])
+            predicted, grown = (median(column) for column in zip(*found, strict=True))
+            print(
+                f"{what}: {predicted / 2**20:.0f} MiB predicted, {grown / 2**20:.0f} measured, {predicted / grown:.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import srbench
+
 PACKAGE = Path(__file__).parents[1] / "srbench"
 ROOMS = (
     *("core", "data", "models", "metrics", "evaluation", "recipes", "experiments", "reports", "audits", "cli"),
@@ -58,7 +60,7 @@ def test_no_two_public_names_are_the_same():
     assert not [name for name, count in names.items() if count > 1 and not name.startswith("_")]
 
 
-def test_no_function_takes_more_than_eight_arguments_but_constructors_of_models_and_recipes():
+def test_no_function_takes_more_than_eight_arguments_but_public_ones_and_constructors_of_models_and_recipes():
     assert not [
         f"{file.relative_to(PACKAGE)}:{node.lineno} {node.name}"
         for file, tree in trees()
@@ -66,4 +68,5 @@ def test_no_function_takes_more_than_eight_arguments_but_constructors_of_models_
         if isinstance(node, ast.FunctionDef)
         and len([one for one in ast.walk(node.args) if isinstance(one, ast.arg) and one.arg not in ("self", "cls")]) > 8
         and not (node.name == "__init__" and file.parent.name in ("models", "recipes"))
+        and node.name not in srbench.__all__
     ]

@@ -1,6 +1,7 @@
 """Whether a network is fit for srbench: what it must do to be trained, scored and compared, looked at in a minute."""
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from srbench.audits.ticks import Fitness, LeftOutError, Look, RedError, Tick
+from srbench.audits.ticks import Fitness, Inspection, LeftOutError, RedError, Tick
 from srbench.audits.training_fitness import looks_at_training
 from srbench.core.errors import UserError
 from srbench.core.hardware import pick_device
@@ -34,7 +35,7 @@ LEVEL = 1 / 255
 
 
 @dataclass(frozen=True)
-class Subject:
+class CheckedNetwork:
     """The network that is looked at, a copy in eval mode on `device`, and a photograph as LR, (1, 3, H, W)."""
 
     model: nn.Module
@@ -70,16 +71,17 @@ def check(
 
     ValueError for a model that tells no scale.
 
-    >>> import srbench
-    >>> found = srbench.check(srbench.load("fsrcnn", scale=2, weights=None))
-    >>> found.fit
-    True
+    Examples:
+        >>> import srbench
+        >>> found = srbench.check(srbench.load("fsrcnn", scale=2, weights=None))
+        >>> found.fit
+        True
     """
     title, times = name or type(model).__name__, scale or own_scale(model)
     chosen = pick_device(device)
     copied = copy_to(model, chosen).float().eval()
     use_scale(copied, times)
-    subject = Subject(copied, title, times, chosen, _photo())
+    subject = CheckedNetwork(copied, title, times, chosen, _photo())
     with tempfile.TemporaryDirectory() as folder:
         looks = [*_looks(subject, Path(folder)), *looks_at_training(copied, times, chosen, Path(folder))]
         if tell is not None:
@@ -88,10 +90,14 @@ def check(
             return Fitness(f"{title} ×{times}", tuple(_ticks(looks, own)))
 
 
-def _ticks(looks: Sequence[Look], tell: Listener) -> Iterator[Tick]:
+def _ticks(looks: Sequence[Inspection], tell: Listener) -> Iterator[Tick]:
+    first: Tick | None = None
     for number, look in enumerate(looks):
         tell(look.name, number, len(looks))
-        yield look.tick()
+        with warnings.catch_warnings(action="ignore"):  # somebody else's code says here what it likes
+            tick = look.tick() if first is None or first.state == "ok" else look.left_out(f"as {first.name} is red")
+        first = first or tick
+        yield tick
     tell("done", len(looks), len(looks))
 
 
@@ -100,9 +106,9 @@ def _photo() -> Tensor:
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 
-def _looks(subject: Subject, folder: Path) -> Iterator[Look]:
-    def look(name: str, found: Callable[[Subject], str], cure: str, must: bool = True) -> Look:
-        return Look(name, must, partial(found, subject), cure)
+def _looks(subject: CheckedNetwork, folder: Path) -> Iterator[Inspection]:
+    def look(name: str, found: Callable[[CheckedNetwork], str], cure: str, must: bool = True) -> Inspection:
+        return Inspection(name, must, partial(found, subject), cure)
 
     yield look("shape and values", _shape, "forward takes LR (N, 3, H, W) in [0, 1] and gives SR (N, 3, s·H, s·W)")
     yield look("scales", _scales, 'what traits = {"scales": …} promises, an assignment to `scale` must give')
@@ -123,7 +129,7 @@ def _looks(subject: Subject, folder: Path) -> Iterator[Look]:
         yield look(f"export {form}", partial(_export, folder=folder, form=form), cure, must=False)
 
 
-def _shape(subject: Subject) -> str:
+def _shape(subject: CheckedNetwork) -> str:
     height, width = subject.traits.size_for(SIDE, 2 * SIDE)
     lr = subject.lr(height, width)
     sr = subject.sr(lr)
@@ -144,7 +150,7 @@ def _check_sr(sr: object, lr: Tensor, scale: int) -> None:
         raise RedError(f"gives values that are not finite on LR {tuple(lr.shape)}", "")
 
 
-def _scales(subject: Subject) -> str:
+def _scales(subject: CheckedNetwork) -> str:
     for scale in subject.traits.scales:
         copied = copy_to(subject.model, subject.device)
         use_scale(copied, scale)
@@ -153,7 +159,7 @@ def _scales(subject: Subject) -> str:
     return f"×{', ×'.join(map(str, subject.traits.scales or (subject.scale,)))}"
 
 
-def _sizes(subject: Subject) -> str:
+def _sizes(subject: CheckedNetwork) -> str:
     least = subject.traits.smallest_input
     for height, width in ((least, least), (least, least + 13), (least + 30, least + 1), (SIDE + 1, SIDE + 19)):
         lr = subject.lr(max(height, least), max(width, least))
@@ -167,14 +173,14 @@ def _sizes(subject: Subject) -> str:
     )
 
 
-def _batches(subject: Subject) -> str:
+def _batches(subject: CheckedNetwork) -> str:
     height, width = subject.traits.size_for(SIDE, SIDE)
     images = [subject.lr(height, width, top) for top in (0, 2 * SIDE)]
     together, alone = subject.sr(torch.cat(images)), torch.cat([subject.sr(one) for one in images])
     return _close(together, alone, "two images together differ from each alone")
 
 
-def _no_state(subject: Subject) -> str:
+def _no_state(subject: CheckedNetwork) -> str:
     lr = subject.lr(*subject.traits.size_for(SIDE, SIDE)).clone()
     before, image = {name: one.clone() for name, one in subject.model.state_dict().items()}, lr.clone()
     subject.sr(lr)
@@ -186,7 +192,7 @@ def _no_state(subject: Subject) -> str:
     return "forward leaves all as it was"
 
 
-def _deterministic(subject: Subject) -> str:
+def _deterministic(subject: CheckedNetwork) -> str:
     lr = subject.lr(*subject.traits.size_for(SIDE, SIDE))
     first, second = subject.sr(lr), subject.sr(lr)
     if not torch.equal(first, second):
@@ -194,13 +200,13 @@ def _deterministic(subject: Subject) -> str:
     return "two passes are equal to the bit"
 
 
-def _precision(subject: Subject) -> str:
+def _precision(subject: CheckedNetwork) -> str:
     lr = subject.lr(*subject.traits.size_for(SIDE, SIDE))
     exact = subject.sr(lr.double(), copy_to(subject.model, subject.device).double())
     return _close(subject.sr(lr).double(), exact, "float32 differs from float64")
 
 
-def _weights(subject: Subject, folder: Path) -> str:
+def _weights(subject: CheckedNetwork, folder: Path) -> str:
     lr = subject.lr(*subject.traits.size_for(SIDE, SIDE))
     expected, file = subject.sr(lr), folder / "weights.safetensors"
     save_file({name: one.contiguous().clone() for name, one in subject.model.state_dict().items()}, file)
@@ -214,7 +220,7 @@ def _weights(subject: Subject, folder: Path) -> str:
     return "saved, loaded strictly, and the same to the bit"
 
 
-def _tiles(subject: Subject) -> str:
+def _tiles(subject: CheckedNetwork) -> str:
     if subject.traits.whole_image_statistics:
         raise LeftOutError("it takes statistics of the whole image, as its traits say: tiles change its result")
     overlap = overlap_for(subject.model, Inference())
@@ -231,7 +237,7 @@ def _tiles(subject: Subject) -> str:
     return f"tiles that overlap by {overlap} give the whole image within {255 * worst:.1g} levels of 255"
 
 
-def _parameters(subject: Subject) -> str:
+def _parameters(subject: CheckedNetwork) -> str:
     found, dead = parameters(subject.model), dead_parameters(subject.model)
     frozen = f", {found.frozen:,} frozen" if found.frozen else ""
     if dead:
@@ -240,7 +246,7 @@ def _parameters(subject: Subject) -> str:
     return f"{found.trainable:,}{frozen}, none of them dead"
 
 
-def _flops(subject: Subject) -> str:
+def _flops(subject: CheckedNetwork) -> str:
     found = complexity(subject.model, 256, 256)
     if found.too_low:
         raise RedError(found.too_low.reason, "")
@@ -248,14 +254,14 @@ def _flops(subject: Subject) -> str:
     return f"{counts} for 256×256 pixels of LR"
 
 
-def _latency(subject: Subject) -> str:
+def _latency(subject: CheckedNetwork) -> str:
     measured, missing = latency_summary(subject.model)
     if measured is None:
         raise RedError(missing[0].reason, "")
     return f"{measured.median_ms:.3g} ms for 256×256 pixels of LR ({measured.device}, {measured.threads} threads)"
 
 
-def _export(subject: Subject, folder: Path, form: str) -> str:
+def _export(subject: CheckedNetwork, folder: Path, form: str) -> str:
     model = copy_to(subject.model, "cpu")
     if not hasattr(model, "scale"):
         model.scale = subject.scale  # type: ignore[assignment]

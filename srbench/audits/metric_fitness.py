@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srbench.audits.ticks import Fitness, LeftOutError, Look, RedError
+from srbench.audits.ticks import Fitness, Inspection, LeftOutError, RedError
 from srbench.data.images import read_image
 from srbench.data.photos import Photos
 from srbench.metrics.protocol import protocol_named
@@ -29,12 +29,12 @@ def check_metric(name: str, weights_folders: Sequence[Path]) -> Fitness:
     return Fitness(f"metric {name}", tuple(look.tick() for look in _looks(name, scorer, hr)))
 
 
-def _looks(name: str, scorer: Scorer, hr: np.ndarray) -> Iterator[Look]:
-    def look(title: str, found: Callable[[str, Score, np.ndarray], str], cure: str) -> Look:
+def _looks(name: str, scorer: Scorer, hr: np.ndarray) -> Iterator[Inspection]:
+    def look(title: str, found: Callable[[str, Score, np.ndarray], str], cure: str) -> Inspection:
         ready = partial(found, name, partial(_score, name, scorer), hr)
-        return Look(title, True, partial(_where_there, scorer, ready), cure)
+        return Inspection(title, True, partial(_where_there, scorer, ready), cure)
 
-    yield Look("at hand", True, partial(_at_hand, scorer), "see what it needs in metrics/table.py")
+    yield Inspection("at hand", True, partial(_at_hand, scorer), "see what it needs in metrics/table.py")
     yield look("equal images", _equal, "of a metric with a reference no picture may be better than HR itself")
     yield look("direction", _direction, "higher_is_better in metrics/table.py says which way is better")
     yield look("repeatable", _repeatable, "draw no numbers, or with a seed of the image's own")

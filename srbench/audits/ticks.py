@@ -60,7 +60,7 @@ class LeftOutError(Exception):
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """One thing to look at: `found` says in words what is there, or raises RedError, LeftOutError or whatever else a
     stranger's code does; `cure`: for the latter."""
 
@@ -69,13 +69,17 @@ class Look:
     found: Callable[[], str]
     cure: str
 
+    def left_out(self, reason: str) -> Tick:
+        """Not looked at."""
+        return Tick(self.name, self.must, "left out", reason)
+
     def tick(self) -> Tick:
         """What is found."""
         try:
             with _in_one_line():
                 return Tick(self.name, self.must, "ok", self.found())
         except LeftOutError as reason:
-            return Tick(self.name, self.must, "left out", str(reason))
+            return self.left_out(str(reason))
         except RedError as reason:
             return Tick(self.name, self.must, "red", str(reason), reason.cure or self.cure)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from srbench.audits.ticks import LeftOutError, Look, RedError
+from srbench.audits.ticks import Inspection, LeftOutError, RedError
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Supply
@@ -34,16 +34,16 @@ class _InterruptedError(Exception):
     """Ends a training on purpose."""
 
 
-def looks_at_training(model: nn.Module, scale: int, device: str, folder: Path) -> Iterator[Look]:
+def looks_at_training(model: nn.Module, scale: int, device: str, folder: Path) -> Iterator[Inspection]:
     """The looks; `model` stays as it is. They leave files in `folder`."""
     trial = _Trial(model, scale, device, folder)
     cure = "look for logarithms and roots of 0, and divisions by 0"
-    yield Look("ten steps of training", True, trial.ten_steps, cure)
-    yield Look("every parameter learns", False, trial.gradients, "a layer that nothing reaches learns nothing")
+    yield Inspection("ten steps of training", True, trial.ten_steps, cure)
+    yield Inspection("every parameter learns", False, trial.gradients, "a layer that nothing reaches learns nothing")
     cure = "keep in buffers what changes in training; draw numbers from torch's generator alone"
-    yield Look("resumed training", True, trial.resumed, cure)
+    yield Inspection("resumed training", True, trial.resumed, cure)
     cure = "a step may not wait for the GPU: no .item(), no choice by values"
-    yield Look("captured on a GPU", False, trial.captured, cure)
+    yield Inspection("captured on a GPU", False, trial.captured, cure)
 
 
 class _Trial:

@@ -73,7 +73,9 @@ class ReportVerb(
 ):
     studies: tuple[Path, ...] = places("runs/STUDY|PACK.zip", PATH, "the studies' folders or packs")
     reports_dir: Path = option(DIR, "the folder below which reports are written", default=Path("reports"))
-    ntire: str | None = option(NAME, "adds NTIRE's score of efficiency, with this model as its baseline", default=None)
+    ntire: str | None = option(
+        NAME, "adds NTIRE's score of efficiency against this model, or that of a challenge: 2025 or 2026", default=None
+    )
     crops: Boxes = option(BOXES, "the pieces of images to show", default_factory=dict, told="found")
 
     def do(self) -> bool:
@@ -279,6 +281,20 @@ class ExportVerb(
         return export_network(self)
 
 
+class ModelsVerb(
+    Verb,
+    name="models",
+    does="Lists the networks: parameters by scale, published weights with licence and training data, paper.",
+    example="models carn*",
+):
+    pattern: str = last_place("NAME", NAME, "those whose names fit, as in carn*", default="*", told="all")
+
+    def do(self) -> bool:
+        from srbench.cli.model_list import show_models
+
+        return show_models(self)
+
+
 class CheckVerb(
     Verb,
     name="check",
@@ -421,6 +437,20 @@ class DataPrepareVerb(
         return prepare_data(self)
 
 
+class SchemaVerb(
+    Verb,
+    name="schema",
+    does="Writes the JSON Schemas of configs, ablations and sweeps, for editors, and of result.json.",
+    example="schema docs",
+):
+    out: Path = place("OUT", PATH, "the folder for NAME.schema.json")
+
+    def do(self) -> bool:
+        from srbench.cli.schema_files import write_schemas
+
+        return write_schemas(self)
+
+
 VERBS: tuple[type[Verb], ...] = (
     ReportVerb,
     SiteVerb,
@@ -433,10 +463,12 @@ VERBS: tuple[type[Verb], ...] = (
     ScoreVerb,
     UpscaleVerb,
     ExportVerb,
+    ModelsVerb,
     CheckVerb,
     ProfileVerb,
     DataListVerb,
     DataGetVerb,
     DataCheckVerb,
     DataPrepareVerb,
+    SchemaVerb,
 )

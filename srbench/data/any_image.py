@@ -16,7 +16,7 @@ AnyImage: TypeAlias = Union[np.ndarray, "Tensor", str, "os.PathLike[str]"]
 OF_255 = 16.0  # no picture of [0, 1] reaches it, not even one by a network that has not learnt anything
 
 
-def as_uint8(image: AnyImage, name: str = "image") -> np.ndarray:
+def uint8_of(image: AnyImage, name: str = "image") -> np.ndarray:
     """uint8 (H, W, 3) of a file's path, an array (H, W, 3) or a tensor (3, H, W) or (1, 3, H, W): uint8, or
     floating-point numbers in [0, 1], which are clipped to that and rounded.
 

@@ -26,6 +26,11 @@ def imresize(image: np.ndarray, scale: float, edge: Edge = "symmetric") -> np.nd
     floats are neither rounded nor clipped. `edge`: "symmetric" mirrors the image at its border (current MATLAB),
     "replicate" repeats the outermost pixel (older MATLAB, as the LR images of Set5 that circulate).
     Raises ValueError for another dtype or shape, an empty image, a scale that is not positive, an unknown edge.
+
+    Examples:
+        >>> import numpy as np, srbench
+        >>> srbench.imresize(np.arange(0, 64, dtype=np.uint8).reshape(8, 8), 1 / 2, edge="replicate")[0]
+        array([ 5,  6,  9, 10], dtype=uint8)
     """
     _check(image, scale, edge)
     # The vertical pass comes first, in MATLAB too; with the rounding in between the order shows.

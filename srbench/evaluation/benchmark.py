@@ -53,12 +53,13 @@ def benchmark(
     Raises UserError for a metric or a protocol that does not exist, for a data set that is not there or cannot be read,
     and for a model that does not fit to it; ValueError for a model that tells no scale.
 
-    >>> import srbench
-    >>> table = benchmark(srbench.load("bicubic", scale=2), ["set5"], metrics=["psnr"], data_root=shared / "data")
-    >>> table.round(2)[["model", "scale", "params", "set5.psnr"]]
-         model  scale  params  set5.psnr
-    0  bicubic      2       0      33.67
-    1  Bicubic      2       0      33.67
+    Examples:
+        >>> import srbench
+        >>> table = srbench.benchmark(srbench.load("nearest", scale=2), ["set5"], metrics=["psnr"], data_root="data")
+        >>> table.round(2)[["model", "scale", "params", "set5.psnr"]]
+             model  scale  params  set5.psnr
+        0  bicubic      2       0      33.67
+        1  Nearest      2       0      30.86
     """
     from pandas import DataFrame, to_numeric
 

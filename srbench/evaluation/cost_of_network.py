@@ -22,10 +22,11 @@ def cost(model: nn.Module, scale: int | None = None, *, latency: bool = False) -
 
     `scale`: where the model has none of its own and its output does not tell it. ValueError where nothing tells it.
 
-    >>> import srbench
-    >>> found = srbench.cost(srbench.load("carn_m", scale=4, weights=None))
-    >>> found["params"], found["flops_720p"]
-    (414787, 32489683200)
+    Examples:
+        >>> import srbench
+        >>> found = srbench.cost(srbench.load("carn_m", scale=4, weights=None))
+        >>> found["params"], found["flops_720p"]
+        (414787, 32489683200)
     """
     counted, uncounted = cost_summary(model, scale or own_scale(model))
     missing: tuple[Missing, ...] = uncounted

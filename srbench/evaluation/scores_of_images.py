@@ -7,7 +7,7 @@ import numpy as np
 
 from srbench.core.errors import UserError
 from srbench.core.paths import default_places, weights_folders
-from srbench.data.any_image import AnyImage, as_uint8
+from srbench.data.any_image import AnyImage, uint8_of
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
@@ -33,16 +33,17 @@ def score(
     Raises UserError for a metric that does not exist or cannot be had here, saying how to get it; ValueError for images
     that are none or do not fit, and for scores that an image cannot have (NIQE of a small one).
 
-    >>> import numpy as np
-    >>> hr = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
-    >>> scores = score(hr + np.uint8(1), hr, scale=2)
-    >>> print(f"{scores['psnr']:.2f} dB")
-    49.45 dB
+    Examples:
+        >>> import numpy as np, srbench
+        >>> hr = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
+        >>> scores = srbench.score(hr + np.uint8(1), hr, scale=2)
+        >>> print(f"{scores['psnr']:.2f} dB")
+        49.45 dB
     """
     metrics = members(metrics)
     check_metrics(metrics, "metrics=[{}]")
     told = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    pixels, reference = as_uint8(sr, "sr"), as_uint8(hr, "hr")
+    pixels, reference = uint8_of(sr, "sr"), uint8_of(hr, "hr")
     height, width = pixels.shape[:2]
     if not sizes_fit(reference.shape, pixels.shape, scale):
         sizes = f"sr is {width}×{height}, hr {reference.shape[1]}×{reference.shape[0]}"

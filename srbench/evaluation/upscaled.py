@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from srbench.core.hardware import pick_device
-from srbench.data.any_image import AnyImage, as_uint8
+from srbench.data.any_image import AnyImage, uint8_of
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.settings import Inference
 
@@ -33,12 +33,13 @@ def upscale(
 
     Raises ValueError for an image that is none, UserError for one that is smaller than the model takes.
 
-    >>> import numpy as np, srbench
-    >>> lr = np.zeros((16, 24, 3), np.uint8)
-    >>> upscale(srbench.load("bicubic", scale=2), lr).shape
-    (32, 48, 3)
+    Examples:
+        >>> import numpy as np, srbench
+        >>> lr = np.zeros((16, 24, 3), np.uint8)
+        >>> srbench.upscale(srbench.load("bicubic", scale=2), lr).shape
+        (32, 48, 3)
     """
-    lr, chosen = as_uint8(image), pick_device(device)
+    lr, chosen = uint8_of(image), pick_device(device)
     network = model.eval().to(chosen).to(memory_format=torch.channels_last)
     check_size(network, lr, Path(image) if isinstance(image, str | Path) else Path("image"))
     return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb))(lr)

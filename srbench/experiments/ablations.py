@@ -15,7 +15,10 @@ from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
+from srbench.experiments.zipped_keys import ZIP
 
+ABLATION_KEYS = ("title", "question", "source", "applies_to", "claims")
+APPLIES_KEYS = ("baseline", "variants")
 SWEEP_KEYS = (*("title", "question", "source", "overrides", "runs", "baseline", "at_hand", "claims", "published"),)
 RENAMED = {"waifu2x_study": "carn_study"}  # sweeps
 
@@ -52,14 +55,14 @@ def parse_ablation(name: str, content: Any) -> Ablation:
     where = f"ablation={name}"
     if not isinstance(content, dict) or not isinstance(content.get("applies_to"), dict):
         raise UserError(f"{where}: its file lacks applies_to: {{CLASS: {{baseline: …, variants: {{…}}}}}}")
-    _check_keys(where, content, ("title", "question", "source", "applies_to", "claims"))
+    _check_keys(where, content, ABLATION_KEYS)
     for class_name, part in content["applies_to"].items():
         variants = part.get("variants") if isinstance(part, dict) else None
         if not isinstance(variants, dict) or not all(isinstance(factors, dict) for factors in variants.values()):
             raise UserError(f"{where}: applies_to.{class_name}.variants must map each variant to its factors")
         if part.get("baseline") not in list(variants):  # it may be anything
             raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
-        _check_keys(f"{where}: applies_to.{class_name}", part, ("baseline", "variants"))
+        _check_keys(f"{where}: applies_to.{class_name}", part, APPLIES_KEYS)
     claims = parse_claims("ablation", name, content.get("claims"))
     check_variants(claims, {variant for part in content["applies_to"].values() for variant in part["variants"]})
     return Ablation(name, content, claims)
@@ -106,7 +109,7 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     return SavedSweep(
         name,
         content,
-        [as_override(key, value, swept=True) for key, value in overrides.items()],
+        [as_override(key, value, swept=key != ZIP) for key, value in overrides.items()],
         {str(run): [as_override(key, value) for key, value in factors.items()] for run, factors in runs.items()},
         parse_claims("sweep", name, content.get("claims")),
         parse_published(f"sweep={name}", content.get("published"), runs, found.parent),

@@ -96,7 +96,7 @@ def _check_names(node: Any, key: str) -> None:
     given = [name for name in node if name not in (TARGET, PARTIAL)]
     if TARGET in node:
         target = imported(node[TARGET])
-        known, types = _parameters(target), _types(target)
+        known, types = parameters_of(target), _types(target)
         for name in given:
             place, what = f"{key.partition('=')[0]}.{name}", getattr(target, "__name__", node[TARGET])
             if name in types and not _may_be(node[name], types[name]):
@@ -117,13 +117,13 @@ def _doubtful(node: Any, key: str) -> Iterator[str]:
         return
     target = imported(node[TARGET]) if TARGET in node else None
     for name in (name for name in node if name not in (TARGET, PARTIAL)):
-        if target and _parameters(target) is None and name not in _named_parameters(target):
+        if target and parameters_of(target) is None and name not in _named_parameters(target):
             yield f"{key}.{name}"
         yield from _doubtful(node[name], f"{key}.{name}")
 
 
 @cache
-def _parameters(target: Callable[..., Any]) -> list[str] | None:
+def parameters_of(target: Callable[..., Any]) -> list[str] | None:
     """The names that a class or function takes; None: any, or it does not say. One that takes any and reads none, as
     its code shows, takes those that it names."""
     try:

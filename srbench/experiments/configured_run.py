@@ -24,6 +24,7 @@ LONGEST_NAME = 50  # of a stage
 STAGE_NAME = rf"\w[\w-]{{0,{LONGEST_NAME - 1}}}"
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
+OF_THE_DATA = ("degradation",)  # beside the arguments of their class
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
 
 
@@ -90,7 +91,7 @@ def _number_or_auto(value: int | str) -> int | Literal["auto"]:
 def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
     found = component(node, key)
     degradation = parse_degradation(node.get("degradation"))
-    return DataSpec(option or found.class_name.lower(), found.without("degradation"), degradation)
+    return DataSpec(option or found.class_name.lower(), found.without(*OF_THE_DATA), degradation)
 
 
 def _logger(node: Mapping[str, Any]) -> Component | None:

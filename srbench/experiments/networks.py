@@ -14,7 +14,7 @@ from srbench.experiments.component import component
 from srbench.experiments.presets import preset, preset_model, preset_names
 from srbench.experiments.reopen import open_run
 from srbench.experiments.trust import check_trust
-from srbench.models.hub import bring, checkpoint_catalogue, named
+from srbench.models.hub import bring, checkpoint_catalogue
 from srbench.models.papers import papers
 from srbench.models.traits import use_scale
 from srbench.models.weights import load_weights
@@ -43,10 +43,11 @@ def load(
     Raises UserError for a name, a scale or a file that does not exist or does not fit. What a file names is built only
     where it is a class of srbench's.
 
-    >>> import srbench, torch
-    >>> model = srbench.load("safmn", scale=2, weights=None)
-    >>> model(torch.rand(1, 3, 20, 30)).shape
-    torch.Size([1, 3, 40, 60])
+    Examples:
+        >>> import srbench, torch
+        >>> model = srbench.load("safmn", scale=2, weights=None)
+        >>> model(torch.rand(1, 3, 20, 30)).shape
+        torch.Size([1, 3, 40, 60])
     """
     folders = str(weights_dir or default_places()["weights_dir"])
     path = Path(name).expanduser()
@@ -68,7 +69,8 @@ def load(
         with bar(f"loads {text}") as tell:
             bring(model, checkpoint, folders, times, tell)
     elif any(entry.name == text for entry in entries):
-        named(text, times)  # says for which scales they are published
+        there = ", ".join(str(scale) for entry in entries for scale in entry.scales)
+        raise UserError(f"{text}: weights are published for scale={there}, not for {times}; weights=None goes without")
     elif any(True for _ in model.parameters()):
         told = (
             f"{text}: no weights are published for scale={times}; these are what its constructor draws (weights=None)"
@@ -83,10 +85,11 @@ def list_models(pattern: str = "*") -> "DataFrame":
     Columns: `name`, `class`, `scales`, `params` (of all parameters, by scale), `paper`, `year` (NaN where there is
     none), `weights` (the scales of published ones), `licence` and `training_data` (of these; None where nobody tells).
 
-    >>> import srbench
-    >>> table = srbench.list_models("safmn*").set_index("name")
-    >>> table.params["safmn"][4], table.year["safmn"]
-    (239520, 2023)
+    Examples:
+        >>> import srbench
+        >>> table = srbench.list_models("safmn*").set_index("name")
+        >>> table.params["safmn"]
+        {2: 227820, 3: 232695, 4: 239520}
     """
     from fnmatch import fnmatchcase
 

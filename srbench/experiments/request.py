@@ -1,7 +1,6 @@
 """What the command line of a grid asks for: overrides by key, ablations, and the runs of a saved sweep."""
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from srbench.experiments.store.published_figures import PublishedRuns
 from srbench.experiments.store.record import Membership
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.study_files import read_study_file
+from srbench.experiments.zipped_keys import ZIP, Zips, combinations, read_zips
 
 Words = list[str]
 
@@ -35,26 +35,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class Request:
-    """`given`: the overrides of the command line, and of a saved sweep beneath them, by key."""
+    """`given`: the overrides of the command line, and of a saved sweep beneath them, by key; `zips`: the keys of it
+    whose values go together."""
 
     given: dict[str, Override]
     ablations: list[Ablation]
     sweep: SavedSweep | None
+    zips: Zips = ()
 
     def bases(self) -> list[Words]:
-        """The product of the swept keys: the words of one run each, without an ablation's factors."""
-        return [list(combination) for combination in itertools.product(*self._alternatives())]
-
-    def _alternatives(self) -> Iterator[Words]:
-        for key, override in self.given.items():
-            if override.is_sweep_override():
-                if not override.is_discrete_sweep():
-                    raise UserError(f"{override.input_line}: an interval cannot be swept; list the values")
-                yield [f"{key}={value}" for value in override.sweep_string_iterator()]
-            elif override.is_delete():
-                yield [override.input_line or key]
-            else:
-                yield [f"{key}={override.get_value_element_as_str()}"]
+        """The product of the swept keys, zipped ones as one: each run's words, without an ablation's factors."""
+        return list(combinations({key: _words(key, override) for key, override in self.given.items()}, self.zips))
 
     def arms(self, class_name: str) -> list[Arm]:
         """For a model of that class; empty for a plain grid, and where no ablation applies."""
@@ -100,12 +91,22 @@ class Request:
         return bool(self.sweep and self.sweep.content.get("at_hand"))
 
 
+def _words(key: str, override: Override) -> Words:
+    """One for each value."""
+    if override.is_sweep_override():
+        if not override.is_discrete_sweep():
+            raise UserError(f"{override.input_line}: an interval cannot be swept; list the values")
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [(override.input_line or key) if override.is_delete() else f"{key}={override.get_value_element_as_str()}"]
+
+
 def _places(runs: Iterable[RunSpec]) -> set[Place]:
     return {(run.name, place) for run in runs for place in run.memberships or (None,)}
 
 
 def read_request(arguments: list[str], loader: ConfigLoader) -> Request:
-    """The request of a command line. Raises UserError for an ablation or a sweep that does not exist."""
+    """The request of a command line. Raises UserError for an ablation or a sweep that does not exist, and for keys that
+    cannot be zipped."""
     parser = OverridesParser.create(config_loader=loader)
     given = {o.get_key_element(): o for o in parser.parse_overrides(arguments)}
     sweep_names, ablation_names = choices(given.pop("sweep", None)), choices(given.pop("ablation", None))
@@ -120,7 +121,8 @@ def read_request(arguments: list[str], loader: ConfigLoader) -> Request:
     if "study" not in given:
         study = sweep.name if sweep else _study_name(given, ablation_names)
         given |= {"study": parser.parse_override(as_override("study", study))}
-    return Request(given, ablations, sweep)
+    zips = read_zips(given.pop(ZIP, None), given)
+    return Request(given, ablations, sweep, zips)
 
 
 def choices(override: Override | None) -> list[str]:

@@ -20,12 +20,12 @@ from srbench.core.paths import conf_folder
 from srbench.core.pixel_limit import MEGAPIXELS
 from srbench.core.regular_files import is_plain_name
 from srbench.core.suggest import did_you_mean
+from srbench.experiments.bounds import Above, AtLeast, OneOf
 from srbench.experiments.store.boxes import Boxes, as_boxes
 from srbench.recipes.outcome import Layout
 
 GROUPS = ("model", "recipe", "data", "protocol", "logger")  # of open keys; each has a class
 REPORT = "report"  # what is told to reports alone
-LARGEST_SEED = 2**63 - 1
 
 
 def _key(
@@ -34,10 +34,6 @@ def _key(
     """`must`: what the value has to be, in words; `holds`: whether it is, of the right type. `listed`: a bare word is a
     list of one. `default`: of a key that configs of earlier versions lack."""
     return field(default=default, metadata={"must": must, "holds": holds, "listed": listed})
-
-
-def _from(least: int, *words: str) -> Callable[[Any], bool]:
-    return lambda value: value in words if isinstance(value, str) else least <= value <= LARGEST_SEED
 
 
 def _named(value: str) -> bool:
@@ -58,12 +54,12 @@ class BudgetKeys:
     """How much of a recipe is spent: each stage's `quick` or `full` length, or nothing; a number stands for that of all
     stages. `keep`: which of its weights each stage leaves."""
 
-    length: str = _key("quick, full or none", lambda value: value in ("quick", "full", "none"))
-    steps: int | None = _key("a whole number from 0 on, or null", _from(0))
-    batch_size: int | None = _key("a whole number from 1 on, or null", _from(1))
-    hr_patch: int | None = _key("a number of pixels, or null", _from(1))
-    val_every: int | None = _key("a whole number from 0 on, or null", _from(0))
-    keep: str = _key("last or best", lambda value: value in ("last", "best"), default="last")
+    length: str = _key("quick, full or none", OneOf(("quick", "full", "none")))
+    steps: int | None = _key("a whole number from 0 on, or null", AtLeast(0))
+    batch_size: int | None = _key("a whole number from 1 on, or null", AtLeast(1))
+    hr_patch: int | None = _key("a number of pixels, or null", AtLeast(1))
+    val_every: int | None = _key("a whole number from 0 on, or null", AtLeast(0))
+    keep: str = _key("last or best", OneOf(("last", "best")), default="last")
 
 
 @dataclass
@@ -74,13 +70,13 @@ class EvalKeys:
     metrics: list[str] = _key(
         "names of metrics are needed, as in [psnr,ssim]", lambda value: bool(value) and _names(value), listed=True
     )
-    save_images: Union[int, str] = _key("all, or a number of images", _from(0, "all"))  # noqa: UP007  OmegaConf's form
+    save_images: Union[int, str] = _key("all, or a number of images", AtLeast(0, ("all",)))  # noqa: UP007  OmegaConf's form
     latency: bool = _key(FLAG)
     tile: Union[int, str, None] = _key(  # noqa: UP007
-        "auto, null (never any tiles) or a number of pixels", lambda value: value is None or _from(1, "auto")(value)
+        "auto, null (never any tiles) or a number of pixels", AtLeast(1, ("auto",))
     )
-    overlap: int = _key("a number of pixels from 0 on", _from(0))
-    memory_gb: float = _key("a number above 0", lambda value: value > 0)
+    overlap: int = _key("a number of pixels from 0 on", AtLeast(0))
+    memory_gb: float = _key("a number above 0", Above(0))
     self_ensemble: bool = _key(FLAG)
 
 
@@ -99,24 +95,22 @@ class Keys:
 
     budget: BudgetKeys
     eval: EvalKeys
-    scale: int = _key("a whole number from 1 on", _from(1))
-    seed: int = _key("a whole number from 0 on", _from(0))
-    checkpoint: str | None = _key("a file, a published name or null", lambda value: value is None or bool(value))
+    scale: int = _key("a whole number from 1 on", AtLeast(1))
+    seed: int = _key("a whole number from 0 on", AtLeast(0))
+    checkpoint: str | None = _key("a file, a published name or null", _named)
     precision: Union[int, str] = _key("auto, 32, bf16 or 16", lambda value: value != "")  # noqa: UP007
     compile: bool = _key(FLAG, default=False)
     capture: Union[str, bool] = _key(  # noqa: UP007
-        "auto, true or false", lambda value: value in ("auto", True, False), default="auto"
+        "auto, true or false", OneOf(("auto", True, False)), default="auto"
     )
-    memory_format: str = _key(
-        "auto, channels_last or contiguous", lambda value: value in ("auto", *get_args(Layout)), default="auto"
-    )
-    devices: int = _key("a whole number from 1 on", _from(1), default=1)
+    memory_format: str = _key("auto, channels_last or contiguous", OneOf(("auto", *get_args(Layout))), default="auto")
+    devices: int = _key("a whole number from 1 on", AtLeast(1), default=1)
     device: str = _key("auto, cpu, cuda, cuda:N or mps", _named)
-    threads: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
-    jobs: Union[int, str] = _key(AUTO, _from(1, "auto"))  # noqa: UP007
+    threads: Union[int, str] = _key(AUTO, AtLeast(1, ("auto",)))  # noqa: UP007
+    jobs: Union[int, str] = _key(AUTO, AtLeast(1, ("auto",)))  # noqa: UP007
     # YAML reads off as false.
-    mps: Union[str, bool] = _key("auto or off", lambda value: value in ("auto", "off", False), default="auto")  # noqa: UP007
-    max_megapixels: float = _key("a number above 0", lambda value: value > 0, default=MEGAPIXELS)
+    mps: Union[str, bool] = _key("auto or off", OneOf(("auto", "off", False)), default="auto")  # noqa: UP007
+    max_megapixels: float = _key("a number above 0", Above(0), default=MEGAPIXELS)
     study: str = _key("a name is needed, of 255 letters at most and without /", is_plain_name)
     runs_dir: str = _key(FOLDER)
     reports_dir: str = _key(FOLDER)
@@ -125,9 +119,14 @@ class Keys:
     labels: list[LabelKeys] = _key("is filled in by a grid; leave it out")
     ablation: Any = None
     sweep: Any = None
+    zip: str | None = _key(
+        "pairs the swept keys of a grid: it needs -m, and srbench's own hydra/sweeper=ablation",
+        OneOf(()),
+        default=None,
+    )
     force: bool = _key(FLAG)
     dry_run: bool = _key(FLAG)
-    retries: int = _key("a whole number from 0 on", _from(0), default=0)
+    retries: int = _key("a whole number from 0 on", AtLeast(0), default=0)
     fail_fast: bool = _key(FLAG, default=False)
 
 
@@ -144,13 +143,13 @@ def read_keys(config: Mapping[str, Any]) -> Keys:
     for name, kind in (("budget", BudgetKeys), ("eval", EvalKeys)):
         if not isinstance(given.get(name), dict):
             raise UserError(_no_mapping(name, kind, given))
-    for key, entry in _entries(Keys):
+    for key, entry in key_fields(Keys):
         _check(key, entry, given)
     try:
         typed: Keys = OmegaConf.to_object(OmegaConf.merge(_schema(), _literal(given)))  # type: ignore[assignment]
     except (ConfigKeyError, ValidationError, MissingMandatoryValue) as error:
         raise UserError(_told(error, given)) from error
-    for key, entry in _entries(Keys):
+    for key, entry in key_fields(Keys):
         value = _at(typed, key)
         if value is not None and not entry.metadata["holds"](value):
             raise UserError(f"{key}={shown(_in(given, key))}: {entry.metadata['must']}")
@@ -203,12 +202,12 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
-def _entries(kind: Any, before: str = "") -> list[tuple[str, Any]]:
+def key_fields(kind: Any, before: str = "") -> list[tuple[str, Any]]:
     """The keys that have a `must`, with their fields."""
     found: list[tuple[str, Any]] = []
     for entry in fields(kind):
         if is_dataclass(entry.type):
-            found += _entries(entry.type, f"{before}{entry.name}.")
+            found += key_fields(entry.type, f"{before}{entry.name}.")
         elif entry.metadata:
             found.append((before + entry.name, entry))
     return found
@@ -225,14 +224,14 @@ def _check(key: str, entry: Any, given: dict[str, Any]) -> None:
     value = node[name]
     if entry.metadata["listed"] and not isinstance(value, list):
         value = node[name] = [value]
-    is_list, kinds = _kinds(entry.type)
+    is_list, kinds = value_kinds(entry.type)
     wrong = [one for one in (value if isinstance(value, list) else [value]) if not _as_it_is(one, kinds, key in NAMES)]
     if wrong or isinstance(value, list) != is_list:
         raise UserError(f"{key}={shown(value)}: {entry.metadata['must']}")
 
 
-def _kinds(annotation: Any) -> tuple[bool, set[type]]:
-    """Whether a list is asked for, and what the value, or its entries, may be."""
+def value_kinds(annotation: Any) -> tuple[bool, set[type]]:
+    """Of a key: whether a list is asked for, and what the value, or its entries, may be."""
     is_list = get_origin(annotation) is list
     inner = get_args(annotation)[0] if is_list else annotation
     alternatives = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
@@ -268,7 +267,7 @@ def _told(error: OmegaConfBaseException, given: dict[str, Any]) -> str:
         names = [entry.name for entry in fields(known)] if known else []
         names += [] if parent else [*GROUPS, REPORT]
         return f"{key}: no such key{f' in {parent}' if parent else ''}{did_you_mean(name, names)}"
-    must = dict(_entries(Keys)).get(key.partition("[")[0])
+    must = dict(key_fields(Keys)).get(key.partition("[")[0])
     return f"{key}={shown(_in(given, key))}: {must.metadata['must'] if must else error.msg}"
 
 

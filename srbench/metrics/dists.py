@@ -59,7 +59,7 @@ class DISTS:
     def _distance(self, x: Tensor, y: Tensor, xx: Tensor, yy: Tensor, xy: Tensor) -> float:
         """Of the means of each channel's values, squares and products."""
         texture = (2 * x * y + C1) / (x**2 + y**2 + C1)
-        structure = (2 * (xy - x * y) + C2) / (xx - x**2 + yy - y**2 + C2)
+        structure = (2 * (xy - x * y) + C2) / ((xx - x**2) + (yy - y**2) + C2)
         return (self._alpha * (1 - texture) + self._beta * (1 - structure)).sum().item()
 
     def _features(self, sr: np.ndarray, hr: np.ndarray) -> list[Tensor]:

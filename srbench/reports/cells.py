@@ -1,6 +1,6 @@
 """One place of a table for people: rounded, with its unit, its mark, and the reasons for what is missing in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from srbench.metrics.table import ALL_COSTS, METRICS, CostColumn
@@ -49,7 +49,8 @@ def _property(row: TableRow, name: str) -> Cell:
     if name == "model":
         return Cell(row.model, "", row.remarks)
     if name == "ntire_score":
-        return _figure(row.ntire or Figure(), 1)
+        cell = _figure(row.ntire or Figure(), 1)
+        return replace(cell, text=f"{cell.text} (unranked)") if row.below_floor else cell
     texts = {
         "scale": "" if row.scale is None else f"×{row.scale}",
         "degradation": told_degradations(row.degradations) or "none",

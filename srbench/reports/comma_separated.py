@@ -9,6 +9,7 @@ from srbench.core.harmless import as_cell, in_one_line
 from srbench.metrics.table import COSTS, MORE_COSTS, ROUTED_COSTS
 from srbench.reports.columns import PARTS, Part, ScoreColumn
 from srbench.reports.comparison import TableRow
+from srbench.reports.ntire_challenges import CHALLENGES
 from srbench.reports.published import PublishedScore
 from srbench.reports.report import Report
 from srbench.reports.trained_on import TrainedOn
@@ -28,7 +29,7 @@ def table_csv(report: Report) -> str:
     more = [name for name in MORE_COSTS | ROUTED_COSTS if any(row.costs[name].value is not None for row in report.rows)]
     trained = [field.name for field in fields(TrainedOn)] if any(row.trained for row in report.rows) else []
     names += [*more, *(f"train_{name}" for name in trained), "protocol", "resizer", "final_loss", *report.settings]
-    names += ["ntire_score", "ntire_baseline"] if report.options.ntire else []
+    names += _names_of_ntire(report.options.ntire)
     return _written(
         names, ([*_values(row, parts, more, trained), *_ntire(row, report.options.ntire)] for row in report.rows)
     )
@@ -54,9 +55,18 @@ def _values(row: TableRow, parts: Parts, more: Sequence[str], trained: Sequence[
     yield from (row.protocol, row.resizer, row.final_loss, *row.settings.values())
 
 
-def _ntire(row: TableRow, model: str | None) -> Iterator[CsvValue]:
-    if model:
-        yield from (row.ntire.value if row.ntire else None, model)
+def _names_of_ntire(asked: str | None) -> list[str]:
+    if not asked:
+        return []
+    return ["ntire_score", "ntire_baseline", *(["ntire_year", "ntire_below_floor"] if asked in CHALLENGES else [])]
+
+
+def _ntire(row: TableRow, asked: str | None) -> Iterator[CsvValue]:
+    if asked:
+        challenge = CHALLENGES.get(asked)
+        yield from (row.ntire.value if row.ntire else None, challenge.network if challenge else asked)
+        if challenge:
+            yield from (challenge.year, row.below_floor)
 
 
 def _cell(value: CsvValue) -> CsvValue:

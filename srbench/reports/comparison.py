@@ -24,7 +24,7 @@ class TableRow:
     fixed weights; `absent`: the seeds that are missing, and why; `trained`: what its runs were trained on; `remarks`:
     on that, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets of which an image or
     more ran in tiles; `partial`: what to know of those that are not whole; `ntire`: NTIRE's score, where it was asked
-    for.
+    for; `below_floor`: whether a score is below a floor of the challenge that was asked for, None where nothing tells.
     """
 
     number: int
@@ -43,6 +43,7 @@ class TableRow:
     tiled: frozenset[str]
     partial: dict[str, str]
     ntire: Figure | None = None
+    below_floor: bool | None = None
 
     @property
     def ablation(self) -> str:

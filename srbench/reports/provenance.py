@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from srbench.experiments.store.record import Record
 from srbench.recipes.outcome import TrainingSession
 from srbench.reports.certified import protocols_of, resizers_of
-from srbench.reports.ntire_score import FORMULA
+from srbench.reports.ntire_challenges import told_ntire_score
 from srbench.reports.row_costs import standard_latency
 from srbench.reports.trained_on import full_steps, trainings
 
@@ -132,7 +132,7 @@ def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
         layout = _values(one.memory_format for one in layouts if one)
         yield "latency", f"median, batch 1, input {inputs} (height × width), {where}, memory layout {layout}"
     if ntire:
-        yield "NTIRE score", FORMULA.format(ntire)
+        yield "NTIRE score", told_ntire_score(ntire)
 
 
 def _values(values: Iterable[object]) -> str:

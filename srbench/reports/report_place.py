@@ -17,8 +17,8 @@ FILE = "report.json"
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report can be told: `ntire`: the model to compare with in a column of NTIRE's ranking score; `crops`: the
-    boxes to show, x, y, width and height in pixels of HR, by image or by `set/image`."""
+    """What a report can be told: `ntire`: the model to compare with in a column of NTIRE's ranking score, or a year of
+    the challenge; `crops`: the boxes to show, x, y, width and height in pixels of HR, by image or by `set/image`."""
 
     ntire: str | None = None
     crops: Boxes = field(default_factory=dict)

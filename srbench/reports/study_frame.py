@@ -24,9 +24,11 @@ def read_study(path: str | Path) -> DataFrame:
 
     UserError where there is no study.
 
-    >>> table = read_study(study)
-    >>> table[table.metric == "psnr"].groupby("variant").value.mean().idxmax()
-    'wide'
+    Examples:
+        >>> import srbench
+        >>> table = srbench.read_study("runs/carn_width")
+        >>> table[table.metric == "psnr"].groupby("variant").value.mean().idxmax()
+        'wide'
     """
     study = open_study(Path(path).expanduser())
     rows = [row for run in study.runs for row in _rows(study.name, run)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -96,6 +97,27 @@ def test_several_ablations_are_a_union_and_seeds_multiply(srbench):
     assert len(lines) == 2 * (5 + 4 - 1)
     assert sum("atrous: 1-1-1 (baseline), se: none (baseline)" in line for line in lines) == 2
     assert not (srbench.folder / "runs").exists()
+
+
+def test_zipped_keys_run_in_pairs_each_of_which_its_log_repeats_alone(srbench):
+    pairs = ["model=fsrcnn,nearest", "seed=3,4", "budget.steps=1,0", "zip=[model,seed,budget.steps]"]
+    words = ["-m", *[word for word in srbench.data if not word.startswith("budget.steps")], *pairs]
+    assert [line.split()[0][:-9] for line in srbench(*words, "dry_run=true").stdout.splitlines()[1:4]] == [
+        "bicubic-default-x2-s0",
+        "fsrcnn-default-x2-s3",
+        "nearest-default-x2-s4",
+    ]
+    done = srbench(*words)
+    assert done.returncode == 0, done.stderr
+    records = srbench.records("fsrcnn-nearest")
+    assert {(one["model"], one["seed"]) for one in records.values()} == {("bicubic", 0), ("fsrcnn", 3), ("nearest", 4)}
+    (name,) = (name for name in records if name.startswith("fsrcnn"))
+    log = (srbench.folder / "runs/fsrcnn-nearest" / name / "run.log").read_text()
+    (command,) = (line.partition("python -m srbench ")[2] for line in log.splitlines() if "-m srbench" in line)
+    alone = srbench(*shlex.split(command))
+    assert alone.returncode == 0, alone.stderr
+    assert srbench.records("fsrcnn-nearest") == records
+    assert "zip" not in command
 
 
 def test_what_does_not_apply_is_skipped_with_a_line(srbench):

@@ -165,10 +165,12 @@ class Elsewhere(nn.Sequential):
 
 
 def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
-    table = benchmark(Elsewhere(), 2, ["Set5"], data_root=shared / "data", weights_dir=str(tmp_path))
+    table = benchmark(Elsewhere(), ["Set5"], data_root=str(shared / "data"), weights_dir=tmp_path)
     costs = ["params", "params_dead", "flops_720p", "flops_256", "activations_720p", "latency_ms"]
-    more = ["params_frozen", "activations_256", "conv_activations_720p", "conv_activations_256"]
-    assert list(table) == ["model", "scale", *costs, "set5.psnr", "set5.ssim", "set5.lpips", *more]
+    more = ["params_frozen", "activations_256", "conv_activations_720p", "conv_activations_256", "peak_memory_mb"]
+    scores = ["set5.psnr", "set5.ssim", "set5.lpips", "set5.certificate"]
+    told = ["weights_sha256", "missing", "beyond_fvcore"]
+    assert list(table) == ["model", "scale", *costs, *scores, *more, *told]
     assert list(table.model) == ["bicubic", "Elsewhere"]
     bicubic, ours = table.to_dict("records")
     assert bicubic["set5.psnr"] == pytest.approx(33.6741, abs=1e-4)
@@ -176,13 +178,33 @@ def test_a_network_from_elsewhere_gets_every_column(shared, tmp_path):
     assert ours["flops_720p"] == 3 * 12 * 9 * 360 * 640
     assert ours["latency_ms"] > 0
     assert table["set5.lpips"].isna().all()
-    assert "alexnet_features.safetensors" in table.attrs["missing"]["Elsewhere"]["lpips"]
-    assert (table.attrs["protocol"], table.attrs["resizer"]) == ("y", "file")
+    assert "alexnet_features.safetensors" in ours["missing"]["lpips"]
+    assert table.attrs == {}
+    assert ours["set5.certificate"].startswith(
+        "y (luma, border scale), 5 images (LR: file by matlab-replicate), HR 5eee"
+    )
+    assert [type(one["weights_sha256"]) for one in (ours, bicubic)] == [str, float]  # NaN for no weights
+
+
+def test_tiles_self_ensemble_and_protocol_are_in_the_certificate_and_in_the_scores(shared):
+    plain, told = (
+        benchmark(Elsewhere(), ["set5"], metrics=["psnr"], data_root=shared / "data", **how).to_dict("records")[1]
+        for how in ({}, {"self_ensemble": True, "tile": 128, "protocol": "rgb"})
+    )
+    assert told["set5.certificate"].startswith("rgb (rgb, border scale), self-ensemble ×8, 5 images")
+    assert told["set5.psnr"] != plain["set5.psnr"]
+
+
+def test_a_network_of_several_scales_is_benchmarked_at_the_one_that_is_asked_for(shared):
+    model = CARN(scales=(2, 3, 4), scale=2, width=8, blocks=1, units=1)
+    table = benchmark(model, ["set5"], scale=4, metrics=["psnr"], data_root=shared / "data")
+    assert list(table.scale) == [4, 4]
+    assert table["set5.psnr"][0] == pytest.approx(28.43, abs=0.01)
 
 
 def test_a_metric_that_does_not_exist_is_told(shared):
     with pytest.raises(UserError, match=r"metrics=\[psn\]: no such metric, did you mean psnr"):
-        benchmark(Elsewhere(), 2, ["Set5"], ["psn"], data_root=shared / "data")
+        benchmark(Elsewhere(), ["Set5"], metrics=["psn"], data_root=shared / "data")
 
 
 def written(folder, sizes):

@@ -12,6 +12,8 @@ from srbench.core.errors import UserError
 from srbench.evaluation.export import export
 from srbench.models.carn import CARN
 from srbench.models.safmn import SAFMN
+from srbench.models.span import SPAN
+from srbench.models.weights import load_weights
 
 CONFIG = {"_target_": "srbench.models.carn.CARN", "width": 8}
 
@@ -36,6 +38,15 @@ def test_pt2_and_onnx_take_any_size(tmp_path, small):
     assert "LR of any size" in export(small, "carn", CONFIG, tmp_path / "out.onnx", None)
     (lr_info,) = onnx.load(tmp_path / "out.onnx").graph.input
     assert len({side.dim_param for side in lr_info.type.tensor_type.shape.dim[2:]} - {""}) == 2
+
+
+def test_rounding_of_large_values_is_no_other_picture(tmp_path, shared):
+    """SPAN takes noise far out of [0, 1], where float32 has fewer digits behind the point."""
+    span = SPAN(width=28, scale=4).eval()
+    load_weights(span, shared / "reference/span/span_ntire26_x4.safetensors")
+    with torch.inference_mode():
+        assert span(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))).abs().max() > 10
+    assert "LR of any size; the same picture within" in export(span, "span_ntire", {}, tmp_path / "out.onnx", None)
 
 
 def test_a_network_for_one_size_says_so(tmp_path):

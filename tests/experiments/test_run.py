@@ -27,7 +27,7 @@ from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record, write_record
 from srbench.experiments.store.scores import read_rows, sr_file
 from srbench.models.weights import digest
-from tests.tiny_runs import HERE, TINY, carried_out, quiet
+from tests.tiny_runs import HERE, SHORT, TINY, carried_out, quiet
 
 FORK = multiprocessing.get_context("forkserver")
 
@@ -416,6 +416,17 @@ def test_a_reparameterised_run_is_the_plain_network_to_all_that_reads_it(carn):
     assert files[0].keys() == files[1].keys()
     words = ["study=again", "budget=none", "budget.steps=null", f"checkpoint={formed.folder / 'weights.safetensors'}"]
     assert carried_out(carn(*words)).scores == other.scores
+
+
+def test_span_is_trained_in_series_and_counted_and_kept_folded(plan, carn):
+    words = ["model=span_ntire", "model.width=4", "model.blocks=1", "data=folder", "data.root=hr"]
+    one = plan(*words, *SHORT, "eval.metrics=[psnr]", "eval.latency=false")
+    assert carn().folder.parent == one.folder.parent  # both read the images that `carn` has made
+    record = carried_out(one)
+    weights = load_file(one.folder / "weights.safetensors")
+    assert record.cost.params == sum(tensor.numel() for tensor in weights.values())
+    assert "block_1.c1_r.eval_conv.weight" in weights
+    assert not any("squeeze" in name for name in weights)
 
 
 def test_the_record_says_which_weights_were_kept(carn):

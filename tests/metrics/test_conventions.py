@@ -17,6 +17,7 @@ from srbench.models.mesrgan import MESRGAN
 from srbench.models.rcan import RCAN
 from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.models.span import SPAN
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
 from tests.presets import preset
@@ -119,6 +120,9 @@ def test_what_no_table_knows_is_named_whatever_the_convention():
         (SAFMN, {"scale": 2}, 256, 14.6439, 84.910, 58),
         (SAFMN, {"scale": 3}, 256, 14.9624, 85.893, 58),
         (SAFMN, {"scale": 4}, 256, 15.4083, 87.269, 58),
+        (SPAN, {"width": 28, "scale": 4}, 256, 9.833807872, 41.680896, 22),
+        (SPAN, {"width": 48, "scale": 2}, 256, 26.8488, 66.847, 22),
+        (SPAN, {"width": 52, "scale": 4}, 256, 32.5758, 74.711, 22),
         (SRGAN, {}, 64, 9.113, 14.35, 37),
         (ESRGAN, {}, 64, 21.485, 22.74, 86),
         (MESRGAN, {"expansion": 1}, 64, 14.019, 106.63, 246),

@@ -24,6 +24,7 @@ from srbench.models.mesrgan import MESRGAN
 from srbench.models.mossnet import MossNet
 from srbench.models.rcan import RCAN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.models.span import SPAN
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
 from srbench.models.traits import Traits
@@ -112,6 +113,7 @@ MODELS = {
     "MossNet, learned context": MossNet(context="learned"),
     "RCAN": RCAN(width=16, groups=1, blocks=1),
     "SAFMN for NTIRE": SAFMNForNTIRE(blocks=1),
+    "SPAN": SPAN(width=8, blocks=2),
     "SRGAN": SRGAN(blocks=1),
     "SRResNet": SRResNet(blocks=1),
 }

@@ -18,10 +18,11 @@ from tests.http_server import Page, serve
 
 
 def test_every_entry_is_the_weights_that_the_reference_holds(shared):
-    folder = shared / "reference" / "checkpoints"
-    assert {entry.file for entry in checkpoint_catalogue()} == {path.name for path in folder.glob("*.safetensors")}
+    folders = [shared / "reference" / name for name in ("checkpoints", "span")]
+    files = {path.name: path for folder in folders for path in folder.glob("*.safetensors")}
+    assert {entry.file for entry in checkpoint_catalogue()} == files.keys()
     for entry in checkpoint_catalogue():
-        assert digest(read_weights(folder / entry.file)) == entry.digest, entry.file
+        assert digest(read_weights(files[entry.file])) == entry.digest, entry.file
 
 
 def test_weights_are_named_by_what_they_are(shared):

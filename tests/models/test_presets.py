@@ -16,6 +16,7 @@ from srbench.models.nearest import Nearest
 from srbench.models.rcan import RCAN
 from srbench.models.safmn import SAFMN
 from srbench.models.safmn_ntire import SAFMNForNTIRE
+from srbench.models.span import SPAN
 from srbench.models.srgan import SRGAN
 from srbench.models.srresnet import SRResNet
 from tests.presets import preset
@@ -36,6 +37,9 @@ from tests.presets import preset
         ("rcan", RCAN, {}),
         ("safmn", SAFMN, {}),
         ("safmn_ntire", SAFMNForNTIRE, {}),
+        ("span", SPAN, {}),
+        ("span_ntire", SPAN, {"width": 28}),
+        ("span_s", SPAN, {"width": 48}),
         ("srgan", SRGAN, {}),
         ("srresnet", SRResNet, {}),
     ],

@@ -8,7 +8,16 @@ from torch import Tensor, nn
 from srbench.metrics.cost import complexity, parameters
 from srbench.models.carn import CARN
 from srbench.models.edsr import EDSR
-from srbench.models.layers.reparameterised import FORMS, Parallel, ReparameterisedConv2d, Series, in_training_form
+from srbench.models.layers.reparameterised import (
+    FORMS,
+    DrawnInSeries,
+    Parallel,
+    ReparameterisedConv2d,
+    Series,
+    folded_series,
+    in_training_form,
+)
+from srbench.models.span import SPAN
 
 SHAPES = [(4, 4, 1), (3, 5, 1), (8, 8, 4), (4, 8, 2)]  # inputs, outputs, groups
 
@@ -70,6 +79,66 @@ def test_a_training_begins_as_the_function_that_was_there(form, inputs, outputs,
         torch.testing.assert_close(FORMS[form](conv)(x), conv(x), rtol=0, atol=1e-6)
 
 
+def test_what_was_drawn_in_series_is_trained_as_it_was_drawn():
+    """Each convolution within PyTorch's bounds, 1/√(its inputs · its pixels), and none of them as `Series` begins."""
+    torch.manual_seed(0)
+    conv = DrawnInSeries(16, 16)
+    series = Series(conv)
+    for layer, inputs in ((series.expand, 16), (series.conv3x3, 32 * 9), (series.squeeze, 32), (series.skip, 16)):
+        for values in (layer.weight, layer.bias):
+            assert values.abs().max() <= inputs**-0.5
+            assert values.abs().max() > 0.8 * inputs**-0.5
+    x = torch.randn(2, 16, 6, 7)
+    with torch.no_grad():
+        expected = one_by_one(series, x, 1)
+        torch.testing.assert_close(conv(x), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(series(x), expected, rtol=0, atol=1e-6)
+
+
+def test_what_was_drawn_in_series_is_not_trained_so_when_other_weights_were_loaded():
+    torch.manual_seed(0)
+    conv, other = DrawnInSeries(4, 4), DrawnInSeries(4, 4)
+    conv.load_state_dict(other.state_dict())
+    x = torch.randn(2, 4, 6, 7)
+    series = Series(conv)
+    assert not series.skip.weight.any()
+    with torch.no_grad():
+        torch.testing.assert_close(series(x), other(x), rtol=0, atol=1e-6)
+
+
+def test_a_second_training_goes_on_with_what_the_first_has_made():
+    """As one that reads the first one's weights from a file, which are those of the convolution alone."""
+    torch.manual_seed(0)
+    model = nn.Sequential(DrawnInSeries(4, 4))
+    with in_training_form(model), torch.no_grad():
+        model[0].skip.bias.add_(1)
+    again = nn.Sequential(DrawnInSeries(4, 4))
+    again.load_state_dict(model.state_dict())
+    begun = []
+    for one in (model, again):
+        torch.manual_seed(1)
+        with in_training_form(one):
+            begun.append(one.state_dict())
+    assert all(tensor.equal(begun[1][name]) for name, tensor in begun[0].items())
+
+
+def test_weights_in_series_fold_into_those_of_one_convolution():
+    made = drawn("series", 3, 5)
+    weight, bias = folded_series(made.state_dict())
+    x = torch.randn(2, 3, 6, 7, dtype=torch.float64)
+    expected = one_by_one(made, x, 1)
+    torch.testing.assert_close(
+        F.conv2d(x, weight, bias, padding=1), expected, rtol=0, atol=1e-12 * expected.abs().max().item()
+    )
+
+
+def test_weights_that_do_not_fit_in_series_are_told():
+    weights = dict(drawn("series").state_dict())
+    weights["conv3x3.bias"] = torch.zeros(3)
+    with pytest.raises(ValueError, match="no weights of 1×1, 3×3 and 1×1 in series"):
+        folded_series(weights)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_tensor_of_a_training_form_has_a_gradient_that_is_not_zero(form):
     torch.manual_seed(0)
@@ -104,6 +173,7 @@ def test_parallel_has_a_1x1_and_a_scale_more():
 NETWORKS = [
     (CARN, {"width": 8, "blocks": 1, "units": 2, "unit_groups": 2, "atrous": 2}),
     (EDSR, {"width": 6, "blocks": 2}),
+    (SPAN, {"width": 6, "blocks": 2}),
 ]
 
 
@@ -111,7 +181,7 @@ NETWORKS = [
 @pytest.mark.parametrize(("network", "factors"), NETWORKS)
 def test_a_network_is_the_plain_one_but_while_it_is_trained(network, factors, form):
     torch.manual_seed(0)
-    plain = network(**factors)
+    plain = network(**factors, reparameterise="none")
     model = network(**factors, reparameterise=form)
     model.load_state_dict(plain.state_dict())  # of the same names
     lr = torch.rand(1, 3, 12, 14)
@@ -131,6 +201,17 @@ def test_a_network_is_the_plain_one_but_while_it_is_trained(network, factors, fo
         assert not torch.allclose(plain(lr), expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("network", "factors"), NETWORKS)
+def test_a_network_without_memory_has_a_training_form_without_memory(network, factors, form):
+    with torch.device("meta"):
+        model = network(**factors, reparameterise=form)
+    with in_training_form(model):
+        assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+        model(torch.empty(1, 3, 12, 14, device="meta")).sum().backward()
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
 def test_a_convolution_that_stands_in_two_places_is_trained_as_one():
     conv = ReparameterisedConv2d(4, 4, "parallel")
     model = nn.Sequential(nn.Sequential(conv), nn.Sequential(conv))
@@ -144,6 +225,7 @@ def test_a_convolution_that_stands_in_two_places_is_trained_as_one():
     ("make", "message"),
     [
         (lambda: EDSR(reparameterise="ecb"), "reparameterise is 'ecb': choose from none, parallel, series"),
+        (lambda: SPAN(reparameterise="ecb"), "reparameterise is 'ecb': choose from none, parallel, series"),
         (lambda: CARN(reparameterise="ecb"), "reparameterise is 'ecb': choose from none, parallel, series"),
         (lambda: CARN(reparameterise="series", padding="partial"), "reparameterise has no form for padding 'partial'"),
     ],

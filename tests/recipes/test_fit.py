@@ -14,6 +14,7 @@ from torch import nn
 
 from srbench.core.files import in_one_step
 from srbench.models.carn import CARN
+from srbench.models.span import SPAN
 from srbench.models.weights import read_weights
 from srbench.recipes.callbacks import NotFiniteError
 from srbench.recipes.fit import fit
@@ -261,23 +262,34 @@ def formed(form="series"):
     return CARN(width=4, blocks=1, units=1, atrous=[1], reparameterise=form)
 
 
+def small_span():
+    torch.manual_seed(0)
+    return SPAN(width=4, blocks=1)
+
+
+@pytest.mark.parametrize(
+    ("network", "squeeze"),
+    [(formed, "model.b1.b1.body.0.squeeze.weight"), (small_span, "model.block_1.c1_r.eval_conv.squeeze.weight")],
+)
 @pytest.mark.parametrize("ema", [None, 0.9])
-def test_what_is_trained_as_several_convolutions_goes_on_as_such_and_ends_as_one(files, tmp_path, ema):
+def test_what_is_trained_as_several_convolutions_goes_on_as_such_and_ends_as_one(
+    files, tmp_path, ema, network, squeeze
+):
     for name in "ab":
         (tmp_path / name).mkdir()
     stages = [a_stage(files, recipe=supervised(ema=ema)), a_stage(files, name="detail", steps=8)]
-    whole, _ = fit(formed(), stages, tmp_path / "a", a_session())
+    whole, _ = fit(network(), stages, tmp_path / "a", a_session())
     with pytest.raises(MemoryError):
-        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
+        fit(network(), stages, tmp_path / "b", a_session(fail_at(2)))
     trained = torch.load(tmp_path / "b/last.ckpt", weights_only=True)["state_dict"]
-    assert "model.b1.b1.body.0.squeeze.weight" in trained
+    assert squeeze in trained
     with pytest.raises(MemoryError):  # in the second stage, which begins from the first one's file
-        fit(formed(), stages, tmp_path / "b", a_session(fail_at(2)))
-    resumed, _ = fit(formed(), stages, tmp_path / "b", a_session())
+        fit(network(), stages, tmp_path / "b", a_session(fail_at(2)))
+    resumed, _ = fit(network(), stages, tmp_path / "b", a_session())
     assert torch.equal(weights(whole), weights(resumed))
     assert (tmp_path / "a/losses.csv").read_bytes() == (tmp_path / "b/losses.csv").read_bytes()
     stored = read_weights(tmp_path / "b/stages/1-pixel.safetensors")
-    assert stored.keys() == small_carn().state_dict().keys()
+    assert stored.keys() == network().state_dict().keys()
 
 
 def test_a_training_form_begins_as_the_plain_network_and_goes_another_way(files, tmp_path):
@@ -291,6 +303,20 @@ def test_a_training_form_begins_as_the_plain_network_and_goes_another_way(files,
     for name in ("series", "parallel"):
         assert losses[name][0] == pytest.approx(losses["none"][0], rel=1e-5)
         assert losses[name][-1] != pytest.approx(losses["none"][-1], rel=1e-5)
+
+
+def test_a_training_begins_with_the_weights_in_series_that_were_drawn_or_as_the_ones_that_were_loaded(files, tmp_path):
+    begun = []
+
+    def recipe(model, length):
+        begun.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return supervised()(model, length)
+
+    fit(small_span(), [a_stage(files, recipe=recipe), a_stage(files, recipe=recipe, name="on")], tmp_path, a_session())
+    name = "block_1.c1_r.eval_conv"
+    drawn = small_span().get_submodule(name).as_drawn()
+    assert all(begun[0][f"{name}.{key}"].equal(tensor) for key, tensor in drawn.items())
+    assert not begun[1][f"{name}.skip.weight"].any()  # made of the convolution that the first stage has left
 
 
 class Untrained(nn.Sequential):

@@ -1,22 +1,27 @@
 """The ranking score of NTIRE's challenge on efficient super-resolution."""
 
+import re
+from dataclasses import replace
 from math import exp, inf
 
 import pytest
 
 from srbench.core.errors import UserError
+from srbench.data.lr_source import DegradationStep, LrSource
 from srbench.experiments.store.record import Membership
 from srbench.metrics.figures import Cost
 from srbench.metrics.missing import Missing
 from srbench.reports.comma_separated import table_csv
 from srbench.reports.latex import to_latex
 from srbench.reports.markdown import to_markdown
+from srbench.reports.ntire_challenges import CHALLENGES
 from srbench.reports.ntire_score import ntire_score
 from srbench.reports.report_place import ReportOptions
 from srbench.reports.row_costs import Figure
 from srbench.reports.terminal import summary
 from srbench.reports.write import write_report
-from tests.reports.conftest import BASE, OTHER, Outcome, latency, row
+from tests.builders import LUMA, RGB
+from tests.reports.conftest import BASE, ON_FILES, OTHER, Outcome, latency, row
 
 COSTS = ("latency_ms", "flops_256", "params")
 
@@ -32,8 +37,30 @@ def scores(build, model: str) -> dict[tuple[str, str, int | None], Figure]:
 
 def test_the_score_by_hand():
     baseline, other = (dict(zip(COSTS, values, strict=True)) for values in ((10.0, 4.0, 100), (5.0, 8.0, 50)))
-    assert ntire_score(baseline, baseline) == pytest.approx(exp(2))
-    assert ntire_score(other, baseline) == pytest.approx(0.7 * exp(1) + 0.15 * exp(4) + 0.15 * exp(1))
+    of_2025, of_2026 = (CHALLENGES[year].weights for year in ("2025", "2026"))
+    assert ntire_score(baseline, baseline, of_2025) == pytest.approx(exp(2))
+    assert ntire_score(baseline, baseline, of_2026) == pytest.approx(exp(2))
+    assert ntire_score(other, baseline, of_2025) == pytest.approx(0.7 * exp(1) + 0.15 * exp(4) + 0.15 * exp(1))
+    assert ntire_score(other, baseline, of_2026) == pytest.approx(0.8 * exp(1) + 0.1 * exp(4) + 0.1 * exp(1))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "giga", "mega", "printed"),  # SPANV2 with its own and the right FLOPs, PDS, PKDSR, DISP, DSCF
+    [
+        (5.24, 1.591738368, 0.139104, 3.867),
+        (5.24, 9.1079, 0.139104, 4.367),
+        (6.70, 9.25, 0.142, 5.831),
+        (6.80, 9.40, 0.144, 5.987),
+        (6.51, 10.69, 0.164, 6.060),
+        (7.88, 8.22, 0.126, 7.192),
+        (7.74, 9.83, 0.151, 7.389),
+    ],
+)
+def test_the_ranking_of_ntire_2026_from_its_printed_figures(milliseconds, giga, mega, printed):
+    challenge = CHALLENGES["2026"]
+    baseline = (challenge.latency_ms, challenge.flops, challenge.params)
+    own, theirs = (dict(zip(COSTS, values, strict=True)) for values in ((milliseconds, giga, mega), baseline))
+    assert ntire_score(own, theirs, challenge.weights) == pytest.approx(printed, abs=0.01)
 
 
 def test_rows_are_compared_with_the_models_baseline_variant_at_their_scale(build):
@@ -131,8 +158,8 @@ def test_the_report_says_what_the_score_is_not(two):
     text = to_markdown(two.report("carn"))
     assert (
         "- NTIRE score: 0.7·exp(2·t/t0) + 0.15·exp(2·F/F0) + 0.15·exp(2·P/P0) of latency, FLOPs 256² and params, "
-        "against carn at the same scale (Ren et al., CVPR Workshops 2025); the challenge's own baseline is EFDN and "
-        "its machine a GPU, so values compare only within this table\n"
+        "against carn at the same scale, with the weights of NTIRE 2025 (Ren et al., CVPR Workshops 2025); the "
+        "challenge's own baseline is EFDN and its machine a GPU, so values compare only within this table\n"
     ) in text
 
 
@@ -146,6 +173,151 @@ def test_the_column_stands_behind_the_latency(two):
 
 def test_an_unknown_model_is_the_users_mistake_and_leaves_no_report(build, tmp_path):
     build.run("carn", hashed="0", left=costs(10, 8, 100))
-    with pytest.raises(UserError, match=r"^ntire=cran: no such model in this study, did you mean carn\?$"):
+    told = "ntire=cran: no such model in this study, and no year of a challenge (2025, 2026), did you mean carn?"
+    with pytest.raises(UserError, match=f"^{re.escape(told)}$"):
         write_report(build.folder, tmp_path / "reports", ReportOptions("cran"))
     assert not (tmp_path / "reports").exists()
+
+
+# By a year's rules
+
+NOISY = LrSource(files=False, steps=(DegradationStep("noise", {"sigma": 0.1}),))
+
+SPAN = 150_688, 9_833_807_872  # parameters and FLOPs 256² of 2026's baseline
+HELD = "div2k_lsdir_valid"
+
+
+def span(milliseconds: float | None, psnr: float | None = None, protocol=RGB) -> Outcome:
+    """2026's baseline, or a network of its size, scored on the set of the floor."""
+    left = costs(milliseconds, SPAN[1], SPAN[0])
+    return (
+        left if psnr is None else replace(left, scores={HELD: {"psnr": psnr}}, on=replace(ON_FILES, protocol=protocol))
+    )
+
+
+def ranked(build, **left: Outcome):
+    """By model, in a report by the rules of 2026, at ×4."""
+    for number, (model, outcome) in enumerate(left.items()):
+        build.run(model, scale=4, hashed=str(number), left=outcome)
+    return {one.model: one for one in build.report("2026").rows}
+
+
+def test_a_year_has_its_weights_and_published_baseline_and_the_latency_of_that_network_here(build):
+    rows = ranked(build, SPAN=costs(20, SPAN[1], SPAN[0]), espcn=costs(10, 4_915_000_000, 75_500))
+    assert rows["espcn"].ntire.value == pytest.approx(exp(1))
+    own = 0.8 * exp(2) + 0.1 * exp(2 * 9.833807872 / 9.83) + 0.1 * exp(2 * 0.150688 / 0.151)
+    assert rows["SPAN"].ntire.value == pytest.approx(own)
+    assert own == pytest.approx(7.387, abs=0.001)
+
+
+def test_frozen_parameters_count(build):
+    frozen = Outcome(
+        facts={"cost": Cost(params=15_308, params_frozen=135_380, flops_256=SPAN[1]), "latency": (latency(20),)}
+    )
+    rows = ranked(build, SPAN=frozen, espcn=costs(20, 9_830_000_000, 151_000))
+    assert rows["espcn"].ntire.value == pytest.approx(exp(2))
+    assert rows["SPAN"].ntire.value == pytest.approx(exp(2), rel=1e-3)
+
+
+def test_2025_is_held_against_an_efdn_of_ones_own(build):
+    build.run("EFDN", scale=4, hashed="0", left=costs(30, 16_700_000_000, 276_171))
+    build.run("SPAN", scale=4, hashed="1", left=costs(15, 8_350_000_000, 138_000))
+    assert row(build.report("2025"), model="SPAN").ntire.value == pytest.approx(exp(1))
+
+
+@pytest.mark.parametrize(
+    ("year", "told"),
+    [
+        ("2025", "EFDN of 0.276 M parameters, the baseline of NTIRE 2025, has no row at ×4 to compare with"),
+        (
+            "2026",
+            "SPAN of 0.151 M parameters, the baseline of NTIRE 2026, has no row at ×4 to compare with; add "
+            "model=span_ntire scale=4",
+        ),
+    ],
+)
+def test_without_the_baseline_s_own_latency_there_is_no_score(build, year, told):
+    """Neither another width of it nor another scale stands for it."""
+    build.run("SPAN", scale=4, hashed="0", left=costs(30, 32_575_000_000, 498_208))
+    build.run("SPAN", scale=2, hashed="1", left=costs(30, SPAN[1], SPAN[0]))
+    build.run("bicubic", scale=4, hashed="2", left=costs(1, None, 0))
+    found = {(one.model, one.scale): one.ntire for one in build.report(year).rows}
+    assert found == {
+        ("bicubic", 4): Figure(),
+        ("SPAN", 4): Figure(None, told),
+        ("SPAN", 2): Figure(None, f"NTIRE {year} ranks at ×4"),
+    }
+
+
+def test_a_latency_by_other_means_than_the_baseline_s_is_not_compared(build):
+    rows = ranked(build, SPAN=costs(20, *reversed(SPAN)), espcn=costs(10, 4, 50, height=128))
+    assert rows["espcn"].ntire.reason == (
+        "its latency was measured with input 128×256, threads 1, cpu, that of SPAN of 0.151 M parameters, the baseline "
+        "of NTIRE 2026, with input 256×256, threads 1, cpu"
+    )
+
+
+@pytest.mark.parametrize(
+    ("psnr", "note", "below"),
+    [
+        (26.94, "", False),
+        (26.896, "", False),  # printed as 26.90
+        (26.80, "below the floor, unranked: 26.80 dB on div2k_lsdir_valid (26.90)", True),
+    ],
+)
+def test_a_row_below_the_floor_is_marked(build, psnr, note, below):
+    rows = ranked(build, SPAN=span(20, 26.94), espcn=span(20, psnr))
+    assert rows["espcn"].ntire.value == rows["SPAN"].ntire.value
+    assert (rows["espcn"].ntire.note, rows["espcn"].below_floor) == (note, below)
+    assert rows["SPAN"].ntire.note == ""
+    report = build.report("2026")
+    lines = [line.split(",") for line in table_csv(report).splitlines()]
+    assert lines[0][-4:] == ["ntire_score", "ntire_baseline", "ntire_year", "ntire_below_floor"]
+    assert [line[-3:] for line in lines[1:]] == [["SPAN", "2026", "False"], ["SPAN", "2026", str(below)]]
+    assert ("below the floor, unranked" in to_markdown(report)) is below
+    assert ("7.39 (unranked)" in summary(report)) is below
+
+
+def test_the_floor_of_the_test_part_is_held_against_who_has_it(build):
+    rows = ranked(
+        build, SPAN=span(20, 26.94), espcn=replace(span(20, 26.92), scores={"DIV2K_LSDIR_test": {"psnr": 26.9}})
+    )
+    assert rows["espcn"].ntire.note == "below the floor, unranked: 26.90 dB on div2k_lsdir_test (26.99)"
+    assert rows["espcn"].below_floor is True
+
+
+def test_a_seed_that_was_not_scored_takes_nothing_from_what_the_other_tells(build):
+    for seed, left in enumerate((span(20, 26.8), span(20))):
+        build.run("SPAN", scale=4, seed=seed, hashed=str(seed), left=left)
+    (found,) = build.report("2026").rows
+    assert found.below_floor is True
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        span(20),  # not scored
+        span(20, 26.0, LUMA),
+        span(20, 26.0, replace(RGB, border=0)),
+        replace(span(20, 26.0), on=replace(ON_FILES, protocol=RGB, lr=NOISY)),
+        replace(span(20), images={HELD: [20.0, 21.0]}, on=replace(ON_FILES, protocol=RGB)),  # two of 200 images
+    ],
+)
+def test_where_the_floor_could_not_be_looked_at_that_is_told(build, left):
+    found = ranked(build, SPAN=left)["SPAN"]
+    assert found.ntire.value is not None
+    assert found.ntire.note == (
+        "the floor of 26.90 dB could not be looked at: no score of all of div2k_lsdir_valid in RGB"
+    )
+    assert found.below_floor is None
+
+
+def test_the_report_tells_a_year_s_rules_and_what_they_are_not(build):
+    ranked(build, SPAN=span(20))
+    assert dict(build.report("2026").facts)["NTIRE score"] == (
+        "0.8·exp(2·t/t0) + 0.1·exp(2·F/F0) + 0.1·exp(2·P/P0) of latency, FLOPs 256² and params, as NTIRE 2026 ranked "
+        "(Amazingren/NTIRE2026_ESR), at ×4: F0 = 9.83 G and P0 = 0.151 M are those of its baseline, SPAN; t0 is the "
+        "latency of that network in this table, not the challenge's 7.74 ms, which are of its GPU (NVIDIA RTX A6000), "
+        "so values compare only within this table; not ranked is what has less than 26.90 dB on div2k_lsdir_valid or "
+        "26.99 dB on div2k_lsdir_test (RGB, border = scale; the HR images of the test part are not public)"
+    )

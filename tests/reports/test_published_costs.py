@@ -21,6 +21,7 @@ PRESETS = {
     "SAFMN": "safmn",
     "SRGAN": "srgan",
     "EDSR, baseline": "edsr",
+    "SPAN, NTIRE": "span_ntire",
 }
 NETWORKS = {f"{one.network} ×{one.scale}": one for one in published_networks()}
 MOSSNET = Cost(params=64_153, flops_256=5_179_435_072)

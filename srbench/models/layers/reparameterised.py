@@ -7,7 +7,7 @@ runs (Hu et al., "Online Convolutional Re-parameterization", CVPR 2022): a train
 every pixel, borders included. It equals the convolutions one by one where the image is padded before the first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -87,7 +87,8 @@ class Parallel(TrainingForm):
 
 class Series(TrainingForm):
     """squeeze(conv3x3(expand(x))) + skip(x). The two 1×1 before and behind begin orthogonal, and the 3×3 between them
-    with what then makes the convolution; the skip and the biases but its own begin as zeros."""
+    with what then makes the convolution; the skip and the biases but its own begin as zeros. A
+    `DrawnInSeries` that still is as it was drawn is trained from there."""
 
     def __init__(self, conv: ReparameterisedConv2d) -> None:
         super().__init__(conv)
@@ -96,10 +97,14 @@ class Series(TrainingForm):
         self.conv3x3 = Conv2d(GAIN * inputs, GAIN * outputs, 3, groups=groups)
         self.squeeze = Conv2d(GAIN * outputs, outputs, 1, groups=groups)
         self.skip = Conv2d(inputs, outputs, 1, groups=groups)
+        if conv.weight.is_meta:  # there is nothing to decompose
+            return
+        if isinstance(conv, DrawnInSeries) and (drawn := conv.as_drawn()):
+            self.load_state_dict(drawn)
+            return
         for parameter in (*self.skip.parameters(), self.expand.bias, self.squeeze.bias):
             nn.init.zeros_(parameter)
-        if not conv.weight.is_meta:  # where there is nothing to decompose
-            self._begin(conv)
+        self._begin(conv)
 
     @torch.no_grad()
     def _begin(self, conv: ReparameterisedConv2d) -> None:
@@ -133,15 +138,68 @@ class Series(TrainingForm):
 FORMS = {"parallel": Parallel, "series": Series}
 
 
+class DrawnInSeries(ReparameterisedConv2d):
+    """One of form "series" that begins as what PyTorch's default makes of each convolution in series. What is drawn is
+    kept, as it does not follow from the convolution that it makes: a training begins with it, if no other weights were
+    loaded meanwhile."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, "series")
+        self.drawn: dict[str, Tensor] = {}
+        if self.weight.is_meta:
+            return
+        series = _series_as_drawn(inputs, outputs).state_dict()
+        weight, bias = folded_series(series)
+        with torch.no_grad():
+            self.weight.copy_(weight)
+            self.bias.copy_(bias)
+        self.drawn = {**series, "weight": self.weight.detach().clone(), "bias": self.bias.detach().clone()}
+
+    def as_drawn(self) -> dict[str, Tensor]:
+        """Weights and biases of the series; empty where the convolution is another than was drawn."""
+        own = self.state_dict()
+        if not all(name in self.drawn and tensor.equal(self.drawn[name].to(tensor)) for name, tensor in own.items()):
+            return {}
+        return {name: tensor for name, tensor in self.drawn.items() if name not in own}
+
+
+def _series_as_drawn(inputs: int, outputs: int) -> Series:
+    """With what PyTorch draws for each convolution."""
+    with torch.device("meta"):
+        conv = ReparameterisedConv2d(inputs, outputs, "series")
+    return Series(conv)
+
+
+def folded_series(weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Weight and bias, in float64, of the convolution that weights and biases of a `Series` without groups make.
+
+    ValueError where these do not fit together.
+    """
+    outputs, inputs = weights["skip.weight"].shape[:2]
+    with torch.device("meta"):
+        series = _series_as_drawn(inputs, outputs)
+    try:
+        series.load_state_dict({name: tensor.double() for name, tensor in weights.items()}, assign=True)
+    except RuntimeError as error:
+        raise ValueError(f"no weights of 1×1, 3×3 and 1×1 in series: {error}") from error
+    with torch.no_grad():
+        return series.kernel()
+
+
 @contextmanager
 def in_training_form(model: nn.Module) -> Iterator[None]:
     """Puts, meanwhile, the training form of each ReparameterisedConv2d below `model` in its place. At the end each is
     the convolution that its training form has become."""
-    _replace(model, lambda one: FORMS[one.form](one) if isinstance(one, ReparameterisedConv2d) else one)
+    _replace(model, lambda one: _training_form(one) if isinstance(one, ReparameterisedConv2d) else one)
     try:
         yield
     finally:
         _replace(model, lambda one: one.fold() if isinstance(one, TrainingForm) else one)
+
+
+def _training_form(conv: ReparameterisedConv2d) -> TrainingForm:
+    with conv.weight.device:  # which is meta where a training's memory is predicted
+        return FORMS[conv.form](conv)
 
 
 def _replace(model: nn.Module, replacement: Callable[[nn.Module], nn.Module]) -> None:

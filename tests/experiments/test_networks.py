@@ -1,0 +1,119 @@
+"""Networks by name and from files, as `srbench.load` gives them."""
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from srbench.core.errors import UserError
+from srbench.evaluation.export import export
+from srbench.experiments.networks import list_models, load
+from srbench.models.fsrcnn import FSRCNN
+from srbench.models.weights import digest, read_weights
+from tests.tiny_runs import carried_out
+
+LR = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+
+
+def test_published_weights_come_with_the_name(shared):
+    folder = shared / "reference/checkpoints"
+    model = load("carn_m", scale=4, weights_dir=folder)
+    assert digest(model.state_dict()) == digest(read_weights(folder / "carn_m.safetensors"))
+    assert not model.training
+    assert model(LR).shape == (1, 3, 96, 96)
+    assert load("mdrn_s", weights_dir=str(folder)).scale == 4  # the only one
+
+
+def test_without_weights_it_is_as_its_constructor_leaves_it():
+    torch.manual_seed(3)
+    model = load("fsrcnn", scale=3, weights=None)
+    torch.manual_seed(3)
+    assert digest(model.state_dict()) == digest(FSRCNN(scale=3).state_dict())
+
+
+def test_a_network_without_published_weights_says_so():
+    with pytest.warns(UserWarning, match=r"^edsr: no weights are published for scale=2"):
+        load("edsr", scale=2)
+
+
+def test_a_file_of_weights_for_a_named_network(tmp_path):
+    trained = FSRCNN(scale=2)
+    save_file(trained.state_dict(), tmp_path / "mine.safetensors")
+    model = load("fsrcnn", scale=2, weights=tmp_path / "mine.safetensors")
+    assert torch.equal(model(LR), trained.eval()(LR))
+
+
+def test_an_exported_file_tells_its_network(tmp_path):
+    exported = FSRCNN(scale=2).eval()
+    config = {"_target_": "srbench.models.fsrcnn.FSRCNN", "scale": 2}
+    export(exported, "fsrcnn", config, tmp_path / "net.safetensors", None)
+    assert torch.equal(load(tmp_path / "net.safetensors")(LR), exported(LR))
+
+
+def test_the_weights_of_a_run_tell_their_network(carn):
+    run = carn()
+    done = carried_out(run)
+    model = load(run.folder / "weights.safetensors")
+    assert digest(model.state_dict()) == done.weights_sha256
+    assert model.scale == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("os.system", "is not built, as it is no class of srbench's"),
+        ("srbench.models.hub.os.system", "srbench.models.hub has no os"),
+    ],
+)
+def test_a_file_builds_nothing_but_networks_of_srbench(tmp_path, target, told):
+    config = f'{{"_target_": "{target}", "command": "touch {tmp_path}/hurt"}}'
+    save_file({"a": torch.zeros(1)}, tmp_path / "net.safetensors", {"model": config})
+    with pytest.raises(UserError, match=told):
+        load(tmp_path / "net.safetensors")
+    assert not (tmp_path / "hurt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("carnm", 2), "^model=carnm: no such network, did you mean carn_m"),
+        (("carn_m",), "^carn_m: give scale=N, one of 2, 3, 4$"),
+        (("gfmn", 2), "^gfmn: weights are published for scale=4, not for 2; weights=None goes without$"),
+        (("esrgan", 2), "^model=esrgan: ESRGAN has no scale 2: choose 4, the only one"),
+    ],
+)
+def test_what_does_not_exist_is_told(arguments, told):
+    with pytest.raises(UserError, match=told):
+        load(*arguments)
+
+
+def test_a_file_that_tells_nothing_says_how_to_go_on(tmp_path):
+    save_file(FSRCNN(scale=2).state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(
+        UserError, match=r'does not tell its network; give it beside: load\("carn_m", scale=4, weights='
+    ):
+        load(tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"^weights=.*x\.pth: no such file$"):
+        load("fsrcnn", 2, weights=tmp_path / "x.pth")
+
+
+def test_own_presets_are_found_beside_the_project_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf/model").mkdir(parents=True)
+    node = {"_target_": "srbench.models.fsrcnn.FSRCNN", "scale": "${scale}"}
+    (tmp_path / "conf/model/mine.yaml").write_text(yaml.safe_dump(node))
+    assert load("mine", scale=3, weights=None).scale == 3
+    assert list(list_models("min*").name) == ["mine"]
+
+
+def test_the_table_tells_what_is_known_of_a_network():
+    table = list_models("*mdrn*").set_index("name")
+    assert list(table.index) == ["mdrn", "mdrn_s"]
+    row = table.loc["mdrn"]
+    assert (row["class"], row.scales, row.weights, row.year) == ("MDRN", (2, 3, 4), (2, 3, 4), 2023)
+    assert row.params == {2: 303724, 3: 311299, 4: 321904}
+    assert row.training_data == ("div2k", "lsdir")
+    assert "Multi-Level Dispersion" in row.paper
+    assert row.licence.startswith("MIT")
+    assert table.loc["mdrn_s"].weights == (4,)
+    assert list_models("nobody").empty
