@@ -17,7 +17,7 @@ PINNED = dict(
 )
 DIRECT = [*PROJECT["dependencies"], *(one for group in PROJECT["optional-dependencies"].values() for one in group)]
 # Of extras that no test installs.
-UNTESTED = {"huggingface-hub"}
+UNTESTED = {"huggingface-hub", "openai-clip", "timm"}
 
 
 def name_of(requirement: str) -> str:

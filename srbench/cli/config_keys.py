@@ -11,10 +11,12 @@ CHECKED_MODEL_KEY = ConfigKey("model", "NAME", "the network to check, by its nam
 RANKING_MODEL_KEY = ConfigKey("model", "NAME", "the network that ranks, by its name in conf/model")
 OF_MODEL_KEY = ConfigKey("model.KEY", "VALUE", "an argument of the network; +model.KEY= for one that its preset lacks")
 SCALE_KEY = ConfigKey("scale", "N", "the network's scale", default="2")
-DEVICE_KEY = ConfigKey("device", "auto|cpu|cuda|cuda:N", "where the network runs", default="auto")
+DEVICE_KEY = ConfigKey("device", "auto|cpu|cuda|cuda:N|mps", "where the network runs", default="auto")
 LIMIT_KEY = ConfigKey("max_megapixels", "N", "larger images are neither read nor written", default="1000")
 THREADS_KEY = ConfigKey("threads", "auto|N", "threads that the network runs with", default="auto")
 WEIGHTS_KEY = ConfigKey("weights_dir", "DIR", "where weights are looked for by name", default=OF_WEIGHTS)
+
+DATA_ROOT_KEY = ConfigKey("data_root", "DIR", "where data lie", default="$SRBENCH_DATA, else data")
 
 TILE_KEY = ConfigKey(
     "tile", "auto|null|N", "the largest side of a tile, in pixels of LR; null: never any", default="auto", group="eval."

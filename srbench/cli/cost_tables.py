@@ -8,6 +8,7 @@ import torch
 from pandas import DataFrame
 
 from srbench.core import hardware
+from srbench.evaluation.model_costs import ONNXRUNTIME
 from srbench.metrics.flops import Convention
 
 RULES = {
@@ -70,6 +71,9 @@ def load_text(loads: DataFrame, size: int, device: str) -> str:
     where = f"{hardware.describe_device(device)}, threads {torch.get_num_threads()}"
     layouts = " or ".join(sorted({str(one) for one in loads.memory_format.dropna()})) or "–"
     lines = [f"latency: {size}×{size} pixels of LR, float32, memory layout {layouts}, untrained weights; {where}"]
+    if files := [str(row["model"]) for row in _records(loads) if row["runtime"] == ONNXRUNTIME]:
+        here = f"{hardware.describe_device('cpu')}, threads {torch.get_num_threads()}"
+        lines.append(f"{', '.join(files)}: by onnxruntime, in the file's precision, with its weights; {here}")
     lines.append(f"memory: {memory}; weights and input included")
     if loads.median_ms.isna().any():
         lines.append("–: the device's memory is too small for the batch")

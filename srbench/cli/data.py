@@ -17,7 +17,7 @@ def get_data(asked: DataGetVerb) -> bool:
     """Gets the data set or the weights of that name, without regard to case. UserError where there is none."""
     from srbench.data.catalog.catalog import catalogue
     from srbench.data.catalog.fetch import get
-    from srbench.metrics.ma_model import NAME, get_ma_model
+    from srbench.metrics.metric_files import METRIC_FILES, get_metric_file
     from srbench.models.backbones import backbones, get_backbone
 
     sets, networks, key = catalogue(), backbones(), asked.wanted.lower()
@@ -25,10 +25,10 @@ def get_data(asked: DataGetVerb) -> bool:
         get(sets[key], asked.data_root)
     elif key in networks:
         get_backbone(networks[key], asked.weights_dir, asked.patience)
-    elif key == NAME:
-        get_ma_model(asked.weights_dir, asked.patience)
+    elif key in METRIC_FILES:
+        get_metric_file(key, asked.weights_dir, asked.patience)
     else:
-        raise UserError(f"data: {asked.wanted}: no such data set{did_you_mean(key, [*sets, *networks, NAME])}")
+        raise UserError(f"data: {asked.wanted}: no such data set{did_you_mean(key, [*sets, *networks, *METRIC_FILES])}")
     return True
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from srbench.data.catalog.catalog import Archive, DataSet, SetFolder, catalogue, page
-from srbench.metrics import ma_model
-from srbench.metrics.table import MA_WEIGHTS
+from srbench.metrics.metric_files import METRIC_FILES
 from srbench.models.backbones import Backbone, backbones
 
 UNKNOWN = "–"
@@ -20,8 +19,9 @@ def table(data_root: Path, weights_folders: Sequence[Path]) -> str:
     for network in backbones().values():
         there = any((folder / network.file).is_file() for folder in weights_folders)
         rows.append((network.name, UNKNOWN, _bytes(network.bytes), network.licence, "yes" if there else "no"))
-    there = any((folder / MA_WEIGHTS).is_file() for folder in weights_folders)
-    rows.append((ma_model.NAME, UNKNOWN, UNKNOWN, ma_model.LICENCE, "yes" if there else "no"))
+    for name, known in METRIC_FILES.items():
+        there = any((folder / known.file).is_file() for folder in weights_folders)
+        rows.append((name, UNKNOWN, UNKNOWN, known.licence, "yes" if there else "no"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths) for row in rows)
 

@@ -12,6 +12,7 @@ from srbench.core.pixel_limit import check_pixels
 from srbench.data.images import WRITTEN, read_image, write_image
 from srbench.data.resize import imresize
 from srbench.metrics.protocol import protocol_named
+from srbench.metrics.table import members
 
 
 def resize_images(asked: ResizeVerb) -> bool:
@@ -39,8 +40,9 @@ def score_images(asked: ScoreVerb) -> bool:
     from srbench.evaluation.sr_files import score_files, score_pairs
     from srbench.metrics.scorer import check_metrics, make_scorer
 
-    check_metrics(asked.metrics, "score: metrics={}")
-    scorer = make_scorer(asked.metrics, protocol_named(asked.protocol), asked.weights_dir)
+    metrics = members(asked.metrics)
+    check_metrics(metrics, "score: metrics={}")
+    scorer = make_scorer(metrics, protocol_named(asked.protocol), asked.weights_dir)
     pairs = score_pairs(asked.sr, asked.hr)
     tell_unread(file for _, *files in pairs for file in files)
     with progress.bar("score") as tell:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
+import pandas as pd
 import torch
 from pandas import DataFrame
 
@@ -14,44 +16,83 @@ from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.harmless import cells_of, visible
-from srbench.evaluation.model_costs import Candidate, Load, count_costs, measure_loads, table_of
+from srbench.evaluation.model_costs import (
+    ONNXRUNTIME,
+    Candidate,
+    Load,
+    count_costs,
+    measure_files,
+    measure_loads,
+    table_of,
+)
+from srbench.evaluation.onnx_files import OnnxFile
 from srbench.experiments.compose import build_model, build_on_meta, compose_run, scales_that_compose
 from srbench.experiments.spec import RunSpec
 from srbench.metrics.flops import Convention
 from srbench.models.traits import traits_of
 
 
-def profile_networks(asked: ProfileVerb) -> bool:
-    """Prints what they cost, then how long they take; writes both to `out`."""
+def profile(asked: ProfileVerb) -> bool:
+    """Prints what networks cost, then how long they and exported files take; writes both to `out`."""
+    if not (asked.model or asked.onnx):
+        raise UserError("profile: nothing to measure; name networks, model=carn,mdrn, or exported files, onnx=net.onnx")
     words = [*asked.config, *([f"scale={asked.scale}"] if asked.scale else [])]
     runs = [compose_run([f"model={name}", *words]) for name in asked.model]
-    device = hardware.pick_device(runs[0].device)
-    torch.set_num_threads(hardware.threads(runs[0].threads))
-    candidates = _candidates(runs, asked.scale)
+    settings = runs[0] if runs else compose_run([*asked.config])
+    device = hardware.pick_device(settings.device)
+    torch.set_num_threads(hardware.threads(settings.threads))
+    candidates, files = _candidates(runs, asked.scale), _files(asked)
     if asked.latency:
         for candidate in candidates:
             _check_size(asked.size, candidate)
-    chosen = asked.cost or ("fvcore",)
-    conventions = [name for name in get_args(Convention) if name in chosen or "all" in chosen]
-    with progress.bar("profile") as tell:
-        table = count_costs(candidates, conventions, "fvcore" in asked.cost, tell)
-    print(cost_text(table, conventions))
+    table = _counted(candidates, asked.cost)
     loads: list[Load] = []
     try:
         if asked.latency:
             with progress.bar("profile") as tell:
-                for load in measure_loads(candidates, asked.size, asked.batch, device, tell):
+                measured = measure_loads(candidates, asked.size, asked.batch, device, tell)
+                for load in chain(measured, measure_files(files, asked.size, tell)):
                     loads.append(load)
                     if progress.console.is_terminal:  # elsewhere the table tells it
                         progress.console.print(load_line(load))
     finally:  # Ctrl-C leaves what has been measured
         if loads:
-            measured = table_of(loads)
-            print(f"\n{load_text(measured, asked.size, device)}")
-            table = table.merge(measured, how="left", on=["model", "scale"])
+            found = table_of(loads)
+            print(f"{'' if table.empty else chr(10)}{load_text(found, asked.size, device)}")
+            of_files = found.runtime == ONNXRUNTIME
+            keys = ["model", "scale"]
+            networks = table if table.empty else table.merge(found[~of_files], how="left", on=keys)
+            table = pd.concat([networks, found[of_files]]) if of_files.any() else networks
         if asked.out:
             _write(table, asked.out)
     return True
+
+
+def _counted(candidates: Sequence[Candidate], cost: Sequence[str]) -> DataFrame:
+    """Prints what the networks cost, and returns it; without any, an empty table."""
+    if not candidates:
+        return DataFrame()
+    chosen = cost or ("fvcore",)
+    conventions = [name for name in get_args(Convention) if name in chosen or "all" in chosen]
+    with progress.bar("profile") as tell:
+        table = count_costs(candidates, conventions, "fvcore" in cost, tell)
+    print(cost_text(table, conventions))
+    return table
+
+
+def _files(asked: ProfileVerb) -> list[OnnxFile]:
+    """UserError for one that cannot be read, and for one that does not take LR of `size`."""
+    if asked.onnx and not asked.latency:
+        raise UserError("profile: onnx= and latency=false: of a file nothing but its latency is measured")
+    files = []
+    for path in asked.onnx:
+        if not path.is_file():
+            raise UserError(f"profile: onnx={path}: no such file")
+        file = OnnxFile(path)
+        if file.side not in (None, asked.size):
+            raise UserError(f"profile: size={asked.size}: {path} takes LR of {file.side}×{file.side} only")
+        files.append(file)
+    return files
 
 
 def _candidates(runs: Sequence[RunSpec], scale: int | None) -> list[Candidate]:
@@ -64,7 +105,7 @@ def _candidates(runs: Sequence[RunSpec], scale: int | None) -> list[Candidate]:
             if not scale or not scales_that_compose(run.overrides):
                 raise
             skipped.append(str(error))
-    if not found:
+    if runs and not found:
         raise UserError(f"profile: scale={scale}: {'; '.join(skipped)}")
     for line in skipped:
         progress.console.print(f"skipped: {line}")

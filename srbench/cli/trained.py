@@ -14,11 +14,16 @@ from srbench.core.errors import UserError
 from srbench.core.harmless import visible
 from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
+from srbench.data.benchmark_sets import evaluation_set
 from srbench.data.images import read_image, write_image
+from srbench.data.pairs import ImagePair
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
+from srbench.evaluation.onnx_files import Lower
 from srbench.experiments.checks import check_inference
 from srbench.experiments.compose import compose_run, ready_model
+from srbench.experiments.inputs import validation_pairs
+from srbench.experiments.spec import RunSpec
 
 
 def upscale_images(asked: UpscaleVerb) -> bool:
@@ -50,12 +55,23 @@ def upscale_images(asked: UpscaleVerb) -> bool:
 
 def export_network(asked: ExportVerb) -> bool:
     """Writes the network and prints a line on the file."""
-    export.check_export_place(asked.target)
+    export.check_export_place(asked.target, asked.precision)
     run = compose_run([*asked.config])
+    lowering = None if asked.precision == "32" else _lowering(run, asked.precision)
     with bar(f"exports {run.name}") as tell:
         model = ready_model(run, tell)
-        print(export.export(model, run.name, run.config["model"], asked.target, asked.size))
+        print(export.export(model, run.name, run.config["model"], asked.target, asked.size, lowering))
     return True
+
+
+def _lowering(run: RunSpec, precision: Lower) -> export.Lowering:
+    """Calibrated on the photographs that the run trains on, the bundled ones; measured on Set5 where it is."""
+    calibration = [ImagePair(file.stem, file, None, run.scale) for file in run.data.train_files()]
+    set5 = evaluation_set("set5", run.places.data_root, run.scale)
+    if set5:
+        return export.Lowering(precision, calibration, set5.pairs, "Set5")
+    told = f"the bundled photographs (no Set5 in {run.places.data_root})"
+    return export.Lowering(precision, calibration, validation_pairs(run), told)
 
 
 def _write(out: Path, sr: np.ndarray) -> None:

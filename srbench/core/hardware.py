@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srbench.core.errors import UserError, first_line
 from srbench.core.progress import console
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("srbench", "torch", "lightning", "lpips", "hydra-core", "numpy", "scikit-image", "pillow")
 
@@ -114,14 +118,19 @@ def _numbers(file: Path) -> dict[str, int]:
 
 
 def pick_device(name: str) -> str:
-    """`auto` → `cuda` where there is one, else `cpu`, and a line where there is one that torch cannot use. Raises
+    """`auto` → `cuda` where there is one, else `cpu`, and a line where there is one that torch cannot use. `mps`, an
+    Apple GPU, is taken where it is named alone: it has no float64, and no test of srbench has run on one. Raises
     UserError for a device that is not there."""
     import torch
 
     kind, _, index = name.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
-        raise UserError(f"device={name}: no such device (auto, cpu, cuda or cuda:N)")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
+        raise UserError(f"device={name}: no such device (auto, cpu, cuda, cuda:N or mps)")
     if kind == "cpu":
+        return name
+    if kind == "mps":
+        if not torch.backends.mps.is_available():
+            raise UserError(f"device={name}: this torch finds no Apple GPU; use device=auto")
         return name
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -143,6 +152,16 @@ def _tell(line: str) -> None:
     console.print(line)
 
 
+def wait_for(device: "torch.device") -> None:
+    """Returns when the device has done what it was asked for; a GPU's operators return before they have run."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def pick_precision(name: str | int, device: str) -> str:
     """What Lightning calls the training precision. `auto`: bf16 where the hardware computes it fast, else float32."""
     import torch
@@ -150,12 +169,16 @@ def pick_precision(name: str | int, device: str) -> str:
     known = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if str(name) == "16" and device == "cpu":
         raise UserError("precision=16: half precision trains on a GPU only; use precision=bf16 or 32")
+    if str(name) in ("16", "bf16") and device == "mps":
+        raise UserError(f"precision={name}: on an Apple GPU trainings are float32; use precision=32 or auto")
     if str(name) in known:
         return known[str(name)]
     if name != "auto":
         raise UserError(f"precision={name}: no such precision (auto, 32, bf16 or 16)")
     if device.startswith("cuda"):
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if device == "mps":
+        return "32-true"
     return "bf16-mixed" if _cpu_has_bf16() else "32-true"
 
 
@@ -190,6 +213,8 @@ def describe_device(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name(device) if torch.cuda.is_available() else device
+    if device == "mps":
+        return device
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8").splitlines():

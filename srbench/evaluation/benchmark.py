@@ -18,7 +18,7 @@ from srbench.evaluation.own_scale import own_scale
 from srbench.evaluation.settings import Inference
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
-from srbench.metrics.table import COSTS, MORE_COSTS, score_name
+from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.models.bicubic import Bicubic
 from srbench.models.traits import use_scale
 from srbench.models.weights import digest
@@ -63,6 +63,7 @@ def benchmark(
     """
     from pandas import DataFrame, to_numeric
 
+    metrics = members(metrics)
     check_metrics(metrics, "metrics=[{}]")
     asked = protocol_named(protocol) if isinstance(protocol, str) else protocol
     inference, times = Inference(tile, self_ensemble=self_ensemble), scale or own_scale(model)

@@ -6,11 +6,13 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import numpy as np
 import torch
 from pandas import DataFrame
 from torch import nn
 
 from srbench.core.progress import Listener
+from srbench.evaluation.onnx_files import OnnxFile
 from srbench.metrics import cost
 from srbench.metrics.figures import Latency, beyond_fvcore
 from srbench.metrics.flops import Convention
@@ -19,6 +21,8 @@ from srbench.metrics.fvcore_itself import fvcore_count, fvcore_version
 NO_KIND = "classsr.activations"
 Load = dict[str, Any]
 PASSES = 3  # at least, however long they take
+ONNXRUNTIME = "onnxruntime"
+FILE_SECONDS = 2.0  # as those of a network
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,30 @@ def measure_loads(
         loads = _loads(one.build().to(device).to(memory_format=torch.channels_last), size, batches)
         for batch in batches:
             tell(f"times {one.name}, batch {batch}", done, total)
-            yield {"model": one.name, "scale": one.scale, "batch": batch} | next(loads, {})
+            told = {"model": one.name, "scale": one.scale, "batch": batch, "runtime": "torch"}
+            yield told | next(loads, {})
             done += 1
     tell("times", total, total)
 
 
+def measure_files(files: Sequence[OnnxFile], size: int, tell: Listener) -> Iterator[Load]:
+    """One for each file, as `measure_loads` for a batch of one image, but for its memory: of onnxruntime on the CPU,
+    with the threads that torch has."""
+    for done, file in enumerate(files):
+        tell(f"times {file.path.name}", done, len(files))
+        lr = torch.rand(1, 3, size, size)
+        scale = file(lr).shape[-1] // size
+        cost.time_passes(file, lr, 5, 1, FILE_SECONDS)
+        times = cost.time_passes(file, lr, 50, PASSES, FILE_SECONDS)
+        low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
+        latency = Latency(1, size, size, median, low, high, file.threads, "cpu", "contiguous")
+        yield {"model": str(file.path), "scale": scale, "runtime": ONNXRUNTIME} | asdict(latency)
+    tell("times", len(files), len(files))
+
+
 def table_of(loads: Sequence[Load]) -> DataFrame:
     """A row of each."""
-    columns = ["model", "scale", *(field.name for field in fields(Latency)), "peak_memory_mb", "memory_of"]
+    columns = ["model", "scale", *(field.name for field in fields(Latency)), "peak_memory_mb", "memory_of", "runtime"]
     return DataFrame(loads, columns=columns).convert_dtypes()
 
 

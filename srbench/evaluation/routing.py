@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from srbench.core.hardware import wait_for
 from srbench.core.progress import Listener
 from srbench.data.pairs import ImagePair
 from srbench.metrics.cost import complexity
@@ -63,16 +64,11 @@ def _by_turns(models: Sequence[ClassSR], chunks: Sequence[Tensor], warm: bool) -
 
 
 def _seconds(model: ClassSR, windows: Tensor) -> float:
-    _wait_for(windows)
+    wait_for(windows.device)
     began = time.perf_counter()
     model.super_resolve(windows)
-    _wait_for(windows)
+    wait_for(windows.device)
     return time.perf_counter() - began
-
-
-def _wait_for(windows: Tensor) -> None:
-    if windows.is_cuda:
-        torch.cuda.synchronize(windows.device)
 
 
 def _flops(model: ClassSR, windows: dict[str, tuple[int, ...]]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from srbench.data.any_image import AnyImage, uint8_of
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
+from srbench.metrics.table import members
 
 
 def score(
@@ -39,6 +40,7 @@ def score(
         >>> print(f"{scores['psnr']:.2f} dB")
         49.45 dB
     """
+    metrics = members(metrics)
     check_metrics(metrics, "metrics=[{}]")
     told = protocol_named(protocol) if isinstance(protocol, str) else protocol
     pixels, reference = uint8_of(sr, "sr"), uint8_of(hr, "hr")

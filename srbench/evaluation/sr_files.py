@@ -33,7 +33,7 @@ def score_files(pairs: Sequence[Pair], scale: int, scorer: Scorer, tell: Listene
         for one in found.missing:
             missing.setdefault(one.what, replace(one, reason=f"{name}: {one.reason}"))
         tell("scores", number, len(pairs))
-    metrics = [name for name in scorer.scores if any(name in row for row in rows)]
+    metrics = [name for name in scorer.names if any(name in row for row in rows)]
     return DataFrame(rows, columns=["image", *metrics]), list(missing.values())
 
 

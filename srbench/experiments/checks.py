@@ -39,8 +39,9 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     check_inference(run, model, "eval.")
     device = hardware.pick_device(run.device)
     hardware.pick_precision(run.precision, device)
-    if run.capture is True and device == "cpu":
-        raise UserError("capture=true: CUDA graphs are a GPU's, and device is cpu; use capture=auto, or device=cuda")
+    if run.capture is True and not device.startswith("cuda"):
+        told = f"capture=true: CUDA graphs are a CUDA device's, and device is {device}"
+        raise UserError(f"{told}; use capture=auto, or device=cuda")
     found = datasets(run) | ({"val": validation_pairs(run)} if run.stages else {})
     alone = [name for name, pairs in found.items() if len(pairs) < 2]
     if alone and traits.shuffle_thumbnails:
@@ -102,6 +103,8 @@ def _check_weights(run: RunSpec, model: nn.Module, name: str) -> None:
 
 def _check_devices(run: RunSpec) -> None:
     device = hardware.pick_device(run.device)
+    if device == "mps" and run.devices > 1:
+        raise UserError(f"devices={run.devices}: a machine has one Apple GPU; use devices=1, or device=cpu")
     if device.startswith("cuda"):
         hardware.pick_device(f"cuda:{int(device.partition(':')[2] or 0) + run.devices - 1}")
     for stage in run.stages:

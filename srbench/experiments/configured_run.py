@@ -16,6 +16,7 @@ from srbench.experiments.schema import GROUPS, Keys, no_choice, read_crops, read
 from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, StageSpec
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
+from srbench.metrics.table import members
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import Capture, Keep, Layout
 
@@ -110,7 +111,7 @@ def _evaluation(keys: Keys, protocol: Mapping[str, Any]) -> EvaluationSpec:
     built: Protocol = told.build("protocol")
     return EvaluationSpec(
         datasets=tuple(name.lower() for name in asked.datasets),
-        metrics=tuple(dict.fromkeys(asked.metrics)),
+        metrics=members(asked.metrics),
         save_images=asked.save_images if isinstance(asked.save_images, int) else "all",
         latency=asked.latency,
         inference=inference,

@@ -105,7 +105,7 @@ class Keys:
     )
     memory_format: str = _key("auto, channels_last or contiguous", OneOf(("auto", *get_args(Layout))), default="auto")
     devices: int = _key("a whole number from 1 on", AtLeast(1), default=1)
-    device: str = _key("auto, cpu, cuda or cuda:N", _named)
+    device: str = _key("auto, cpu, cuda, cuda:N or mps", _named)
     threads: Union[int, str] = _key(AUTO, AtLeast(1, ("auto",)))  # noqa: UP007
     jobs: Union[int, str] = _key(AUTO, AtLeast(1, ("auto",)))  # noqa: UP007
     # YAML reads off as false.

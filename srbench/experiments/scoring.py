@@ -74,7 +74,7 @@ def _with_set(
         scores = before.scores | scores
         missing = (*(m for m in before.missing if m.what not in {score_name(name, one) for one in lacking}), *missing)
     record = record.with_evaluation(name, Evaluation(scores, certificate, missing), asked)
-    of_others = tuple(one for one in record.missing if one.what not in scorer.scores and one not in scorer.missing)
+    of_others = tuple(one for one in record.missing if one.what not in scorer.names and one not in scorer.missing)
     return replace(record, missing=of_others + scorer.missing), rows
 
 

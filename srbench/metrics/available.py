@@ -1,6 +1,8 @@
 """Whether a metric can be had on this machine."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from srbench.metrics.missing import Missing
@@ -22,3 +24,16 @@ def find_weights(weights_folders: Sequence[Path], metric: str) -> Path:
     if missing:
         raise MetricUnavailable(missing)
     return next(file for folder in weights_folders if (file := folder / METRICS[metric].weights).is_file())
+
+
+@contextmanager
+def foreign_weights(metric: str, file: Path) -> Iterator[Path]:
+    """Gives `file`; what fails inside, because it holds other weights or none, is MetricUnavailable with the fix."""
+    from safetensors import SafetensorError
+
+    try:
+        yield file
+    except (OSError, RuntimeError, SafetensorError) as error:
+        told = f"not the weights that {metric} needs ({textwrap.shorten(str(error), 100, placeholder=' …')})"
+        reason = f"{file}: {told}; move it away, then {METRICS[metric].fix}"
+        raise MetricUnavailable(Missing(metric, "weights", reason)) from error

@@ -6,7 +6,7 @@ runs on a copy.
 
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, cast
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from srbench.core.hardware import wait_for
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
@@ -228,8 +229,8 @@ def latencies(
         with torch.inference_mode(), exact_float32():
             if device.type == "cuda":
                 lr = _laid_out(copied, lr, warmup, seconds)
-            _measure(copied, lr, warmup, 1, seconds)
-            times = _measure(copied, lr, repeats, at_least, seconds)
+            time_passes(copied, lr, warmup, 1, seconds)
+            times = time_passes(copied, lr, repeats, at_least, seconds)
         low, median, high = np.quantile(times, [0.1, 0.5, 0.9]).tolist()
         yield Latency(batch, height, width, median, low, high, torch.get_num_threads(), name, memory_format(copied))
 
@@ -240,8 +241,8 @@ def _laid_out(model: nn.Module, lr: Tensor, repeats: int, seconds: float) -> Ten
     for layout in (torch.contiguous_format, torch.channels_last):
         images = lr.contiguous(memory_format=layout)
         model.to(memory_format=layout)
-        _measure(model, images, repeats, 1, seconds)
-        times[layout] = float(np.median(_measure(model, images, repeats, 1, seconds)))
+        time_passes(model, images, repeats, 1, seconds)
+        times[layout] = float(np.median(time_passes(model, images, repeats, 1, seconds)))
     fastest = min(times, key=lambda layout: times[layout])
     model.to(memory_format=fastest)
     return lr.contiguous(memory_format=fastest)
@@ -312,22 +313,19 @@ def _backward(model: nn.Module) -> None:
                 torch.stack([output.sum() for output in outputs]).sum().backward()
 
 
-def _measure(model: nn.Module, lr: Tensor, repeats: int, at_least: int, seconds: float) -> list[float]:
-    """Milliseconds of each pass."""
+def time_passes(
+    network: Callable[[Tensor], object], lr: Tensor, repeats: int, at_least: int, seconds: float
+) -> list[float]:
+    """Milliseconds of each pass: `repeats`, fewer but `at_least` when they take longer than `seconds`, and fewer still,
+    but one, when they take longer than LONGEST."""
     times: list[float] = []
-    _wait_for(lr)  # a GPU may still be making the input
+    wait_for(lr.device)  # a GPU may still be making the input
     while len(times) < repeats and sum(times) < 1000 * (seconds if len(times) >= at_least else max(seconds, LONGEST)):
         start = time.perf_counter()
-        model(lr)
-        _wait_for(lr)
+        network(lr)
+        wait_for(lr.device)
         times.append(1000 * (time.perf_counter() - start))
     return times
-
-
-def _wait_for(lr: Tensor) -> None:
-    """Returns when the device has done what it was asked for; a GPU's operators return before they have run."""
-    if lr.is_cuda:
-        torch.cuda.synchronize(lr.device)
 
 
 def _on_meta(model: nn.Module) -> AbstractContextManager[None]:

@@ -5,7 +5,6 @@ package's; the backbones' weights are read from a folder, because the package wo
 compared in batches, large ones in pieces, so that memory is bounded.
 """
 
-import textwrap
 import warnings
 from collections.abc import Sequence
 from itertools import groupby
@@ -14,14 +13,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from srbench.metrics.available import MetricUnavailable, find_weights
+from srbench.metrics.available import find_weights, foreign_weights
 from srbench.metrics.exact_float32 import exact_float32
-from srbench.metrics.missing import Missing
-from srbench.metrics.table import METRICS, OF_LPIPS
+from srbench.metrics.pieces import pieces_of
+from srbench.metrics.table import OF_LPIPS
 
 Net = Literal["alex", "vgg", "squeeze"]
 
@@ -32,11 +30,7 @@ STRIDES: dict[Net, list[int]] = {  # of the features that count, in pixels
 }
 SMALLEST: dict[Net, int] = {"alex": 31, "vgg": 16, "squeeze": 17}  # pixels: below, the last pooling has nothing left
 
-# Pixels. Batches above the first are no faster on a CPU; whole images above the second would take gigabytes.
-BATCH = 2**17
-WHOLE = 2048**2
-PIECE = 1280  # the side of what a piece counts, a multiple of all strides
-MARGIN = 128  # what it sees beyond: more than any feature of the three nets reaches
+BATCH = 2**17  # pixels; batches above are no faster on a CPU
 
 
 class LPIPS:
@@ -86,17 +80,13 @@ class LPIPS:
     def _of_batch(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
         """uint8 (N, H, W, 3), twice → N distances: the sum over the layers of the mean over their pixels."""
         height, width = sr.shape[1:3]
-        whole = height * width <= WHOLE
         sums = torch.zeros(len(self._strides), len(sr), dtype=torch.float64, device=self._device)
         pixels = [0] * len(self._strides)
-        for rows in _spans(height, whole):
-            for columns in _spans(width, whole):
-                seen = (slice(None), slice(*rows[:2]), slice(*columns[:2]))
-                for layer, errors in enumerate(self._errors(sr[seen], hr[seen])):
-                    stride = self._strides[layer]
-                    counted = errors[:, _counted(rows, stride), _counted(columns, stride)]
-                    sums[layer] += counted.sum((1, 2), dtype=torch.float64)
-                    pixels[layer] += counted[0].numel()
+        for piece in pieces_of(height, width):
+            for layer, errors in enumerate(self._errors(sr[:, *piece.seen], hr[:, *piece.seen])):
+                counted = errors[:, *piece.counted(self._strides[layer])]
+                sums[layer] += counted.sum((1, 2), dtype=torch.float64)
+                pixels[layer] += counted[0].numel()
         return (sums.cpu() / torch.tensor(pixels)[:, None]).sum(0).tolist()
 
     def _errors(self, sr: np.ndarray, hr: np.ndarray) -> list[Tensor]:
@@ -116,34 +106,12 @@ class LPIPS:
         return torch.tensor(images, device=self._device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def _spans(length: int, whole: bool) -> list[tuple[int, int, int, int]]:
-    """The pieces of a side: what each sees, from and to, and what of it counts, from and to."""
-    if whole:
-        return [(0, length, 0, length)]
-    begins = range(0, length, PIECE)
-    ends = [min(begin + PIECE, length) for begin in begins]
-    return [
-        (max(0, begin - MARGIN), min(end + MARGIN, length), begin, end) for begin, end in zip(begins, ends, strict=True)
-    ]
-
-
-def _counted(span: tuple[int, int, int, int], stride: int) -> slice:
-    """Where in a piece's features those lie that count. The last piece of a side counts all up to its end."""
-    seen_from, seen_to, begin, end = span
-    return slice((begin - seen_from) // stride, None if end == seen_to else (end - seen_from) // stride)
-
-
 def lpips_network(weights_dirs: Sequence[Path], net: Net) -> nn.Module:
     """The package's LPIPS, in eval mode and without gradients, with the backbone's weights from `weights_dirs`. Raises
     MetricUnavailable as the metric does."""
     metric = "lpips" if net == "alex" else f"lpips_{net}"
-    backbone = find_weights(weights_dirs, metric)
-    try:
+    with foreign_weights(metric, find_weights(weights_dirs, metric)) as backbone:
         return _load(net, backbone)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        told = f"not the weights that {metric} needs ({textwrap.shorten(str(error), 100, placeholder=' …')})"
-        reason = f"{backbone}: {told}; move it away, then {METRICS[metric].fix}"
-        raise MetricUnavailable(Missing(metric, "weights", reason)) from error
 
 
 def _load(net: Net, backbone: Path) -> nn.Module:

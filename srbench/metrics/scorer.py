@@ -1,7 +1,7 @@
 """The metrics by name, and how images get their scores."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from torch import Tensor
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 from srbench.metrics.available import MetricUnavailable
+from srbench.metrics.dists import DISTS
 from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
 from srbench.metrics.missing import Missing
 from srbench.metrics.natural import PI, niqe
+from srbench.metrics.no_reference import ByPyiqa, NoReference, ntire_perceptual
 from srbench.metrics.perceptual import LPIPS, Net
 from srbench.metrics.protocol import Protocol
-from srbench.metrics.table import METRICS
+from srbench.metrics.table import METRICS, SETS
 
 RGB = Protocol("rgb", "rgb")
 WHOLE_RGB = Protocol("rgb", "rgb", border=0)
@@ -57,6 +59,19 @@ def _lpips(net: Net) -> Maker:
     return make
 
 
+def _dists(folders: Sequence[Path], device: str) -> Score:
+    dists = DISTS(folders, device)
+    return lambda pairs: [dists(pair.sr, pair.hr) for pair in pairs]
+
+
+def _no_reference(metric: ByPyiqa) -> Maker:
+    def make(folders: Sequence[Path], device: str) -> Score:
+        quality = NoReference(metric, folders, device)
+        return lambda pairs: [quality(pair.sr) for pair in pairs]
+
+    return make
+
+
 def _pi(folders: Sequence[Path], _: str) -> Score:
     index = PI(folders)
     return lambda pairs: [index(pair.sr, pair.scale) for pair in pairs]
@@ -69,19 +84,28 @@ MAKERS: dict[str, Maker] = {
     "lpips": _lpips("alex"),
     "lpips_vgg": _lpips("vgg"),
     "lpips_squeeze": _lpips("squeeze"),
+    "dists": _dists,
     "niqe": _each(lambda pair: niqe(pair.sr, pair.scale)),
     "pi": _pi,
+    "clipiqa": _no_reference("clipiqa"),
+    "maniqa": _no_reference("maniqa"),
+    "musiq": _no_reference("musiq"),
     "rmse": _each(lambda pair: rmse(*pair.under(RGB)).item()),
     "rmse_pirm": _each(lambda pair: rmse(*pair.under(PIRM)).item()),
     "ssim_global": _each(lambda pair: ssim_global(*pair.under(WHOLE_RGB)).item()),
 }
+
+# Of the metrics that are computed of others: from the scores of one image, in the order of `Metric.of`.
+COMBINED: dict[str, Callable[..., float]] = {"ntire_perceptual": ntire_perceptual}
 
 
 def check_metrics(metrics: Sequence[str], told: str) -> None:
     """Raises UserError for a metric that does not exist; `told`: how the user named it, as in `eval.metrics=[{}]`."""
     for metric in metrics:
         if metric not in METRICS:
-            raise UserError(f"{told.format(metric)}: no such metric{did_you_mean(metric, METRICS)}")
+            raise UserError(
+                f"{told.format(metric)}: no such metric{did_you_mean(metric, [*METRICS, *(SETS.keys() - {metric})])}"
+            )
 
 
 @dataclass(frozen=True)
@@ -94,9 +118,11 @@ class ImageScores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores SR against HR, both uint8 (H, W, 3). `missing`: the metrics that cannot be had here at all."""
+    """Scores SR against HR, both uint8 (H, W, 3), by the metrics `names`. `missing`: those asked for that cannot be had
+    here at all. `scores`: of the names, and of what they are computed of."""
 
     protocol: Protocol
+    names: tuple[str, ...]
     scores: dict[str, Score]
     missing: tuple[Missing, ...]
 
@@ -108,7 +134,8 @@ class Scorer:
         """The scores of each (sr, hr, scale); LPIPS is faster on several small images than on each alone."""
         pairs = [Pair(*image, self.protocol) for image in images]
         by_metric = {name: _scored(name, score, pairs) for name, score in self.scores.items()}
-        found = [{name: scores[place] for name, scores in by_metric.items()} for place in range(len(pairs))]
+        of_images = [{name: scores[place] for name, scores in by_metric.items()} for place in range(len(pairs))]
+        found = [{name: one[name] if name in one else _combined(name, one) for name in self.names} for one in of_images]
         return [
             ImageScores(
                 {name: score for name, score in of_image.items() if not isinstance(score, Missing)},
@@ -128,15 +155,34 @@ def _scored(name: str, score: Score, pairs: Sequence[Pair]) -> Sequence[float | 
         return [found for pair in pairs for found in _scored(name, score, [pair])]
 
 
+def _combined(name: str, scores: Mapping[str, float | Missing]) -> float | Missing:
+    """Of what the metric is computed of, for one image."""
+    parts = [scores[part] for part in METRICS[name].of]
+    lacking = [part for part in parts if isinstance(part, Missing)]
+    return _without(name, lacking[0]) if lacking else COMBINED[name](*parts)
+
+
+def _without(name: str, part: Missing) -> Missing:
+    """Why there is no `name`, which is computed of what is missing."""
+    return replace(part, what=name, reason=f"{METRICS[name].heading} is computed of {part.what}: {part.reason}")
+
+
 def make_scorer(
     metrics: Sequence[str], protocol: Protocol, weights_folders: Sequence[Path], device: str = "cpu"
 ) -> Scorer:
     """A scorer for `metrics`, with what they need from `weights_folders`, or the reason why it is not there. `device`:
-    of the networks that metrics are made of; the others stay on the CPU, where they are the same on every machine."""
-    scores, missing = {}, []
-    for name in metrics:
+    of the networks that metrics are made of; the others stay on the CPU, where they are the same on every machine, and
+    so do the networks beside an Apple GPU, which has no float64."""
+    place = "cpu" if device == "mps" else device
+    scores: dict[str, Score] = {}
+    lacks: dict[str, Missing] = {}
+    for name in dict.fromkeys(part for metric in metrics for part in METRICS[metric].of or (metric,)):
         try:
-            scores[name] = MAKERS[name](weights_folders, device)
+            scores[name] = MAKERS[name](weights_folders, place)
         except MetricUnavailable as error:
-            missing.append(error.missing)
-    return Scorer(protocol, scores, tuple(missing))
+            lacks[name] = error.missing
+    for name in metrics:
+        if lacking := [lacks[part] for part in METRICS[name].of if part in lacks]:
+            lacks[name] = _without(name, lacking[0])
+    names = tuple(name for name in metrics if name not in lacks)
+    return Scorer(protocol, names, scores, tuple(lacks[name] for name in metrics if name in lacks))

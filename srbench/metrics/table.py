@@ -1,7 +1,7 @@
 """Every metric and cost that a table can show: its name, which way is better, what it needs. Read without torch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,8 @@ from srbench.metrics.missing import Missing
 class Metric:
     """`decimals`: those that are printed. `caveat`: what the name does not tell, for a footnote. `weights`: the file
     that it needs from weights_dir, with the `fix` for one who lacks it; `package`: the module that it needs, with the
-    commands that `install` it. `tolerance`: to which a score can be computed again on another machine."""
+    commands that `install` it. `of`: the metrics that it is computed of, image by image. `tolerance`: to which a score
+    can be computed again on another machine."""
 
     name: str
     higher_is_better: bool
@@ -24,6 +25,7 @@ class Metric:
     fix: str = ""
     package: str = ""
     install: str = ""
+    of: tuple[str, ...] = ()
     tolerance: float = 1e-6
 
     @property
@@ -54,11 +56,32 @@ OF_LPIPS: dict[Literal["alex", "vgg", "squeeze"], str] = {  # by backbone
     "squeeze": "squeezenet_features.safetensors",
 }
 MA_WEIGHTS = "NRQM_model.mat"
+OF_PYIQA = {  # by metric
+    "clipiqa": "RN50.pt",
+    "maniqa": "ckpt_koniq10k.pt",
+    "musiq": "musiq_koniq_ckpt-e95806b9.pth",
+}
+BROUGHT = "get it with: python -m srbench data get {}"
 
 
 def _lpips(name: str, net: Literal["alex", "vgg", "squeeze"]) -> Metric:
-    fix = f"get it with: python -m srbench data get {OF_LPIPS[net].partition('_')[0]}"
+    fix = BROUGHT.format(OF_LPIPS[net].partition("_")[0])
     return Metric(name, False, 4, weights=OF_LPIPS[net], fix=fix, tolerance=NETWORKS)
+
+
+def _by_pyiqa(name: str, decimals: int, caveat: str) -> Metric:
+    fix = BROUGHT.format(name)
+    install = "pip install --no-deps 'pyiqa>=0.1.16' && pip install 'srbench[perceptual]'"
+    return Metric(
+        *(name, True, decimals),
+        caveat=f"{name.upper()} by pyiqa, under a non-commercial licence, without HR: {caveat}; each image alone, so "
+        "that no batch changes it",
+        weights=OF_PYIQA[name],
+        fix=fix,
+        package="pyiqa",
+        install=install,
+        tolerance=NETWORKS,
+    )
 
 
 # In the order of a table's columns.
@@ -81,7 +104,7 @@ METRICS = {
             2,
             caveat="PI = ((10 − Ma) + NIQE)/2; Ma's score comes from pyiqa, under a non-commercial licence",
             weights=MA_WEIGHTS,
-            fix="get it with: python -m srbench data get nrqm",
+            fix=BROUGHT.format("nrqm"),
             package="pyiqa",
             install="pip install --no-deps pyiqa && pip install 'srbench[pi]'",
             tolerance=NETWORKS,
@@ -89,6 +112,34 @@ METRICS = {
         Metric("rmse", False, 2),
         _lpips("lpips_vgg", "vgg"),
         _lpips("lpips_squeeze", "squeeze"),
+        Metric(
+            "dists",
+            False,
+            4,
+            caveat="DISTS of the whole RGB image in [0, 1] at its own size, as torchmetrics and pyiqa; its authors' "
+            "script first shrinks images to 256 pixels on the shorter side",
+            weights=OF_LPIPS["vgg"],
+            fix=BROUGHT.format("vgg16"),
+            tolerance=NETWORKS,
+        ),
+        _by_pyiqa("clipiqa", 4, "five pairs of prompts where its paper has one, ResNet-50 of CLIP, 0 to 1"),
+        _by_pyiqa(
+            *("maniqa", 4),
+            caveat="trained on KonIQ-10k, 0 to 1, of 20 crops of 224×224 at fixed places where its authors' are "
+            "random; they are the first four rows of a grid of five, so the bottom of a large image is not seen",
+        ),
+        _by_pyiqa("musiq", 2, "trained on KonIQ-10k, the whole image at three scales, 0 to 100"),
+        Metric(
+            "ntire_perceptual",
+            True,
+            4,
+            title="NTIRE perceptual",
+            caveat="score of the perceptual track of NTIRE 2025 and 2026's image SR ×4 challenges: (1 − LPIPS) + "
+            "(1 − DISTS) + CLIPIQA + MANIQA + MUSIQ/100 + max(0, (10 − NIQE)/10); its NIQE is pyiqa's, ours BasicSR's, "
+            "which moves the score by up to 0.1; the mean over images is that of their means unless a NIQE exceeds 10",
+            of=("lpips", "dists", "clipiqa", "maniqa", "musiq", "niqe"),
+            tolerance=NETWORKS,
+        ),
         Metric(
             "rmse_pirm",
             False,
@@ -106,6 +157,8 @@ METRICS = {
         ),
     )
 }
+# What one name stands for where metrics are asked for. perceptual: of the perceptual tracks of NTIRE 2025 and 2026.
+SETS = {"perceptual": (*METRICS["ntire_perceptual"].of, "ntire_perceptual")}
 ALWAYS = ("psnr", "ssim", "lpips", "niqe", "pi", "rmse")  # columns of every scores.csv
 
 # In the order of a table's columns.
@@ -163,9 +216,17 @@ def score_name(dataset: str, metric: str) -> str:
     return f"{dataset}.{metric}"
 
 
+def members(names: Iterable[str]) -> tuple[str, ...]:
+    """The metrics that are asked for by `names`, each once: those of SETS in place of a set's name."""
+    return tuple(dict.fromkeys(metric for name in names for metric in SETS.get(name, (name,))))
+
+
 def lacking(metric: str, weights_folders: Sequence[Path]) -> Missing | None:
     """What the machine lacks for a metric: its weights in none of the folders, or its package; None for nothing."""
     known = METRICS[metric]
+    for part in known.of:
+        if missing := lacking(part, weights_folders):
+            return replace(missing, what=metric, reason=f"{known.heading} is computed of {part}: {missing.reason}")
     if known.weights and not any((folder / known.weights).is_file() for folder in weights_folders):
         places = ", ".join(map(str, weights_folders)) or "no folder at all"
         name = metric.partition("_")[0].upper()

@@ -259,7 +259,7 @@ def _callbacks(
 def _trainer(session: Session, callbacks: list[L.Callback]) -> L.Trainer:
     gpu = session.device.startswith("cuda")
     return L.Trainer(
-        accelerator="gpu" if gpu else "cpu",
+        accelerator="gpu" if gpu else session.device,
         devices=[int(session.device.partition(":")[2] or 0)] if gpu else 1,
         max_epochs=1,  # the stream ends it
         precision=session.precision,  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ Capture = Literal["auto", True, False]  # of steps by CUDA graphs: where it can 
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda) with
+    """What a stage did between two interruptions: it began after `after_step` steps, on `device` (cpu, cuda, mps) with
     `threads`, in so many processes, `devices`, its passes `compiled` or not. Where one of these differs, numbers are
     rounded otherwise; where `devices` does, batch normalisation and losses that compare the images of a batch see
     another part of it, too. `captured`: steps were run by CUDA graphs; `not_captured`: why some, or all, were not,

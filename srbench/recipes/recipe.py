@@ -212,3 +212,5 @@ def seed_torch(device: torch.device, seed: int, stage: int, step: int, rank: int
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":
         torch.cuda.manual_seed(number)
+    elif device.type == "mps":
+        torch.mps.manual_seed(number)

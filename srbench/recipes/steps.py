@@ -33,7 +33,7 @@ class Rows:
     def values(self) -> list[list[float]]:
         """Its numbers, once they have arrived."""
         self.arrived()
-        numbers: list[list[float]] = self.tensor.double().tolist()
+        numbers: list[list[float]] = self.tensor.cpu().double().tolist()
         return numbers
 
 

@@ -56,7 +56,7 @@ GRID = ["-m", "dry_run=true"]
         (["model.atrous=[1,2]"], "model=carn: atrous has 2 rates for 3 blocks"),
         ([*GRID, "model.fusion_groups=3"], "model=carn: fusion_groups"),
         (["eval.datasets=[set5]"], "eval.datasets=[set5]: no data/benchmark/set5/HR"),
-        (["eval.metrics=[psnr,vmaf]"], "eval.metrics=[vmaf]: no such metric (there are lpips, "),
+        (["eval.metrics=[psnr,vmaf]"], "eval.metrics=[vmaf]: no such metric (there are clipiqa, dists, lpips, "),
         (["checkpoint=nothing.pth"], "checkpoint=nothing.pth: no such file (looked in "),
         (["budget=none"], "budget=none: model=carn needs weights to evaluate; give checkpoint=FILE"),
         (["precision=8"], "precision=8: no such precision"),

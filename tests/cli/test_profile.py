@@ -11,6 +11,7 @@ from torch import nn
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
 from srbench.evaluation import model_costs
+from srbench.evaluation.export import export
 from srbench.metrics.cost import peak_memory
 from srbench.models.carn import CARN
 from srbench.models.fsrcnn import FSRCNN
@@ -92,7 +93,6 @@ def test_the_command_line_prints_counts_and_latencies_and_writes_both(srbench):
             "profile: cost=all,ntir: ntir: no such choice, did you mean ntire? (also: all,",
         ),
         (["model=carn", "mdrn"], "profile: no place is needed, not 1 place (mdrn)"),
-        ([], "profile: model=: must be given"),
         (["model=carn,"], "profile: model=carn,: nothing between commas: a name is needed"),
         (["model=carn", "batch=1,0"], "profile: batch=1,0: 0: a whole number from 1 on"),
         (["model=carn", "size=big"], "profile: size=big: a whole number from 1 on"),
@@ -205,3 +205,51 @@ def test_what_fvcore_leaves_out_is_told_beside_its_own_count(shown):
 
 def test_without_its_name_fvcore_is_not_run(shown):
     assert not [line for line in shown("model=fsrcnn", COUNTS) if line and line[0] == "fsrcnn:"]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """exported(scale): the path of a small network's file; of a `side` alone where it is given."""
+
+    def make(side=None):
+        model = CARN(width=8, blocks=1, atrous=[1], units=1).eval()
+        path = tmp_path / f"carn{side or ''}.onnx"
+        export(model, "carn", {}, path, side)
+        return path
+
+    return make
+
+
+def test_exported_files_stand_beside_the_networks(shown, exported, tmp_path):
+    path = exported()
+    lines = shown("model=fsrcnn", f"onnx={path}", "size=20", "batch=1,2", "threads=1", "out=t.csv")
+    assert [line[:3] for line in rows_of(lines, str(path))] == [[str(path), "×2", "1"]]
+    assert [line[2] for line in rows_of(lines, "fsrcnn")[1:]] == ["1", "2"]
+    assert any(f"{path}: by onnxruntime, in the file's precision" in " ".join(line) for line in lines)
+    table = pd.read_csv(tmp_path / "t.csv").set_index("runtime")
+    assert table.model.to_dict() == {"torch": "fsrcnn", "onnxruntime": str(path)}
+    file = table.loc["onnxruntime"]
+    assert (file.height, file.width, file.batch, file.threads, file.device) == (20, 20, 1, 1, "cpu")
+    assert 0 < file.q10_ms <= file.median_ms <= file.q90_ms
+    assert pd.isna(file.params)
+
+
+def test_a_file_alone_is_timed_without_counts(shown, exported):
+    lines = shown(f"onnx={exported(24)}", "size=24")
+    assert lines[0][:3] == ["model", "scale", "batch"]
+    assert lines[1][1:3] == ["×2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], r"profile: nothing to measure; name networks, model=carn,mdrn, or exported files, onnx=net\.onnx"),
+        (["onnx=none.onnx"], r"profile: onnx=none\.onnx: no such file"),
+        (["onnx={path}", "size=20"], r"profile: size=20: \S+carn24\.onnx takes LR of 24×24 only"),
+        (["onnx={path}", "latency=false"], "nothing but its latency is measured"),
+    ],
+)
+def test_a_mistake_with_files_is_one_line(shown, exported, words, line):
+    path = exported(24)
+    with pytest.raises(UserError, match=line):
+        shown(*(word.format(path=path) for word in words))

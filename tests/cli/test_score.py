@@ -22,3 +22,14 @@ def test_the_command_prints_a_table_and_writes_it(srbench, shared):
     for row in table.itertuples():
         assert row.psnr == pytest.approx(expected[row.image]["psnr_y"], abs=1e-6)
         assert row.niqe == pytest.approx(expected[row.image]["niqe_basicsr"], abs=0.005)
+
+
+def test_a_set_of_metrics_is_asked_for_by_its_name(srbench, shared):
+    sr = shared / "reference/metrics/baby_bicubic_x4.png"
+    hr = shared / "data/benchmark/Set5/HR/baby.png"
+    done = srbench("score", str(sr), str(hr), "scale=4", "metrics=psnr,perceptual", f"weights_dir={shared / 'weights'}")
+    assert done.returncode == 0, done.stderr
+    heads, _, mean, *reasons = done.stdout.splitlines()
+    assert heads.split() == ["image", "psnr", "lpips", "niqe"]
+    assert mean.split() == ["mean", "31.7845", "0.3025", "7.5002"]
+    assert [line.partition(":")[0] for line in reasons] == ["dists", "clipiqa", "maniqa", "musiq", "ntire_perceptual"]

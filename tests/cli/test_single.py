@@ -199,3 +199,15 @@ def test_a_run_that_diverges_ends_with_a_line_that_names_the_fix_and_keeps_no_we
     (folder,) = (srbench.folder / "runs/single").glob("carn-*")
     assert not list(folder.rglob("*.safetensors"))
     assert json.loads((folder / "result.json").read_text())["error"] == line.removeprefix("srbench: ")
+
+
+@pytest.mark.parametrize("asked", ["perceptual", "[perceptual,niqe]"])
+def test_a_run_takes_the_name_of_a_set_of_metrics(srbench, asked):
+    words = ("model=bicubic", "budget=none", "study=named", "eval.latency=false", f"eval.metrics={asked}")
+    done = srbench(*words)
+    assert done.returncode == 0, done.stderr
+    (record,) = srbench.records("named").values()
+    assert record["scores"]["val"].keys() == {"niqe"}
+    told = [one["what"] for one in record["missing"] if one["kind"] == "weights"]
+    assert told == ["lpips", "dists", "clipiqa", "maniqa", "musiq", "ntire_perceptual"]
+    assert srbench(*words, "dry_run=true").stdout.splitlines()[-1] == "1 runs, 0 of them to do"

@@ -96,3 +96,22 @@ def test_a_gpu_that_torch_cannot_use_is_told_and_refused_by_name(monkeypatch, ca
 def test_a_device_of_no_such_name_is_refused(name):
     with pytest.raises(UserError, match=f"device={name}: no such device"):
         hardware.pick_device(name)
+
+
+def test_an_apple_gpu_is_taken_where_it_is_named_and_found_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(UserError, match="device=mps: this torch finds no Apple GPU; use device=auto"):
+        hardware.pick_device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert hardware.pick_device("mps") == hardware.describe_device("mps") == "mps"
+    assert hardware.pick_device("auto") == "cpu"
+    with pytest.raises(UserError, match="device=mps:0: no such device"):
+        hardware.pick_device("mps:0")
+
+
+def test_an_apple_gpu_trains_in_float32():
+    assert [hardware.pick_precision(name, "mps") for name in ("auto", "32")] == ["32-true", "32-true"]
+    for name in ("16", "bf16"):
+        with pytest.raises(UserError, match=f"precision={name}: on an Apple GPU trainings are float32"):
+            hardware.pick_precision(name, "mps")

@@ -298,7 +298,7 @@ def test_the_table_tells_what_is_at_hand(world):
     write_image(world.data / "DIV2K/DIV2K_valid_HR/0801.png", np.zeros((4, 4, 3), np.uint8))
     (world.data / "benchmark/Set14/HR/.hidden.png").touch()
     states = {line.split()[0]: line.split()[-1] for line in table(world.data, []).splitlines()[1:]}
-    networks = dict.fromkeys(("alexnet", "vgg16", "vgg19", "squeezenet", "nrqm"), "no")
+    networks = dict.fromkeys(("alexnet", "vgg16", "vgg19", "squeezenet", "nrqm", "clipiqa", "maniqa", "musiq"), "no")
     assert states == networks | {"div2k": "part", "set5": "yes", "set14": "yes", "both": "part", "far": "no"}
     assert count_images(world.data) == 7
 

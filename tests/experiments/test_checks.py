@@ -231,3 +231,16 @@ def test_a_teacher_that_teaches_nothing_is_neither_needed_nor_counted(plan, chec
     alone = plan(*idle)
     assert plan(*idle, absent).config_hash == plan(*idle, other).config_hash == alone.config_hash
     assert picture_side(alone.stages[0], build_on_meta(alone)) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("devices=2", "devices=2: a machine has one Apple GPU; use devices=1, or device=cpu"),
+        ("capture=true", "capture=true: CUDA graphs are a CUDA device's, and device is mps"),
+    ],
+)
+def test_what_an_apple_gpu_cannot_do_is_told(checked, monkeypatch, word, line):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(UserError, match=line):
+        checked("device=mps", word)

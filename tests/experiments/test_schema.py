@@ -84,7 +84,7 @@ def test_null_is_taken_where_it_means_something(shipped, key):
         ("labels=[{ablation: 1, variant: '2', baseline: true}]", "labels=[{'ablation': 1, "),
         ("labels=[{ablation: se}]", "labels=[{'ablation': 'se'}]: is filled in by a grid"),
         ("checkpoint=[a]", "checkpoint=[a]: a file, a published name or null"),
-        ("device=0", "device=0: auto, cpu, cuda or cuda:N"),
+        ("device=0", "device=0: auto, cpu, cuda, cuda:N or mps"),
         ("memory_format=nchw", "memory_format=nchw: auto, channels_last or contiguous"),
         ("capture=1", "capture=1: auto, true or false"),
         ("capture=maybe", "capture=maybe: auto, true or false"),

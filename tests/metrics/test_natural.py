@@ -1,6 +1,7 @@
 """NIQE against golden scores, its plain form and closed forms; the perceptual index against arithmetic."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from srbench.cli.data import get_data
 from srbench.cli.verbs import DataGetVerb
 from srbench.core.errors import UserError
 from srbench.data.resize import imresize
-from srbench.metrics import ma_model
 from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.ma_model import check_ma_model
+from srbench.metrics.metric_files import METRIC_FILES
 from srbench.metrics.natural import PI, _distance, _fit, _halve, _luma, _model, niqe, perceptual_index
 from tests.http_server import Page, serve
 from tests.metrics.conftest import CASES, read
@@ -160,7 +161,8 @@ def test_mas_model_is_fetched_checked_and_put_beside_the_other_weights(tmp_path,
     write_ma_model(tmp_path / "theirs.mat")
     weights = tmp_path / "weights"
     with serve() as server:
-        monkeypatch.setattr(ma_model, "ADDRESS", server.add("/m.mat", Page((tmp_path / "theirs.mat").read_bytes())))
+        here = server.add("/m.mat", Page((tmp_path / "theirs.mat").read_bytes()))
+        monkeypatch.setitem(METRIC_FILES, "nrqm", replace(METRIC_FILES["nrqm"], address=here))
         for _ in range(2):
             get_data(DataGetVerb(wanted="NRQM", data_root=tmp_path, weights_dir=[weights]))
     assert len(server.log) == 1
@@ -170,7 +172,8 @@ def test_mas_model_is_fetched_checked_and_put_beside_the_other_weights(tmp_path,
 
 def test_what_came_in_place_of_mas_model_is_not_kept(tmp_path, monkeypatch):
     with serve() as server:
-        monkeypatch.setattr(ma_model, "ADDRESS", server.add("/m.mat", Page(b"<html>not found</html>")))
+        here = server.add("/m.mat", Page(b"<html>not found</html>"))
+        monkeypatch.setitem(METRIC_FILES, "nrqm", replace(METRIC_FILES["nrqm"], address=here))
         with pytest.raises(UserError, match=r"NRQM_model\.mat: does not hold Ma's model .*; it was deleted: repeat"):
             get_data(DataGetVerb(wanted="nrqm", data_root=tmp_path, weights_dir=[tmp_path]))
     assert not (tmp_path / "NRQM_model.mat").exists()

@@ -13,7 +13,7 @@ import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 
-from srbench.metrics import perceptual
+from srbench.metrics import pieces
 from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.perceptual import LPIPS
 
@@ -109,8 +109,8 @@ def test_pieces_of_a_large_image_give_the_distance_of_the_whole(net, with_random
     sr[:100] = hr[:100]  # no two pieces alike
     pairs = [(sr, hr), (sr.transpose(1, 0, 2), hr.transpose(1, 0, 2))]
     whole = lpips.distances(pairs)
-    monkeypatch.setattr(perceptual, "WHOLE", 289 * 36 - 1)
-    monkeypatch.setattr(perceptual, "PIECE", 96)
+    monkeypatch.setattr(pieces, "WHOLE", 289 * 36 - 1)
+    monkeypatch.setattr(pieces, "PIECE", 96)
     assert lpips.distances(pairs) == pytest.approx(whole, rel=2e-6)
 
 

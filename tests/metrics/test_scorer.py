@@ -7,7 +7,7 @@ import pytest
 
 from srbench.data.images import read_image
 from srbench.metrics.protocol import Protocol
-from srbench.metrics.scorer import MAKERS, make_scorer
+from srbench.metrics.scorer import COMBINED, MAKERS, make_scorer
 from srbench.metrics.table import METRICS
 
 Y = Protocol("y", "luma")
@@ -26,13 +26,15 @@ def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
     scores = scorer(*pair, 2)
     assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
     assert {(missing.what, missing.kind) for missing in scorer.missing} == {
-        (name, "weights") for name in ("lpips", "lpips_vgg", "lpips_squeeze", "pi")
+        (name, "weights") for name in METRICS.keys() - scores.keys()
     }
     assert all(missing.may_come and " needs " in missing.reason for missing in scorer.missing)
+    assert [missing.what for missing in scorer.missing] == [name for name in METRICS if name not in scores]
 
 
 def test_the_table_knows_every_metric_that_can_be_made():
-    assert MAKERS.keys() == METRICS.keys()
+    assert MAKERS.keys() | COMBINED.keys() == METRICS.keys()
+    assert COMBINED.keys() == {name for name, metric in METRICS.items() if metric.of}
 
 
 def test_each_metric_has_its_own_protocol(pair):
@@ -70,3 +72,9 @@ def test_all_of_them_give_the_golden_scores(shared):
     assert scores["lpips"] == pytest.approx(golden["lpips_alex"], abs=1e-4)
     assert scores["niqe"] == pytest.approx(golden["niqe_basicsr"], abs=0.005)
     assert scores["rmse"] == pytest.approx(golden["rmse_rgb"], abs=1e-6)
+
+
+def test_networks_of_metrics_stay_on_the_cpu_beside_an_apple_gpu(pair, shared):
+    """Which has no float64; on this machine there is none, so that LPIPS could not be made on it."""
+    on_cpu, beside = (make_scorer(["lpips"], Y, [shared / "weights"], device)(*pair, 2) for device in ("cpu", "mps"))
+    assert beside == on_cpu

@@ -45,7 +45,7 @@ def test_both_layouts_are_tried_and_the_weights_are_left_in_one(layout, monkeypa
         tried.append(lr.is_contiguous(memory_format=torch.channels_last))
         return [1.0 if tried[-1] == (layout == torch.channels_last) else 2.0]
 
-    monkeypatch.setattr(cost, "_measure", measure)
+    monkeypatch.setattr(cost, "time_passes", measure)
     model = build_model(compose_run(["model=safmn", "scale=2"])).to("cuda")
     (found,) = cost.latencies(model, 64, 64, (1,))
     assert found.memory_format == ("channels_last" if layout == torch.channels_last else "contiguous")

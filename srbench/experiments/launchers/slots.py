@@ -15,11 +15,13 @@ SPARED = 0.1  # of the free memory: for what a prediction does not see, such as 
 
 def slots_for(runs: Sequence[RunSpec]) -> list[Slot]:
     """Places for these runs, for as many at a time as the first one's `jobs` says. A CPU run has one thread, so that
-    its result is the same on any number of cores; GPU runs share the cores. Tells of more runs than fit on a GPU."""
+    its result is the same on any number of cores; runs on CUDA devices share the cores. Tells of more than fit on a
+    GPU."""
     run, cores = runs[0], hardware.cores()
     device = hardware.pick_device(run.device)
-    if device.startswith("cpu"):
-        number = max(1, cores // run.devices) if run.jobs == "auto" else run.jobs
+    if not device.startswith("cuda"):
+        most = max(1, cores // run.devices) if device == "cpu" else 1  # an Apple GPU gains nothing by several
+        number = most if run.jobs == "auto" else run.jobs
         return [Slot(device, 1 if run.threads == "auto" else run.threads)] * number
     places = _places(runs, _gpus(device, run.devices), cores)
     threads = max(1, cores // len(places)) if run.threads == "auto" else run.threads

@@ -110,6 +110,7 @@ def is_timed(record: Record, wanted: WantedLatency) -> bool:
         return False
     told = wanted.device in (None, record.device.partition(":")[0])
     return (told and any(one.what == "latency" for one in record.missing)) or any(
-        wanted.device in (None, "cpu" if one.device == "cpu" else "cuda") and wanted.threads in (None, one.threads)
+        wanted.device in (None, one.device if one.device in ("cpu", "mps") else "cuda")
+        and wanted.threads in (None, one.threads)
         for one in record.latency
     )

@@ -36,7 +36,7 @@ class WantedScores:
 
 @dataclass(frozen=True)
 class WantedLatency:
-    """`device` (cpu, cuda) and `threads`: null for whatever there is."""
+    """`device` (cpu, cuda, mps) and `threads`: null for whatever there is."""
 
     fingerprint: str
     device: str | None

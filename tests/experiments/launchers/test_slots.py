@@ -29,6 +29,13 @@ def test_the_number_of_places_and_of_threads_can_be_asked_for(plan):
     assert slots_for([plan("device=cpu", "jobs=2", "threads=3")]) == [Slot("cpu", 3)] * 2
 
 
+@pytest.mark.usefixtures("six_cores")
+def test_an_apple_gpu_has_one_run_at_a_time_unless_more_are_asked_for(plan, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert slots_for([plan("device=mps")] * 3) == [Slot("mps", 1)]
+    assert slots_for([plan("device=mps", "jobs=2")]) == [Slot("mps", 1)] * 2
+
+
 GB = 10**9
 
 

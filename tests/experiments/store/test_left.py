@@ -103,6 +103,12 @@ def test_the_latency_of_any_gpu_is_that_of_a_gpu():
     assert what_is_left(found, asked(latency=WantedLatency("clock", "cpu", None))).latency
 
 
+def test_the_latency_of_an_apple_gpu_is_its_own():
+    found = replace(DONE, latency=(latency(device="mps"),))
+    assert not what_is_left(found, asked(latency=WantedLatency("clock", "mps", None)))
+    assert what_is_left(found, asked(latency=WantedLatency("clock", "cuda", None))).latency
+
+
 def test_weights_that_are_gone_are_trained_and_scored_again():
     assert what_is_left(files=replace(FILES, weights=False)).steps == EVERYTHING
 
