@@ -42,7 +42,7 @@ def score_images(asked: ScoreVerb) -> bool:
 
     metrics = members(asked.metrics)
     check_metrics(metrics, "score: metrics={}")
-    scorer = make_scorer(metrics, protocol_named(asked.protocol), asked.weights_dir)
+    scorer = make_scorer(metrics, protocol_named(asked.protocol, "score: protocol"), asked.weights_dir)
     pairs = score_pairs(asked.sr, asked.hr)
     tell_unread(file for _, *files in pairs for file in files)
     with progress.bar("score") as tell:

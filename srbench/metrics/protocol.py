@@ -52,8 +52,8 @@ class Protocol:
         return planes_of(image, self.channels, scale if self.border == "scale" else self.border)
 
 
-def protocol_named(name: str) -> Protocol:
-    """The project's protocol of that name, one of conf/protocol. UserError for another."""
+def protocol_named(name: str, key: str = "protocol") -> Protocol:
+    """The project's protocol of that name, one of conf/protocol. UserError, which calls the name `key`, for another."""
     if name not in USUAL:
-        raise UserError(f"protocol={name}: no such protocol{did_you_mean(name, USUAL)}")
+        raise UserError(f"{key}={name}: no such protocol{did_you_mean(name, USUAL)}")
     return Protocol(name, USUAL[name])
