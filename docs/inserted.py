@@ -11,6 +11,7 @@ from srbench.cli.listing import markdown as data_sets
 from srbench.cli.verbs import VERBS
 from srbench.experiments.networks import list_models
 from srbench.experiments.store.record import record_schema
+from srbench.metrics.metric_facts import METRIC_FACTS
 from srbench.metrics.table import ALL_COSTS, METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -106,13 +107,22 @@ def models() -> str:
 
 def metrics() -> str:
     """Metrics, then costs."""
-    rows = [
-        (f"`{one.name}`", "higher" if one.higher_is_better else "lower", one.decimals, one.weights or "–", one.caveat)
-        for one in METRICS.values()
-    ]
+    parts = []
+    for one in METRICS.values():
+        facts, better = METRIC_FACTS[one.name], "higher" if one.higher_is_better else "lower"
+        rows = [
+            ("computes", facts.computes),
+            ("better", f"{better}; printed with {one.decimals} decimals"),
+            ("values", facts.values),
+            ("source", facts.source),
+            ("licence", facts.licence),
+            ("weights", f"`{one.weights}`; {one.fix}" if one.weights else "–"),
+            ("what the name does not tell", one.caveat or "–"),
+        ]
+        parts.append(f"## {one.name}\n\n{table(('', one.heading), rows)}")
     costs = [(f"`{one.name}`", one.title, one.unit, one.caveat) for one in ALL_COSTS.values()]
-    head = ("metric", "better", "decimals", "needs weights", "what the name does not tell")
-    return f"{table(head, rows)}\n\n## Costs\n\n{table(('column', 'title', 'unit', 'what it does not tell'), costs)}"
+    parts.append(f"## Costs\n\n{table(('column', 'title', 'unit', 'what it does not tell'), costs)}")
+    return "\n\n".join(parts)
 
 
 def sets() -> str:

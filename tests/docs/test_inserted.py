@@ -10,6 +10,7 @@ import yaml
 from srbench.cli.verbs import VERBS
 from srbench.core.paths import conf_folder
 from srbench.experiments.store.record import record_schema
+from srbench.metrics.metric_facts import METRIC_FACTS
 from srbench.metrics.table import ALL_COSTS, METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,7 +43,9 @@ def test_every_option_of_a_group_is_on_the_page(inserted):
 
 
 def test_metrics_costs_and_fields_are_on_their_pages(inserted):
-    assert all(f"| `{name}` | " in inserted.metrics() for name in {**METRICS, **ALL_COSTS})
+    assert METRIC_FACTS.keys() == METRICS.keys()
+    assert all(f"## {name}\n" in inserted.metrics() for name in METRICS)
+    assert all(f"| `{name}` | " in inserted.metrics() for name in ALL_COSTS)
     assert all(f"## {name}\n" in inserted.record() for name in record_schema()["$defs"])
 
 
