@@ -161,7 +161,7 @@ FREE_BY_KIND = {
     ),
     "copies": (
         "fill zero copy clone _to_copy contiguous _unsafe_view _reshape_alias lift lift_fresh resize bernoulli "
-        "uniform normal dropout native_dropout detach"
+        "uniform normal dropout native_dropout detach _local_scalar_dense"
     ),
     "weight normalisation": "_weight_norm_interface",
     "marks of torch's profiler": "profiler::_record_function_enter_new profiler::_record_function_exit",
@@ -170,6 +170,11 @@ FREE_BY_KIND = {
 }
 FREE = frozenset(" ".join(FREE_BY_KIND.values()).split())
 CREATION = frozenset(FREE_BY_KIND["creation"].split())  # what they put out does not depend on values of what they take
+
+
+def operator_name(func: OpOverload) -> str:
+    """An operator's, without a variant; of one that changes its input, that of its fellow which does not."""
+    return func._schema.name.removeprefix("aten::").removesuffix("_")  # add_ is add
 
 
 class FlopCounter(TorchDispatchMode):
@@ -193,7 +198,7 @@ class FlopCounter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        name = func._schema.name.removeprefix("aten::").removesuffix("_")  # add_ is add
+        name = operator_name(func)
         if name in UNSEEN_BY_FVCORE:
             self.beyond_fvcore.add(name)
         out = self._run(func, name, args, kwargs or {})
