@@ -4,9 +4,13 @@ class Mine(nn.Module):
     traits = Traits(multiple=8)
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -56,6 +60,25 @@ def traits_of(model: Any) -> Traits:
             named = model if isinstance(model, type) else type(model)
             raise ValueError(f"{named.__name__} has no trait {name}{did_you_mean(str(name), known)}")
     return Traits(**told)
+
+
+def whole_scale(scale: object) -> int:
+    """A scale that somebody gives from Python. UserError for what is no whole number from 1 on."""
+    whole = isinstance(scale, Integral) or (isinstance(scale, float) and scale.is_integer())
+    if isinstance(scale, bool) or not whole or int(scale) < 1:  # type: ignore[call-overload]
+        raise UserError(f"scale={scale!r}: a whole number from 1 on is needed")
+    return int(scale)  # type: ignore[call-overload,no-any-return]
+
+
+@contextmanager
+def at_scale(model: "nn.Module", scale: int) -> Iterator[None]:
+    """Within, a model of several scales is one of `scale`; then as it was."""
+    own: Any = getattr(model, "scale", None)
+    use_scale(model, scale)
+    try:
+        yield
+    finally:
+        use_scale(model, own)
 
 
 def use_scale(model: "nn.Module", scale: int) -> None:
