@@ -145,7 +145,7 @@ def complexity(model: nn.Module, height: int, width: int) -> Complexity:
 
 
 def _counted(model: nn.Module, lr: Tensor) -> Complexity:
-    lr = lr.to(_float_type(model))
+    lr = lr.to(float_type(model))
     with torch.inference_mode():
         flow = WeightFlow(model, lr)
         with FlopCounter(flow) as counter:
@@ -257,20 +257,24 @@ def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Me
     """Of one float32 pass: measured where the model is on a GPU, else added up tensor by tensor, without computing
     unless meta lacks an operator.
 
-    ValueError as `complexity`, unless the model is on a GPU.
+    ValueError as `complexity`; for a model on a GPU where it does not run there.
     """
     device = _device(model)
     height, width = traits_of(model).size_for(height, width)
     if device.type == "cuda":
-        before = torch.cuda.memory_allocated(device)
-        copied = copy_to(model, device).float().eval()
-        lr = torch.rand(batch, 3, height, width, device=device)
-        torch.cuda.reset_peak_memory_stats(device)
-        with torch.inference_mode(), exact_float32():
-            copied(lr)
-        torch.cuda.synchronize(device)
-        return Memory(torch.cuda.max_memory_allocated(device) - before, "allocator")
+        with explained(f"{type(model).__name__} does not run on {width}×{height} pixels"):
+            return _allocated(model, torch.rand(batch, 3, height, width, device=device))
     return _without_values(model, _live, (batch, height, width))
+
+
+def _allocated(model: nn.Module, lr: Tensor) -> Memory:
+    before = torch.cuda.memory_allocated(lr.device) - lr.nbytes
+    copied = copy_to(model, lr.device).float().eval()
+    torch.cuda.reset_peak_memory_stats(lr.device)
+    with torch.inference_mode(), exact_float32():
+        copied(lr)
+    torch.cuda.synchronize(lr.device)
+    return Memory(torch.cuda.max_memory_allocated(lr.device) - before, "allocator")
 
 
 def _live(model: nn.Module, lr: Tensor) -> Memory:
@@ -325,8 +329,7 @@ def _of_an_image(
 
 def _peak(model: nn.Module) -> tuple[float | None, tuple[Missing, ...]]:
     try:
-        with explained(f"{type(model).__name__} does not run on {LATENCY_INPUT}×{LATENCY_INPUT} pixels"):
-            return round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3), ()
+        return round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3), ()
     except ValueError as error:
         return None, (Missing("memory", "network", str(error)),)
 
@@ -353,7 +356,7 @@ def _device(model: nn.Module) -> torch.device:
     return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
 
 
-def _float_type(model: nn.Module) -> torch.dtype:
+def float_type(model: nn.Module) -> torch.dtype:
     """Of the numbers that the model takes: those of its first weights."""
     tensors = [*model.parameters(), *model.buffers()]
     return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
@@ -363,7 +366,7 @@ def _backward(model: nn.Module) -> None:
     """Leaves the gradients of one training pass at each of the model's scales in its parameters."""
     with torch.inference_mode(False), torch.enable_grad():
         size = traits_of(model).size_for(TRAINING_INPUT, TRAINING_INPUT)
-        lr = torch.rand(2, 3, *size, device=_device(model)).to(_float_type(model))
+        lr = torch.rand(2, 3, *size, device=_device(model)).to(float_type(model))
         for scale in traits_of(model).scales or [None]:
             if scale is not None:
                 use_scale(model, scale)

@@ -203,7 +203,7 @@ def test_a_model_that_looks_at_values_is_told():
     [
         lambda x: x + torch.ones(1, device="cpu"),
         lambda x: x * torch.full((1,), 0.5, device="cpu").item(),
-        lambda x: x[:, torch.tensor([2, 1, 0], device="cpu")] + torch.zeros(3, 1, 1, device="cpu"),
+        lambda x: x[:, torch.arange(8, device="cpu").flip(0)] + torch.zeros(8, 1, 1, device="cpu"),
     ],
 )
 def test_what_meta_lacks_is_counted_with_values_where_the_model_is(elsewhere):
