@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from srbench.metrics.cost import explained, float_type
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import traits_of, use_scale, whole_scale
+from srbench.models.traits import bare_network, traits_of, use_scale, whole_scale
 
 SIDE = 32  # pixels of LR
 
@@ -35,7 +35,7 @@ def agreed_scale(model: nn.Module, asked: int | None) -> int:
 
 
 def _told(model: nn.Module) -> int | None:
-    told: Any = getattr(model, "scale", None)
+    told: Any = getattr(bare_network(model), "scale", None)
     whole = isinstance(told, Integral) and not isinstance(told, bool)
     return int(told) if whole and int(told) > 0 else None
 

@@ -4,7 +4,7 @@ where nothing is computed.
 - `fvcore`: one multiply-add is one FLOP; convolutions and matrix products are counted, normalisations, resizing and
   adaptive pooling by fvcore's estimates (`ESTIMATES`); what stands in `FREE` is zero, as it is in fvcore. What fvcore
   takes for zero although it multiplies matrices is counted, and its name kept in `beyond_fvcore`: a convolution with
-  padding="same" (`_convolution_mode`), attention, baddbmm.
+  padding="same" (`_convolution_mode`), attention, baddbmm, products with vectors.
 - `ntire`: the NTIRE challenges on efficient SR (`utils/model_summary.py` of their code, from Zhang et al., AIM 2020):
   one multiply-add is one FLOP in 2-D convolutions and linear layers, an affine batch normalisation takes 2 an element,
   ReLU, PReLU, ELU, LeakyReLU and ReLU6 take 1; all else takes 0. Activations are the outputs of convolutions. Theirs
@@ -62,6 +62,7 @@ PRODUCTS: dict[str, Callable[..., int]] = {  # their outputs are the activations
     "bmm": _matrix_product,
     "mv": _matrix_product,
     "dot": _matrix_product,
+    "vdot": _matrix_product,
     "addmm": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
     "baddbmm": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
     "addmv": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
@@ -120,7 +121,9 @@ CONVENTIONS: dict[Convention, dict[str, Callable[..., int]]] = {
     "classsr": CLASSSR,
 }
 
-UNSEEN_BY_FVCORE = frozenset({"_convolution_mode", "scaled_dot_product_attention", "baddbmm"})
+UNSEEN_BY_FVCORE = frozenset(
+    ["_convolution_mode", "scaled_dot_product_attention", "baddbmm", "mv", "dot", "vdot", "addmv"]
+)
 
 FREE_BY_KIND = {
     "arithmetic": (

@@ -42,12 +42,20 @@ class Traits:
         return rows * self.multiple, columns * self.multiple
 
 
+WRAPPERS = ("DataParallel", "DistributedDataParallel")  # torch's, which show nothing of what they hold
+
+
+def bare_network(model: Any) -> Any:
+    """The network itself, without what runs it on several devices."""
+    return model.module if type(model).__name__ in WRAPPERS else model
+
+
 def traits_of(model: Any) -> Traits:
     """The `traits` of a model or its class, as a Traits or as a mapping; a model that has none has the defaults.
 
     Raises ValueError for a trait that does not exist.
     """
-    told: Any = getattr(model, "traits", None)
+    told: Any = getattr(bare_network(model), "traits", None)
     if told is None:
         return Traits()
     if isinstance(told, property):  # of a class whose modules tell each for itself
@@ -73,7 +81,7 @@ def whole_scale(scale: object) -> int:
 @contextmanager
 def at_scale(model: "nn.Module", scale: int) -> Iterator[None]:
     """Within, a model of several scales is one of `scale`; then as it was."""
-    own: Any = getattr(model, "scale", None)
+    own: Any = getattr(bare_network(model), "scale", None)
     use_scale(model, scale)
     try:
         yield
@@ -84,4 +92,4 @@ def at_scale(model: "nn.Module", scale: int) -> Iterator[None]:
 def use_scale(model: "nn.Module", scale: int) -> None:
     """Makes a model of several scales one of `scale`; another is left as it is."""
     if traits_of(model).scales:
-        model.scale = scale  # type: ignore[assignment]
+        bare_network(model).scale = scale

@@ -261,6 +261,12 @@ def test_a_metric_that_goes_the_wrong_way_and_looks_at_its_neighbours_is_red(mon
     assert not found.fit
 
 
+def test_a_metric_that_always_says_the_same_is_red(monkeypatch):
+    monkeypatch.setitem(MAKERS, "same", lambda *_: lambda pairs: [1.0 for _ in pairs])
+    monkeypatch.setitem(table.METRICS, "same", Metric("same", True, 2))
+    assert red(check_metric("same", [])) == {"direction"}
+
+
 def test_a_metric_that_does_not_exist_is_told():
     with pytest.raises(UserError, match="metric=psn: no such metric, did you mean psnr"):
         check_metric("psn", [])

@@ -123,6 +123,16 @@ def test_a_network_of_several_scales_is_one_of_the_scale_asked_for_and_then_as_b
     assert model.scale == 2
 
 
+def test_what_wraps_a_network_for_several_devices_hides_none_of_its_traits(root):
+    class Windows(CARN):
+        traits = Traits(scales=(2, 3), multiple=8)
+
+    wrapped, bare = nn.DataParallel(Windows(width=8, scales=(2, 3), scale=2)), Windows(width=8, scales=(2, 3), scale=2)
+    assert cost(wrapped, 3) == cost(bare, 3)
+    assert wrapped.module.scale == 2
+    assert row(wrapped, root, scale=3)["flops_720p"] == cost(bare, 3)["flops_720p"]
+
+
 def test_a_scale_that_the_network_does_not_make_is_told(root):
     model = Plain()
     with pytest.raises(ValueError, match=r"^Plain makes 64 pixels of 32, which is scale=2, not scale=3$"):

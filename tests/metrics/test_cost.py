@@ -169,6 +169,19 @@ def test_attention_is_counted_as_its_two_products_although_fvcore_misses_it():
     assert cost.beyond_fvcore == ("scaled_dot_product_attention",)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("normalised", "names"),
+    [(nn.utils.spectral_norm, ("dot", "mv")), (nn.utils.parametrizations.spectral_norm, ("mv", "vdot"))],
+)
+def test_products_of_vectors_are_counted_although_fvcore_misses_them(normalised, names):
+    plain = nn.Conv2d(3, 8, 3, padding=1)
+    cost = complexity(normalised(copy.deepcopy(plain)), 10, 12)
+    assert cost.flops == complexity(plain, 10, 12).flops + 8 * 27 + 8
+    assert fvcore_counts(normalised(plain))[0] == complexity(nn.Conv2d(3, 8, 3, padding=1), 10, 12).flops
+    assert cost.beyond_fvcore == names
+
+
 def test_an_einsum_is_counted_exactly_where_fvcore_estimates():
     """ "einsum in fvcore is a rounded text of numpy's: 5e-5 off."""
     product = Function(lambda x, w: torch.einsum("nchw,ndhw->ncd", x, x))
