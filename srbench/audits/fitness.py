@@ -20,13 +20,15 @@ from srbench.data.images import read_image
 from srbench.data.photos import Photos
 from srbench.evaluation.export import FORMS, export
 from srbench.evaluation.inference import GRID, on_multiples, overlap_for, tiled
+from srbench.evaluation.own_network import check_network, check_values
 from srbench.evaluation.own_scale import own_scale
 from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import complexity, dead_parameters, latency_summary, parameters
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.network_copy import copy_to
+from srbench.metrics.usual_torch import usual_torch
 from srbench.models.layers.thumbnail import make_thumbnail
-from srbench.models.traits import Traits, traits_of, use_scale
+from srbench.models.traits import Traits, traits_of, use_scale, whole_scale
 
 LOUDEST = 16.0  # that a network may be before it has learnt to give [0, 1]; one for 0-255 is louder
 SIDE = 48  # pixels of LR
@@ -36,9 +38,11 @@ LEVEL = 1 / 255
 
 @dataclass(frozen=True)
 class CheckedNetwork:
-    """The network that is looked at, a copy in eval mode on `device`, and a photograph as LR, (1, 3, H, W)."""
+    """The network that is looked at, a copy in eval mode on `device`; `unused`: another copy, that has seen no image
+    yet; a photograph as LR, (1, 3, H, W)."""
 
     model: nn.Module
+    unused: nn.Module
     name: str
     scale: int
     device: str
@@ -60,8 +64,14 @@ class CheckedNetwork:
             return on_multiples(model or self.model, lr, *others)
 
 
+@usual_torch()
 def check(
-    model: nn.Module, scale: int | None = None, *, device: str = "auto", name: str = "", tell: Listener | None = None
+    model: nn.Module,
+    scale: int | None = None,
+    *,
+    device: str | torch.device = "auto",
+    name: str = "",
+    tell: Listener | None = None,
 ) -> Fitness:
     """About twenty looks at a network from LR (N, 3, H, W) in [0, 1] to SR, on bundled photographs, offline: shapes and
     sizes, batches, determinism, precision, weights, tiles, costs, exports, ten steps of training, a resumed training.
@@ -69,7 +79,7 @@ def check(
     The model stays as it is. `scale`: where it has several, or does not tell one. `print` shows a line each; `fit` says
     whether all that must be is well. Of what is red, its `cure` says what to do. `tell` hears how far it is.
 
-    ValueError for a model that tells no scale.
+    ValueError for a model that tells no scale, UserError for what is no model.
 
     Examples:
         >>> import srbench
@@ -77,11 +87,19 @@ def check(
         >>> found.fit
         True
     """
-    title, times = name or type(model).__name__, scale or own_scale(model)
-    chosen = pick_device(device)
-    copied = copy_to(model, chosen).float().eval()
-    use_scale(copied, times)
-    subject = CheckedNetwork(copied, title, times, chosen, _photo())
+    check_network(model)
+    check_values(model)
+    title, times = name or type(model).__name__, own_scale(model) if scale is None else whole_scale(scale)
+    chosen = pick_device(str(device))
+    with torch.inference_mode(False), torch.enable_grad():  # in which it is trained
+        copied = copy_to(model, chosen).float().eval()
+        use_scale(copied, times)
+        subject = CheckedNetwork(copied, copy_to(copied, chosen), title, times, chosen, _photo())
+        return _looked_at(subject, tell)
+
+
+def _looked_at(subject: CheckedNetwork, tell: Listener | None) -> Fitness:
+    copied, title, times, chosen = subject.model, subject.name, subject.scale, subject.device
     with tempfile.TemporaryDirectory() as folder:
         looks = [*_looks(subject, Path(folder)), *looks_at_training(copied, times, chosen, Path(folder))]
         if tell is not None:
@@ -197,6 +215,8 @@ def _deterministic(subject: CheckedNetwork) -> str:
     first, second = subject.sr(lr), subject.sr(lr)
     if not torch.equal(first, second):
         raise RedError(f"two passes differ by {(first - second).abs().max().item():.2g}", "")
+    if not torch.equal(subject.sr(lr, subject.unused), second):
+        raise RedError("it gives another picture than before it had seen other images", "keep nothing from them")
     return "two passes are equal to the bit"
 
 

@@ -88,7 +88,7 @@ def _direction(name: str, score: Score, hr: np.ndarray) -> str:
     found = [score(_noisy(hr, strength), hr) for strength in strengths]
     better_first = sorted(found, reverse=METRICS[name].higher_is_better)
     told = ", ".join(f"{one:.4g}" for one in found)
-    if found != better_first:
+    if found != better_first or len({*found}) < len(found):
         raise RedError(f"{told} for ever more noise: none of the direction that the table tells", "")
     return f"{told} for ever more noise"
 

@@ -27,6 +27,13 @@ def default_places() -> dict[str, str]:
     return {key: str(OmegaConf.select(config, key)) for key in ("data_root", "weights_dir")}
 
 
+def told_weights_dir(weights_dir: "str | os.PathLike[str] | None") -> str:
+    """What somebody gives from Python as `weights_dir`, as text; None: that of a run. UserError for what is no path."""
+    if not (weights_dir is None or isinstance(weights_dir, str | os.PathLike)):
+        raise UserError(f"weights_dir={weights_dir}: a path is needed; of several, with {os.pathsep} between them")
+    return str(weights_dir or default_places()["weights_dir"])
+
+
 def weights_folders(weights_dir: str) -> list[Path]:
     """The folders of `weights_dir`, which are separated as in PATH."""
     return [Path(part).expanduser() for part in weights_dir.split(os.pathsep) if part]

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 AnyImage: TypeAlias = Union[np.ndarray, "Tensor", str, "os.PathLike[str]"]
 
-OF_255 = 16.0  # no picture of [0, 1] reaches it, not even one by a network that has not learnt anything
+# How far beyond [0, 1] a picture of that range may reach: one that was resized, and one by a network that has learnt
+# nothing. One of another range, [-1, 1] or 0-255, goes further, and clipped would give a wrong number in silence.
+OF_IMAGES, OF_NETWORKS = 0.5, 15.0
 
 
-def uint8_of(image: AnyImage, name: str = "image") -> np.ndarray:
+def uint8_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES) -> np.ndarray:
     """uint8 (H, W, 3) of a file's path, an array (H, W, 3) or a tensor (3, H, W) or (1, 3, H, W): uint8, or
-    floating-point numbers in [0, 1], which are clipped to that and rounded.
+    floating-point numbers in [0, 1], or `beyond`, which are clipped to that and rounded.
 
     Raises ValueError, naming the image by `name`, for what is none of these, and for numbers that are not finite or
     are of another range; UserError for a file that cannot be read.
@@ -34,13 +36,17 @@ def uint8_of(image: AnyImage, name: str = "image") -> np.ndarray:
         raise ValueError(f"{name}: uint8, or floating-point numbers in [0, 1], are needed, not {pixels.dtype}")
     if not np.isfinite(pixels).all():
         raise ValueError(f"{name}: holds numbers that are not finite (NaN or inf)")
-    if np.abs(pixels).max() > OF_255:
-        raise ValueError(f"{name}: reaches {np.abs(pixels).max():.4g}, where [0, 1] is needed; divide by 255")
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < -beyond or high > 1 + beyond:
+        cure = "divide by 255" if low >= 0 else "bring it to [0, 1] first, from [-1, 1] by (x + 1) / 2"
+        raise ValueError(f"{name}: reaches from {low:.4g} to {high:.4g}, where [0, 1] is needed; {cure}")
     return np.rint(255 * pixels.clip(0, 1).astype(np.float64)).astype(np.uint8)
 
 
 def _from_tensor(image: Any, name: str) -> np.ndarray:
     """(H, W, 3), of the tensor's numbers."""
+    import torch
+
     if not hasattr(image, "detach"):
         raise ValueError(f"{name}: a path, an array or a tensor is needed, not a {type(image).__name__}")
     tensor = image.detach()
@@ -48,8 +54,10 @@ def _from_tensor(image: Any, name: str) -> np.ndarray:
         tensor = tensor[0]
     if tensor.ndim != 3 or len(tensor) != 3:
         raise ValueError(f"{name}: a tensor (3, H, W) is needed, not {_shape(image)}; score a batch image by image")
+    if tensor.is_meta or tensor.layout != torch.strided:
+        raise ValueError(f"{name}: a tensor with all its values is needed, not one on meta, or a sparse one")
     tensor = tensor.float() if tensor.is_floating_point() else tensor
-    pixels: np.ndarray = tensor.permute(1, 2, 0).cpu().numpy()
+    pixels: np.ndarray = tensor.permute(1, 2, 0).cpu().resolve_neg().numpy()
     return pixels
 
 

@@ -9,6 +9,7 @@ values; rounding half to even (matlab_imresize) 0.7 %, beside its lack of edge="
 """
 
 from functools import lru_cache
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -40,6 +41,10 @@ def imresize(image: np.ndarray, scale: float, edge: Edge = "symmetric") -> np.nd
 
 
 def _check(image: np.ndarray, scale: float, edge: str) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"imresize takes an array (H, W) or (H, W, C), not a {type(image).__name__}.")
+    if not isinstance(scale, Real):
+        raise ValueError(f"imresize takes a scale above 0, not {scale!r}.")
     if image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(
             f"imresize takes an image (H, W) or (H, W, C) with pixels in it, not one of shape {image.shape}."

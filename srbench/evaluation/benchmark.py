@@ -4,21 +4,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import nn
 
 from srbench.core.hardware import pick_device
-from srbench.core.paths import default_places, weights_folders
+from srbench.core.name_lists import name_list
+from srbench.core.paths import default_places, told_weights_dir, weights_folders
 from srbench.core.progress import bar
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.pairs import digests, lr_source
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.cost_of_network import cost
 from srbench.evaluation.evaluate import ImageResult, evaluate, mean_scores, missing_means
-from srbench.evaluation.own_scale import own_scale
+from srbench.evaluation.own_network import check_network, check_values, working_copy
+from srbench.evaluation.own_scale import agreed_scale
 from srbench.evaluation.settings import Inference
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
 from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
+from srbench.metrics.usual_torch import usual_torch
 from srbench.models.bicubic import Bicubic
 from srbench.models.traits import use_scale
 from srbench.models.weights import digest
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+@usual_torch()
 def benchmark(
     model: nn.Module,
     datasets: Sequence[str] = ("set5",),
@@ -36,22 +41,24 @@ def benchmark(
     protocol: str | Protocol = "y",
     data_root: str | Path | None = None,
     weights_dir: str | Path | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     tile: int | Literal["auto"] | None = "auto",
     self_ensemble: bool = False,
 ) -> "DataFrame":
-    """One row for bicubic interpolation and one for `model`, any module from LR (N, 3, H, W) in [0, 1] to SR.
+    """One row for bicubic interpolation and one for `model`, any module from LR (N, 3, H, W) in [0, 1] to SR, which
+    stays as it is. It computes in float32.
 
     `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data), without regard to case. `scale`: where the
     model has several; else what its `scale` says, or its output. `metrics`, `protocol` (y, y_uint8, rgb, ntire, or a
     Protocol), `weights_dir` (of metrics), `device`, `tile` and `self_ensemble`: as of a run.
 
     Columns: those of table.csv, in plain units, which are those of `cost`, too; `<dataset>.certificate`: what its
-    scores rest on; `weights_sha256`; `missing`: why a figure is NaN, by its name; `beyond_fvcore`: what is counted that
-    fvcore takes for zero. What a network cannot be measured for ends nothing.
+    scores rest on; `weights_sha256`; `missing`: why a figure is NaN, by its name, those of `cost`, or a metric, of all
+    data sets or one; `beyond_fvcore`: what is counted that fvcore takes for zero. What a network cannot be measured for
+    ends nothing.
 
     Raises UserError for a metric or a protocol that does not exist, for a data set that is not there or cannot be read,
-    and for a model that does not fit to it; ValueError for a model that tells no scale.
+    and for a model that is none or does not fit to it; ValueError for one that tells no scale, or another.
 
     Examples:
         >>> import srbench
@@ -63,20 +70,23 @@ def benchmark(
     """
     from pandas import DataFrame, to_numeric
 
-    metrics = members(metrics)
+    check_network(model)
+    check_values(model)
+    datasets, metrics = name_list(datasets, "datasets"), members(name_list(metrics, "metrics"))
     check_metrics(metrics, "metrics=[{}]")
-    asked = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    inference, times = Inference(tile, self_ensemble=self_ensemble), scale or own_scale(model)
-    use_scale(model, times)
-    places = default_places()
-    root = Path(data_root or places["data_root"]).expanduser()
+    asked = protocol if isinstance(protocol, Protocol) else protocol_named(str(protocol))
+    inference, times = Inference(tile, self_ensemble=self_ensemble), agreed_scale(model, scale)
+    chosen = pick_device(str(device))
+    working = working_copy(model, chosen)
+    use_scale(working, times)
+    root = Path(data_root or default_places()["data_root"]).expanduser()
     pairs = {name.lower(): benchmark_set(root, name, times) for name in datasets}
-    scorer = make_scorer(metrics, asked, weights_folders(str(weights_dir or places["weights_dir"])))
+    scorer = make_scorer(metrics, asked, weights_folders(told_weights_dir(weights_dir)))
     sources = {name: (len(found), lr_source(found), *digests(found)) for name, found in pairs.items()}
     rows = []
-    for name, network in {"bicubic": Bicubic(times), type(model).__name__: model}.items():
+    for name, network in {"bicubic": Bicubic(times), type(model).__name__: working}.items():
         with bar(name) as tell:
-            results = evaluate(network, pairs, scorer, pick_device(device), tell, lambda *_: None, inference)
+            results = evaluate(network, pairs, scorer, chosen, tell, lambda *_: None, inference)
         costs = cost(network, times, latency=True)
         own = digest(network.state_dict()) if network.state_dict() else None
         certificates = {

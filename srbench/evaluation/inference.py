@@ -17,7 +17,7 @@ All numbers are from benchmarks/tiling.py.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from itertools import pairwise, product
 from math import ceil, isqrt
 from pathlib import Path
@@ -184,11 +184,16 @@ class SuperResolver:
 
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
         image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
-        network = partial(on_multiples, self.model)
+        network = self._checked
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
         if not sr.isfinite().all():
             raise FailedRunError(f"{type(self.model).__name__} gives values that are not finite (NaN or inf)")
         return sr.clamp(0, 1).mul_(255)
+
+    def _checked(self, lr: Tensor, *others: Tensor) -> Tensor:
+        sr = on_multiples(self.model, lr, *others)
+        _check_sr(self.model, sr, lr)
+        return sr
 
     def _bytes(self, height: int, width: int) -> float:
         fixed, each = self._cost()
@@ -240,6 +245,8 @@ def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
     multiple = traits_of(model).multiple
     padded = pad_to(lr, _up(height, multiple), _up(width, multiple))
     sr: Tensor = model(padded, *others)
+    if padded is lr or not isinstance(sr, Tensor):  # what is none, its caller refuses
+        return sr
     s = sr.shape[-1] // padded.shape[-1]
     return sr[..., : s * height, : s * width]
 
@@ -262,6 +269,16 @@ def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
     if min(height, width) < least:
         name = type(model).__name__
         raise UserError(f"{file}: LR of {width}×{height} is too small for {name}, which needs {least}×{least} or more")
+
+
+def _check_sr(model: nn.Module, sr: object, lr: Tensor) -> None:
+    """Raises UserError for what is no SR of LR, at whatever scale."""
+    name = type(model).__name__
+    if not isinstance(sr, Tensor):
+        raise UserError(f"{name} gives a {type(sr).__name__}, not a tensor; let it return SR alone")
+    times = sr.shape[-1] // lr.shape[-1] if sr.ndim == 4 else 0
+    if not times or sr.shape != (len(lr), 3, times * lr.shape[2], times * lr.shape[3]):
+        raise UserError(f"{name} gives {tuple(sr.shape)} for LR {tuple(lr.shape)}; SR is (N, 3, s·H, s·W)")
 
 
 def _up(length: int, multiple: int) -> int:

@@ -6,14 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from srbench.core.errors import UserError
-from srbench.core.paths import default_places, weights_folders
-from srbench.data.any_image import AnyImage, uint8_of
+from srbench.core.name_lists import name_list
+from srbench.core.paths import told_weights_dir, weights_folders
+from srbench.data.any_image import OF_NETWORKS, AnyImage, uint8_of
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
 from srbench.metrics.table import members
+from srbench.metrics.usual_torch import usual_torch
+from srbench.models.traits import whole_scale
 
 
+@usual_torch()
 def score(
     sr: AnyImage,
     hr: AnyImage,
@@ -40,19 +44,19 @@ def score(
         >>> print(f"{scores['psnr']:.2f} dB")
         49.45 dB
     """
-    metrics = members(metrics)
+    times, metrics = whole_scale(scale), members(name_list(metrics, "metrics"))
     check_metrics(metrics, "metrics=[{}]")
-    told = protocol_named(protocol) if isinstance(protocol, str) else protocol
-    pixels, reference = uint8_of(sr, "sr"), uint8_of(hr, "hr")
+    told = protocol if isinstance(protocol, Protocol) else protocol_named(str(protocol))
+    pixels, reference = uint8_of(sr, "sr", OF_NETWORKS), uint8_of(hr, "hr")
     height, width = pixels.shape[:2]
-    if not sizes_fit(reference.shape, pixels.shape, scale):
+    if not sizes_fit(reference.shape, pixels.shape, times):
         sizes = f"sr is {width}×{height}, hr {reference.shape[1]}×{reference.shape[0]}"
-        raise ValueError(f"{sizes}: at scale={scale} hr may be up to {scale - 1} pixels larger, no more")
-    folders = weights_folders(str(weights_dir or default_places()["weights_dir"]))
+        raise ValueError(f"{sizes}: at scale={times} hr may be up to {times - 1} pixels larger, no more")
+    folders = weights_folders(told_weights_dir(weights_dir))
     scorer = make_scorer(metrics, told, folders)
     if scorer.missing:
         raise UserError(scorer.missing[0].reason)
-    found = scorer.of_images([(pixels, np.ascontiguousarray(reference[:height, :width]), scale)])[0]
+    found = scorer.of_images([(pixels, np.ascontiguousarray(reference[:height, :width]), times)])[0]
     if found.missing:
         raise ValueError(f"{found.missing[0].what}: {found.missing[0].reason}")
     return found.numbers

@@ -10,9 +10,12 @@ from torch import nn
 from srbench.core.hardware import pick_device
 from srbench.data.any_image import AnyImage, uint8_of
 from srbench.evaluation.inference import SuperResolver, check_size
+from srbench.evaluation.own_network import check_network, check_values, in_float32
 from srbench.evaluation.settings import Inference
+from srbench.metrics.usual_torch import usual_torch
 
 
+@usual_torch()
 def upscale(
     model: nn.Module,
     image: AnyImage,
@@ -21,7 +24,7 @@ def upscale(
     overlap: int = 64,
     self_ensemble: bool = False,
     memory_gb: float = 2.0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
 ) -> np.ndarray:
     """SR of an image, uint8 (sH, sW, 3) in RGB: what the protocol scores.
 
@@ -29,9 +32,10 @@ def upscale(
     uint8 or floating-point in [0, 1]. `tile`: the largest side of a tile in pixels of LR, None for never any, or auto:
     in tiles where the whole image would take more than `memory_gb` (10⁹ bytes); `overlap`: of tiles. `self_ensemble`:
     the mean over the eight flips and rotations. `device`: auto, cpu, cuda, cuda:1; the model stays there, in eval mode.
-    It computes in float32.
+    It computes in float32, in which its weights stay, too.
 
-    Raises ValueError for an image that is none, UserError for one that is smaller than the model takes.
+    Raises ValueError for an image that is none, UserError for one that is smaller than the model takes, and for a model
+    that is none or makes no SR of it.
 
     Examples:
         >>> import numpy as np, srbench
@@ -39,7 +43,9 @@ def upscale(
         >>> srbench.upscale(srbench.load("bicubic", scale=2), lr).shape
         (32, 48, 3)
     """
-    lr, chosen = uint8_of(image), pick_device(device)
-    network = model.eval().to(chosen).to(memory_format=torch.channels_last)
+    check_network(model)
+    check_values(model)
+    lr, chosen = uint8_of(image), pick_device(str(device))
+    network = in_float32(model.eval().to(chosen), chosen).to(memory_format=torch.channels_last)
     check_size(network, lr, Path(image) if isinstance(image, str | Path) else Path("image"))
     return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb))(lr)

@@ -1,22 +1,25 @@
 """Networks for who has Python and no command line: by name, with published weights, or from a file."""
 
 import json
+import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from srbench.core.errors import UserError
-from srbench.core.paths import default_places
+from srbench.core.paths import told_weights_dir
 from srbench.core.progress import bar
-from srbench.experiments.component import component
-from srbench.experiments.presets import preset, preset_model, preset_names
+from srbench.experiments.component import Component, component
+from srbench.experiments.presets import Preset, preset, preset_model, preset_names
 from srbench.experiments.reopen import open_run
 from srbench.experiments.trust import check_trust
+from srbench.metrics.usual_torch import usual_torch
 from srbench.models.hub import bring, checkpoint_catalogue
 from srbench.models.papers import papers
-from srbench.models.traits import use_scale
+from srbench.models.traits import use_scale, whole_scale
 from srbench.models.weights import load_weights
 
 if TYPE_CHECKING:
@@ -49,29 +52,40 @@ def load(
         >>> model(torch.rand(1, 3, 20, 30)).shape
         torch.Size([1, 3, 40, 60])
     """
-    folders = str(weights_dir or default_places()["weights_dir"])
-    path = Path(name).expanduser()
+    folders = told_weights_dir(weights_dir)
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"load: a network's name or a file is needed, not a {type(name).__name__}")
+    if not (weights is None or isinstance(weights, str | os.PathLike)):
+        raise UserError(f'weights={weights}: "published", a file, or None for those that the constructor draws')
+    path, asked = Path(name).expanduser(), None if scale is None else whole_scale(scale)
     if path.is_file():
-        return _of_file(path, scale).eval()
+        with usual_torch():
+            return _of_file(path, asked).eval()
     text = str(name)
     entries = [entry for entry in checkpoint_catalogue() if entry.name == text or entry.model == text]
     network = text if text in preset_names() else entries[0].model if entries else text
-    times = scale or _only_scale(text, network, [one for entry in entries for one in entry.scales])
+    if network not in preset_names() and (path.suffix or path.parent != Path()):
+        raise UserError(f"{path}: no such file")
+    times = asked or _only_scale(text, network, [one for entry in entries for one in entry.scales])
+    checkpoint = next((entry.name for entry in entries if times in entry.scales), None)
+    if weights is not None and (str(weights) != "published" or checkpoint):
+        with usual_torch():  # what the constructor draws is not kept
+            model = preset_model(network, times)
+            use_scale(model, times)
+            if str(weights) != "published":
+                _load_file(model, Path(weights).expanduser(), "weights")
+            elif checkpoint:
+                with bar(f"loads {text}") as tell:
+                    bring(model, checkpoint, folders, times, tell)
+        return model.eval()
     model = preset_model(network, times)
     use_scale(model, times)
     if weights is None:
         return model.eval()
-    if str(weights) != "published":
-        _load_file(model, Path(weights).expanduser(), "weights")
-        return model.eval()
-    checkpoint = next((entry.name for entry in entries if times in entry.scales), None)
-    if checkpoint is not None:
-        with bar(f"loads {text}") as tell:
-            bring(model, checkpoint, folders, times, tell)
-    elif any(entry.name == text for entry in entries):
+    if any(entry.name == text for entry in entries):
         there = ", ".join(str(scale) for entry in entries for scale in entry.scales)
         raise UserError(f"{text}: weights are published for scale={there}, not for {times}; weights=None goes without")
-    elif any(True for _ in model.parameters()):
+    if any(True for _ in model.parameters()):
         told = (
             f"{text}: no weights are published for scale={times}; these are what its constructor draws (weights=None)"
         )
@@ -84,6 +98,7 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
     Columns: `name`, `class`, `scales`, `params` (of all parameters, by scale), `paper`, `year` (NaN where there is
     none), `weights` (the scales of published ones), `licence` and `training_data` (of these; None where nobody tells).
+    What ./conf/model adds is built only where it is a class of networks, and has no scales where it is none.
 
     Examples:
         >>> import srbench
@@ -102,12 +117,14 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
 
 def _row(name: str) -> dict[str, Any]:
-    found = preset(name)
+    found = Preset(name, Component("", {}), {})
+    with suppress(UserError):  # of a file of ./conf that is none of srbench's, or not ready yet
+        found = preset(name)
     entries = [entry for entry in checkpoint_catalogue() if entry.model == name]
     told = papers().get(found.model.class_name)
     return {
         "name": name,
-        "class": found.model.class_name,
+        "class": found.model.class_name or None,
         "scales": tuple(found.params),
         "params": found.params,
         "paper": told.paper if told else None,

@@ -4,25 +4,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
+from yaml import YAMLError
 
 from srbench.core.errors import UserError, first_line
 from srbench.core.paths import conf_folder
 from srbench.core.suggest import did_you_mean
-from srbench.experiments.component import Component, component
+from srbench.experiments.component import Component, RefusedError, component, imported
 from srbench.experiments.compose import SCALES
 from srbench.experiments.hydra_versions import VERSION_BASE
-from srbench.experiments.search_path import look_into_conf
+from srbench.experiments.search_path import FileConfigSource, UserGroups
 
 OF_OTHERS = ("custom", "spandrel")  # which name no network of their own
+
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,14 @@ def preset_names() -> list[str]:
 
 
 def preset(name: str) -> Preset:
-    """The network of that name, built at each scale, on the meta device. UserError as `preset_model`."""
+    """The network of that name, built at each scale, on the meta device, where it is a class of networks: what else a
+    file of ./conf names is not run. UserError as `preset_model`."""
     node, found = _node(name), {}
-    for scale in SCALES:
+    described = _component(node, name, 2)
+    for scale in SCALES if _is_network(described) else ():
         with suppress(UserError), torch.device("meta"):
             found[scale] = sum(one.numel() for one in _built(node, name, scale).parameters())
-    return Preset(name, _component(node, 2), found)
+    return Preset(name, described, found)
 
 
 def preset_model(name: str, scale: int) -> nn.Module:
@@ -57,37 +67,65 @@ def preset_model(name: str, scale: int) -> nn.Module:
 
 
 def _built(node: DictConfig, name: str, scale: int) -> nn.Module:
-    built = _component(node, scale).build(f"model={name}")
+    built = _component(node, name, scale).build(f"model={name}")
     if not isinstance(built, nn.Module):
         raise UserError(f"model={name}: is no torch.nn.Module")
     return built
 
 
-def _component(node: DictConfig, scale: int) -> Component:
+def _is_network(described: Component) -> bool:
+    try:
+        target = imported(described.target)
+    except RefusedError:
+        return False
+    return isinstance(target, type) and issubclass(target, nn.Module)
+
+
+def _component(node: DictConfig, name: str, scale: int) -> Component:
     node.scale = scale
-    told: Any = OmegaConf.to_container(node, resolve=True)
-    return component(told["model"], "model")
+    try:
+        told: Any = OmegaConf.to_container(node, resolve=True)
+        return component(told.get("model"), "model")
+    except (OmegaConfBaseException, UserError) as error:
+        raise UserError(f"model={name}: {first_line(error)}") from error
 
 
 def _node(name: str) -> DictConfig:
     """The composed file of conf/model, with a `scale` that may be set. UserError for a name that does not exist."""
     if name not in preset_names():
         raise UserError(f"model={name}: no such network{did_you_mean(name, preset_names())}")
-    with _configs():
+    with _one_at_a_time, _hydra() as loader:
         try:
-            return compose(f"model/{name}", overrides=["+scale=2"])
-        except (HydraException, OmegaConfBaseException) as error:
+            words = ["+scale=2", "hydra.job.name=srbench"]
+            found = loader.load_configuration(f"model/{name}", words, RunMode.RUN, from_shell=False)
+        except (HydraException, OmegaConfBaseException, YAMLError) as error:
             raise UserError(f"model={name}: {first_line(error)}") from error
+    with open_dict(found):
+        del found["hydra"]
+    return found
 
 
 @contextmanager
-def _configs() -> Iterator[None]:
-    """Hydra, reading the project's configs and those of ./conf; where an app of Hydra's own is at work, beside it."""
-    state = GlobalHydra.get_state()
-    GlobalHydra.instance().clear()
-    look_into_conf()
+def _hydra() -> Iterator[ConfigLoaderImpl]:
+    """Reads the project's configs and those of ./conf. An app of Hydra's own that is at work finds Hydra as it was."""
+    Plugins.instance()  # by which Hydra reads its own configs
+    base, sources = version.VersionBase.instance(), SourcesRegistry.instance()
+    before = base.version_base, dict(sources.types)
     try:
-        with initialize_config_dir(str(conf_folder()), job_name="srbench", **VERSION_BASE):
-            yield
+        version.setbase(VERSION_BASE.get("version_base"))
+        sources.types.update({one.scheme(): one for one in (FileConfigSource, UserGroups)})
+        yield ConfigLoaderImpl(_search_path())
     finally:
-        GlobalHydra.set_state(state)
+        base.version_base = before[0]
+        sources.types.clear()
+        sources.types.update(before[1])
+
+
+def _search_path() -> ConfigSearchPathImpl:
+    found, own = ConfigSearchPathImpl(), Path("conf").resolve()
+    found.append("hydra", "pkg://hydra.conf")
+    if own.is_dir():
+        found.append("srbench-user", f"{UserGroups.scheme()}://{own}")
+    found.append("main", f"{FileConfigSource.scheme()}://{conf_folder()}")
+    found.append("schema", "structured://")
+    return found

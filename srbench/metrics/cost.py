@@ -7,9 +7,9 @@ runs on a copy.
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from srbench.core.hardware import wait_for
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
+from srbench.metrics.image_reads import ImageReads
 from srbench.metrics.memory import LiveBytes
 from srbench.metrics.missing import Missing
 from srbench.metrics.network_copy import copy_to
@@ -31,6 +32,8 @@ TRAINING_INPUT = 48  # pixels of LR a side that a backward pass is tried with
 NAMED = 3  # of the weights that no operator read; the others are told by their number
 LONGEST = 20.0  # seconds, after which a network has been passed often enough, however seldom that was
 LATENCY_INPUT = 256  # pixels of LR, as in the NTIRE challenges on efficient SR
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -128,23 +131,26 @@ def dead_parameters(model: nn.Module) -> dict[str, int]:
         _backward(copied)
     except Exception:  # an operator that meta lacks, or a choice that depends on values
         with explained(f"{type(model).__name__} cannot be trained"):
-            copied = copy_to(model, "cpu").train()
+            copied = copy_to(model, _device(model)).train()
             _backward(copied)
     return {name: p.numel() for name, p in copied.named_parameters() if p.requires_grad and p.grad is None}
 
 
 def complexity(model: nn.Module, height: int, width: int) -> Complexity:
-    """FLOPs and activations for one LR image (1, 3, height, width), in eval mode, on the meta device. The image is
-    larger where the model takes no such sides.
+    """FLOPs and activations for one LR image (1, 3, height, width), in eval mode, on the meta device; where the model
+    is, with values, if meta lacks an operator. The image is larger where the model takes no such sides.
 
     ValueError for a model that looks at values to decide what to run, or that computes outside torch.
     """
-    with _on_meta(model), torch.inference_mode():
-        copied = copy_to(model, "meta").eval()
-        lr = torch.empty(1, 3, *traits_of(model).size_for(height, width), device="meta")
-        flow = WeightFlow(copied, lr)
+    return _without_values(model, _counted, (1, *traits_of(model).size_for(height, width)))
+
+
+def _counted(model: nn.Module, lr: Tensor) -> Complexity:
+    lr = lr.to(float_type(model))
+    with torch.inference_mode():
+        flow = WeightFlow(model, lr)
         with FlopCounter(flow) as counter:
-            output = copied(lr)
+            output = model(lr)
         unread = flow.unread(output)
     return Complexity(
         counts={name: Count(flops, counter.activations.get(name)) for name, flops in counter.flops.items()},
@@ -163,7 +169,6 @@ def cost_summary(model: nn.Module, scale: int) -> tuple[Cost, tuple[Missing, ...
     known = Cost(counted.trainable, counted.frozen, dead)
     try:
         counts = {name: complexity(model, *size) for name, size in standard_inputs(scale).items()}
-        memory = round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3)
     except ValueError as error:
         return known, (*missing, _uncounted(model, str(error)))
     if not any(count.flops for count in counts.values()) and not _has_weights(model):
@@ -176,7 +181,8 @@ def cost_summary(model: nn.Module, scale: int) -> tuple[Cost, tuple[Missing, ...
         figures |= {f"flops_{name}": count.flops, f"activations_{name}": count.activations}
         figures |= {f"ntire_flops_{name}": ntire.flops, f"conv_activations_{name}": ntire.activations}
     beyond = tuple(sorted({name for count in counts.values() for name in count.beyond_fvcore}))
-    return replace(known, **figures, peak_memory_mb=memory, beyond_fvcore=beyond), missing
+    memory, unmeasured = _peak(model)
+    return replace(known, **figures, peak_memory_mb=memory, beyond_fvcore=beyond), (*missing, *unmeasured)
 
 
 def latency_summary(model: nn.Module) -> tuple[Latency | None, tuple[Missing, ...]]:
@@ -249,26 +255,33 @@ def _laid_out(model: nn.Module, lr: Tensor, repeats: int, seconds: float) -> Ten
 
 
 def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Memory:
-    """Of one float32 pass: measured where the model is on a GPU, else added up tensor by tensor without computing.
+    """Of one float32 pass: measured where the model is on a GPU, else added up tensor by tensor, without computing
+    unless meta lacks an operator.
 
-    ValueError as `complexity`, unless the model is on a GPU.
+    ValueError as `complexity`; for a model on a GPU where it does not run there.
     """
     device = _device(model)
     height, width = traits_of(model).size_for(height, width)
     if device.type == "cuda":
-        before = torch.cuda.memory_allocated(device)
-        copied = copy_to(model, device).float().eval()
-        lr = torch.rand(batch, 3, height, width, device=device)
-        torch.cuda.reset_peak_memory_stats(device)
-        with torch.inference_mode(), exact_float32():
-            copied(lr)
-        torch.cuda.synchronize(device)
-        return Memory(torch.cuda.max_memory_allocated(device) - before, "allocator")
-    with _on_meta(model), torch.no_grad():
-        copied = copy_to(model, "meta").float().eval()
-        lr = torch.empty(batch, 3, height, width, device="meta")
-        with LiveBytes([*copied.parameters(), *copied.buffers(), lr]) as live:
-            copied(lr)
+        with explained(f"{type(model).__name__} does not run on {width}×{height} pixels"):
+            return _allocated(model, torch.rand(batch, 3, height, width, device=device))
+    return _without_values(model, _live, (batch, height, width))
+
+
+def _allocated(model: nn.Module, lr: Tensor) -> Memory:
+    before = torch.cuda.memory_allocated(lr.device) - lr.nbytes
+    copied = copy_to(model, lr.device).float().eval()
+    torch.cuda.reset_peak_memory_stats(lr.device)
+    with torch.inference_mode(), exact_float32():
+        copied(lr)
+    torch.cuda.synchronize(lr.device)
+    return Memory(torch.cuda.max_memory_allocated(lr.device) - before, "allocator")
+
+
+def _live(model: nn.Module, lr: Tensor) -> Memory:
+    model = model.float()
+    with torch.no_grad(), LiveBytes([*model.parameters(), *model.buffers(), lr]) as live:
+        model(lr)
     return Memory(live.peak, "tensors")
 
 
@@ -277,6 +290,49 @@ def memory_format(model: nn.Module) -> str:
     kernels = [p for p in model.parameters() if p.ndim == 4]
     last = any(p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous() for p in kernels)
     return "channels_last" if last else "contiguous"
+
+
+def _without_values(model: nn.Module, found: Callable[[nn.Module, Tensor], Found], size: tuple[int, int, int]) -> Found:
+    """What is `found` of a copy in eval mode and of LR on the meta device: batch, height and width are its `size`.
+
+    Where meta lacks an operator, or something of the model lies elsewhere, found with values where the model is. It
+    does not count there if it depends on the image: the ValueError of meta then says so.
+    """
+    batch, height, width = size
+    try:
+        with explained(f"{type(model).__name__} does not run without values (on torch's meta device)"):
+            return found(copy_to(model, "meta").eval(), torch.empty(batch, 3, height, width, device="meta"))
+    except ValueError as error:
+        device = _device(model)
+        if device.type == "meta":
+            raise
+        dark = torch.zeros(batch, 3, height, width, device=device)
+        one = _of_an_image(model, found, dark, error)
+        if _of_an_image(model, found, torch.rand_like(dark), error) != one:
+            raise ValueError(f"{error}; what it runs depends on what the image shows") from error
+        return one
+
+
+def _of_an_image(
+    model: nn.Module, found: Callable[[nn.Module, Tensor], Found], lr: Tensor, without: ValueError
+) -> Found:
+    """With values. ValueError, after what it is `without` them, where they decide what runs, and where it fails."""
+    try:
+        with ImageReads(lr) as reads:
+            one = found(copy_to(model, lr.device).eval(), lr)
+    except Exception:
+        raise without from without.__cause__
+    if reads.names:
+        told = ", ".join(sorted(reads.names))
+        raise ValueError(f"{without}; what it runs may depend on what the image shows ({told})") from without
+    return one
+
+
+def _peak(model: nn.Module) -> tuple[float | None, tuple[Missing, ...]]:
+    try:
+        return round(peak_memory(model, LATENCY_INPUT, LATENCY_INPUT).bytes / 2**20, 3), ()
+    except ValueError as error:
+        return None, (Missing("memory", "network", str(error)),)
 
 
 def _dead(model: nn.Module) -> tuple[int | None, tuple[Missing, ...]]:
@@ -301,10 +357,17 @@ def _device(model: nn.Module) -> torch.device:
     return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
 
 
+def float_type(model: nn.Module) -> torch.dtype:
+    """Of the numbers that the model takes: those of its first weights."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
+
+
 def _backward(model: nn.Module) -> None:
     """Leaves the gradients of one training pass at each of the model's scales in its parameters."""
     with torch.inference_mode(False), torch.enable_grad():
-        lr = torch.rand(2, 3, *traits_of(model).size_for(TRAINING_INPUT, TRAINING_INPUT), device=_device(model))
+        size = traits_of(model).size_for(TRAINING_INPUT, TRAINING_INPUT)
+        lr = torch.rand(2, 3, *size, device=_device(model)).to(float_type(model))
         for scale in traits_of(model).scales or [None]:
             if scale is not None:
                 use_scale(model, scale)
@@ -326,10 +389,6 @@ def time_passes(
         wait_for(lr.device)
         times.append(1000 * (time.perf_counter() - start))
     return times
-
-
-def _on_meta(model: nn.Module) -> AbstractContextManager[None]:
-    return explained(f"{type(model).__name__} does not run without values (on torch's meta device)")
 
 
 @contextmanager

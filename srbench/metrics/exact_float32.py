@@ -13,8 +13,9 @@ _undo = ExitStack()
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Without TF32, which a GPU's convolutions use by default. The settings are the process's: of threads that are
-    inside at one time the last to leave puts them back."""
+    """Without TF32, which a GPU's convolutions use by default, and without autocast, of which a caller may have asked
+    something else. The settings of TF32 are the process's: of threads that are inside at one time the last to leave
+    puts them back."""
     global _inside
     with _lock:
         if not _inside:
@@ -31,7 +32,8 @@ def exact_float32() -> Iterator[None]:
             )
         _inside += 1
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
         with _lock:
             _inside -= 1

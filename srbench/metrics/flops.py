@@ -4,7 +4,7 @@ where nothing is computed.
 - `fvcore`: one multiply-add is one FLOP; convolutions and matrix products are counted, normalisations, resizing and
   adaptive pooling by fvcore's estimates (`ESTIMATES`); what stands in `FREE` is zero, as it is in fvcore. What fvcore
   takes for zero although it multiplies matrices is counted, and its name kept in `beyond_fvcore`: a convolution with
-  padding="same" (`_convolution_mode`), attention, baddbmm.
+  padding="same" (`_convolution_mode`), attention, baddbmm, products with vectors.
 - `ntire`: the NTIRE challenges on efficient SR (`utils/model_summary.py` of their code, from Zhang et al., AIM 2020):
   one multiply-add is one FLOP in 2-D convolutions and linear layers, an affine batch normalisation takes 2 an element,
   ReLU, PReLU, ELU, LeakyReLU and ReLU6 take 1; all else takes 0. Activations are the outputs of convolutions. Theirs
@@ -62,6 +62,7 @@ PRODUCTS: dict[str, Callable[..., int]] = {  # their outputs are the activations
     "bmm": _matrix_product,
     "mv": _matrix_product,
     "dot": _matrix_product,
+    "vdot": _matrix_product,
     "addmm": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
     "baddbmm": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
     "addmv": lambda out, bias, left, right, *_: _matrix_product(out, left, right),
@@ -120,7 +121,9 @@ CONVENTIONS: dict[Convention, dict[str, Callable[..., int]]] = {
     "classsr": CLASSSR,
 }
 
-UNSEEN_BY_FVCORE = frozenset({"_convolution_mode", "scaled_dot_product_attention", "baddbmm"})
+UNSEEN_BY_FVCORE = frozenset(
+    ["_convolution_mode", "scaled_dot_product_attention", "baddbmm", "mv", "dot", "vdot", "addmv"]
+)
 
 FREE_BY_KIND = {
     "arithmetic": (
@@ -161,7 +164,7 @@ FREE_BY_KIND = {
     ),
     "copies": (
         "fill zero copy clone _to_copy contiguous _unsafe_view _reshape_alias lift lift_fresh resize bernoulli "
-        "uniform normal dropout native_dropout detach"
+        "uniform normal dropout native_dropout detach _local_scalar_dense"
     ),
     "weight normalisation": "_weight_norm_interface",
     "marks of torch's profiler": "profiler::_record_function_enter_new profiler::_record_function_exit",
@@ -170,6 +173,11 @@ FREE_BY_KIND = {
 }
 FREE = frozenset(" ".join(FREE_BY_KIND.values()).split())
 CREATION = frozenset(FREE_BY_KIND["creation"].split())  # what they put out does not depend on values of what they take
+
+
+def operator_name(func: OpOverload) -> str:
+    """An operator's, without a variant; of one that changes its input, that of its fellow which does not."""
+    return func._schema.name.removeprefix("aten::").removesuffix("_")  # add_ is add
 
 
 class FlopCounter(TorchDispatchMode):
@@ -193,7 +201,7 @@ class FlopCounter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        name = func._schema.name.removeprefix("aten::").removesuffix("_")  # add_ is add
+        name = operator_name(func)
         if name in UNSEEN_BY_FVCORE:
             self.beyond_fvcore.add(name)
         out = self._run(func, name, args, kwargs or {})

@@ -4,9 +4,13 @@ class Mine(nn.Module):
     traits = Traits(multiple=8)
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,12 +42,20 @@ class Traits:
         return rows * self.multiple, columns * self.multiple
 
 
+WRAPPERS = ("DataParallel", "DistributedDataParallel")  # torch's, which show nothing of what they hold
+
+
+def bare_network(model: Any) -> Any:
+    """The network itself, without what runs it on several devices."""
+    return model.module if type(model).__name__ in WRAPPERS else model
+
+
 def traits_of(model: Any) -> Traits:
     """The `traits` of a model or its class, as a Traits or as a mapping; a model that has none has the defaults.
 
     Raises ValueError for a trait that does not exist.
     """
-    told: Any = getattr(model, "traits", None)
+    told: Any = getattr(bare_network(model), "traits", None)
     if told is None:
         return Traits()
     if isinstance(told, property):  # of a class whose modules tell each for itself
@@ -58,7 +70,26 @@ def traits_of(model: Any) -> Traits:
     return Traits(**told)
 
 
+def whole_scale(scale: object) -> int:
+    """A scale that somebody gives from Python. UserError for what is no whole number from 1 on."""
+    whole = isinstance(scale, Integral) or (isinstance(scale, float) and scale.is_integer())
+    if isinstance(scale, bool) or not whole or int(scale) < 1:  # type: ignore[call-overload]
+        raise UserError(f"scale={scale!r}: a whole number from 1 on is needed")
+    return int(scale)  # type: ignore[call-overload,no-any-return]
+
+
+@contextmanager
+def at_scale(model: "nn.Module", scale: int) -> Iterator[None]:
+    """Within, a model of several scales is one of `scale`; then as it was."""
+    own: Any = getattr(bare_network(model), "scale", None)
+    use_scale(model, scale)
+    try:
+        yield
+    finally:
+        use_scale(model, own)
+
+
 def use_scale(model: "nn.Module", scale: int) -> None:
     """Makes a model of several scales one of `scale`; another is left as it is."""
     if traits_of(model).scales:
-        model.scale = scale  # type: ignore[assignment]
+        bare_network(model).scale = scale

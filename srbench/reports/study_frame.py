@@ -7,15 +7,16 @@ from typing import Any
 
 from pandas import DataFrame
 
+from srbench.experiments.store.packs import opened_study
 from srbench.experiments.store.record import Membership
-from srbench.experiments.store.study import StudyRun, open_study
+from srbench.experiments.store.study import StudyRun
 
 ABOUT = ["study", "run", "status", "model", "class", "ablation", "variant", "baseline", "scale", "seed"]
 FIGURES = ["dataset", "metric", "value", "reason", "certificate"]
 
 
 def read_study(path: str | Path) -> DataFrame:
-    """The figures of a study, runs/STUDY, a row each; of a run that several ablations share, once for each of them.
+    """The figures of a study, runs/STUDY or its pack, a row each; of a run that several ablations share, once for each.
 
     Columns: `study`, `run` (its folder), `status` (done, failed, missing), `model`, `class`, `ablation` ("" for none),
     `variant`, `baseline`, `scale`, `seed`; `dataset` ("" for what is of no data set), `metric` (psnr, …; params,
@@ -30,8 +31,8 @@ def read_study(path: str | Path) -> DataFrame:
         >>> table[table.metric == "psnr"].groupby("variant").value.mean().idxmax()
         'wide'
     """
-    study = open_study(Path(path).expanduser())
-    rows = [row for run in study.runs for row in _rows(study.name, run)]
+    with opened_study(Path(path).expanduser()) as study:
+        rows = [row for run in study.runs for row in _rows(study.name, run)]
     return DataFrame(rows, columns=[*ABOUT, *FIGURES])
 
 

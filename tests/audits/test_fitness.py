@@ -53,6 +53,21 @@ class Counts(Net):
         return x * (1 + 0.01 * self.passes)
 
 
+class Ages(Net):
+    """Keeps a number of its own, by which it gives another picture after some."""
+
+    seen = 0
+
+    def spoil(self, x: Tensor) -> Tensor:
+        self.seen += 1
+        return x if self.seen < 3 else 2 * x
+
+
+class Tuple(Net):
+    def forward(self, lr: Tensor) -> Tensor:
+        return super().forward(lr), lr
+
+
 class Notes(Net):
     def __init__(self) -> None:
         super().__init__()
@@ -146,6 +161,26 @@ def test_a_sound_network_has_nothing_red_and_nothing_is_changed():
     assert "✓ parameters: 1,100, none of them dead" in str(found)
 
 
+def test_settings_of_the_program_around_make_nothing_red():
+    model = Net()
+    before = torch.get_rng_state()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"), torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+            found = check(model)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert not red(found), str(found)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_is_no_network_is_told():
+    with pytest.raises(UserError, match=r"^model: a torch\.nn\.Module is needed, not a str"):
+        check("carn")
+    with pytest.raises(UserError, match=r"^scale='2': a whole number"):
+        check(Net(), "2")
+
+
 def test_a_network_with_a_thumbnail_is_fit():
     found = check(MossNet(scale=2))
     assert found.fit, str(found)
@@ -158,6 +193,8 @@ def test_a_network_with_a_thumbnail_is_fit():
         (LooksAround, "batches", "two images together differ from each alone by"),
         (Notes, "no state", "forward changes seen"),
         (Noisy, "deterministic", "two passes differ by"),
+        (Ages, "deterministic", "it gives another picture than before it had seen other images"),
+        (Tuple, "shape and values", "gives a tuple, not a tensor"),
         (Hidden, "weights", "another picture once its weights were saved and loaded"),
         (Diverges, "ten steps of training", "NotFiniteError"),
         (Counts, "resumed training", "ends with other weights or losses than an uninterrupted one"),
@@ -222,6 +259,12 @@ def test_a_metric_that_goes_the_wrong_way_and_looks_at_its_neighbours_is_red(mon
     found = check_metric("wrong", [])
     assert red(found) == {"equal images", "direction", "one by one"}
     assert not found.fit
+
+
+def test_a_metric_that_always_says_the_same_is_red(monkeypatch):
+    monkeypatch.setitem(MAKERS, "same", lambda *_: lambda pairs: [1.0 for _ in pairs])
+    monkeypatch.setitem(table.METRICS, "same", Metric("same", True, 2))
+    assert red(check_metric("same", [])) == {"direction"}
 
 
 def test_a_metric_that_does_not_exist_is_told():

@@ -52,7 +52,7 @@ def test_values_beyond_the_range_are_clipped():
 @pytest.mark.parametrize(
     ("image", "told"),
     [
-        (PIXELS.astype(np.float32), r"^sr: reaches 248, where \[0, 1\] is needed; divide by 255$"),
+        (PIXELS.astype(np.float32), r"^sr: reaches from 0 to 248, where \[0, 1\] is needed; divide by 255$"),
         (PIXELS.astype(np.uint16), r"^sr: uint8, or floating-point numbers in \[0, 1\], are needed, not uint16$"),
         (PIXELS[..., 0], r"^sr: an array \(H, W, 3\) or a tensor \(3, H, W\) is needed, not one of shape \(5, 7\)$"),
         (PIXELS[:0], "not one of shape"),

@@ -1,8 +1,18 @@
 """Networks by name and from files, as `srbench.load` gives them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from safetensors.torch import save_file
 
 from srbench.core.errors import UserError
@@ -117,3 +127,69 @@ def test_the_table_tells_what_is_known_of_a_network():
     assert row.licence.startswith("MIT")
     assert table.loc["mdrn_s"].weights == (4,)
     assert list_models("nobody").empty
+
+
+def test_an_app_of_hydra_s_own_finds_hydra_as_it_was(tmp_path):
+    (tmp_path / "config.yaml").write_text("a: 1\n")
+    store, plugins = ConfigStore.instance(), Plugins.instance()
+    sources = dict(SourcesRegistry.instance().types)
+    searched = {*plugins.discover(SearchPathPlugin)}
+    with initialize_config_dir(str(tmp_path), job_name="theirs", version_base="1.3"):
+        known, hydra = GlobalHydra.instance(), GlobalHydra.instance().hydra
+        load("fsrcnn", scale=2, weights=None)
+        assert GlobalHydra.instance() is known
+        assert known.hydra is hydra
+        assert JobRuntime.instance().get("name") == "theirs"
+        assert compose("config") == {"a": 1}
+    assert ConfigStore.instance() is store
+    assert {*plugins.discover(SearchPathPlugin)} == searched
+    assert SourcesRegistry.instance().types == sources
+
+
+def test_threads_load_at_one_time():
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(lambda _: type(load("fsrcnn", scale=2, weights=None)), range(8)))
+    assert found == [FSRCNN] * 8
+
+
+def test_configs_of_another_program_in_the_current_folder_end_nothing_and_are_not_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "conf/model"
+    folder.mkdir(parents=True)
+    (tmp_path / "conf/config.yaml").write_text("defaults: [{model: lookup}]\n")
+    (folder / "lookup.yaml").write_text("_target_: torch.nn.Identity\nkey: ${oc.env:NOT_SET_ANYWHERE}\n")
+    (folder / "broken.yaml").write_text("a: [\n")
+    (folder / "command.yaml").write_text(f"_target_: os.system\ncommand: touch {tmp_path}/hurt\n")
+    table = list_models().set_index("name")
+    assert [table.params[name] for name in ("lookup", "broken", "command")] == [{}, {}, {}]
+    assert table.params["safmn"][2] == 227820
+    assert not (tmp_path / "hurt").exists()
+    assert load("fsrcnn", scale=2, weights=None).scale == 2
+    for name in ("lookup", "broken"):
+        with pytest.raises(UserError, match=f"^model={name}: "):
+            load(name, scale=2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_weights_that_are_given_leave_random_numbers_alone(tmp_path):
+    save_file(FSRCNN(scale=2).state_dict(), tmp_path / "mine.safetensors")
+    before = torch.get_rng_state()
+    with torch.device("meta"):
+        model = load("fsrcnn", np.int64(2), weights=tmp_path / "mine.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model(LR).shape == (1, 3, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        ((None, 2), {}, "^load: a network's name or a file is needed, not a NoneType$"),
+        (("runs/a/weights.safetensors",), {}, r"^runs/a/weights\.safetensors: no such file$"),
+        (("fsrcnn", "2"), {}, "^scale='2': a whole number from 1 on is needed$"),
+        (("fsrcnn", 2), {"weights": True}, '^weights=True: "published", a file, or None'),
+        (("carn_m", 2), {"weights_dir": ["a", "b"]}, r"^weights_dir=\['a', 'b'\]: a path is needed; of several, with"),
+    ],
+)
+def test_what_is_no_name_number_or_path_is_told(arguments, settings, told):
+    with pytest.raises(UserError, match=told):
+        load(*arguments, **settings)

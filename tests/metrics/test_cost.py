@@ -169,6 +169,19 @@ def test_attention_is_counted_as_its_two_products_although_fvcore_misses_it():
     assert cost.beyond_fvcore == ("scaled_dot_product_attention",)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("normalised", "names"),
+    [(nn.utils.spectral_norm, ("dot", "mv")), (nn.utils.parametrizations.spectral_norm, ("mv", "vdot"))],
+)
+def test_products_of_vectors_are_counted_although_fvcore_misses_them(normalised, names):
+    plain = nn.Conv2d(3, 8, 3, padding=1)
+    cost = complexity(normalised(copy.deepcopy(plain)), 10, 12)
+    assert cost.flops == complexity(plain, 10, 12).flops + 8 * 27 + 8
+    assert fvcore_counts(normalised(plain))[0] == complexity(nn.Conv2d(3, 8, 3, padding=1), 10, 12).flops
+    assert cost.beyond_fvcore == names
+
+
 def test_an_einsum_is_counted_exactly_where_fvcore_estimates():
     """ "einsum in fvcore is a rounded text of numpy's: 5e-5 off."""
     product = Function(lambda x, w: torch.einsum("nchw,ndhw->ncd", x, x))
@@ -196,6 +209,47 @@ def test_a_model_that_looks_at_values_is_told():
     for count in (complexity, peak_memory):
         with pytest.raises(ValueError, match=r"^Function does not run without values \(on torch's meta device\): "):
             count(choosy, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        lambda x: x + torch.ones(1, device="cpu"),
+        lambda x: x * torch.full((1,), 0.5, device="cpu").item(),
+        lambda x: x[:, torch.arange(8, device="cpu").flip(0)] + torch.zeros(8, 1, 1, device="cpu"),
+    ],
+)
+def test_what_meta_lacks_is_counted_with_values_where_the_model_is(elsewhere):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Sigmoid())
+    plain = copy.deepcopy(model)
+    model[1].forward = elsewhere
+    assert complexity(model, 10, 12) == complexity(plain, 10, 12)
+    assert peak_memory(model, 10, 12).bytes >= peak_memory(plain, 10, 12).bytes
+
+
+@pytest.mark.parametrize(
+    ("choosy", "reads"),
+    [
+        (lambda x, w: x if x.mean() > 0.5 else x @ x.mT, "_local_scalar_dense"),
+        (lambda x, w: x if x.mean().tolist() > 2 else x * 2, "tolist"),
+        (lambda x, w: torch.from_numpy(x.numpy()) @ x.mT, "numpy"),
+        (lambda x, w: x[x > 0.5] * 2, "index"),
+        (lambda x, w: x.flatten().repeat_interleave((10 * x).long().flatten()), "repeat_interleave"),
+    ],
+)
+def test_what_may_depend_on_the_image_is_not_counted_with_values_either(choosy, reads):
+    for count in (complexity, peak_memory):
+        with pytest.raises(ValueError, match=rf"; what it runs may depend on what the image shows \({reads}\)$"):
+            count(Function(choosy), 8, 8)
+
+
+def test_a_network_is_counted_in_the_type_of_its_weights():
+    plain = stack(nn.BatchNorm2d(8))
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        model = copy.deepcopy(plain).to(kind)
+        assert complexity(model, 8, 8) == complexity(plain, 8, 8)
+        assert dead_parameters(model) == {}
+        assert {p.dtype for p in model.parameters()} == {kind}
 
 
 def test_parameters_are_counted_once_and_by_whether_they_are_trained():

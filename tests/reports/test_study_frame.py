@@ -3,8 +3,11 @@
 from math import isnan
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from srbench.core.errors import UserError
+from srbench.core.progress import silent
+from srbench.experiments.store.packs import pack_study
 from srbench.metrics.figures import Cost
 from srbench.metrics.missing import Missing
 from srbench.reports.study_frame import read_study
@@ -25,6 +28,13 @@ def test_each_figure_has_a_row(build):
     assert psnr.certificate.startswith("y (luma, border scale), 2 images (LR: file), HR aaaa")
     values = table.set_index("metric").value
     assert (values["params"], values["latency_ms"]) == (964_163, 38.5)
+
+
+def test_a_pack_gives_what_its_study_gives(build, tmp_path):
+    build.run("carn", BASE, left=Outcome(images={"set5": [33.0, 34.0]}))
+    expected = read_study(build.folder)
+    pack_study(build.folder, tmp_path / "reports" / build.folder.name, tmp_path / "mine.zip", silent)
+    assert_frame_equal(read_study(tmp_path / "mine.zip"), expected)
 
 
 def test_a_shared_baseline_stands_once_in_each_ablation(build):
