@@ -138,7 +138,7 @@ class ByValues(Net):
 
 class OfDoubles(Net):
     def spoil(self, x: Tensor) -> Tensor:
-        return x.bfloat16().float() if x.dtype == torch.float32 else x
+        return 1.01 * x if x.dtype == torch.float32 else x
 
 
 def red(found: Fitness) -> set[str]:
