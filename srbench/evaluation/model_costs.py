@@ -47,7 +47,7 @@ def count_costs(
         row: dict[str, int | str | None] = {"model": one.name, "scale": one.scale}
         row |= {"params": params.trainable, "params_frozen": params.frozen}
         row |= dict.fromkeys(["params_dead", "convolutions", *_names(conventions)])
-        parts = [_dead(one), _counts(one.on_meta, one.scale, conventions)]
+        parts = [_dead(one), _counts(one, conventions)]
         parts += [_by_fvcore(one, parts[-1])] if run_fvcore else []
         notes = "; ".join(str(part.pop("notes")) for part in parts if part.get("notes"))
         rows.append(reduce(or_, parts, row) | {"notes": notes})
@@ -110,11 +110,14 @@ def _dead(candidate: Candidate) -> dict[str, int | str]:
         return {"notes": f"dead parameters are not known: {error}"}
 
 
-def _counts(model: nn.Module, scale: int, conventions: Sequence[Convention]) -> dict[str, int | str]:
+def _counts(candidate: Candidate, conventions: Sequence[Convention]) -> dict[str, int | str]:
     try:
-        found = {key: cost.complexity(model, *size) for key, size in cost.standard_inputs(scale).items()}
-    except ValueError as error:
-        return {"notes": f"FLOPs and memory are not known: {error}"}
+        found = _complexities(candidate.on_meta, candidate.scale)
+    except ValueError:  # it has something that meta lacks
+        try:
+            found = _complexities(candidate.build(), candidate.scale)
+        except ValueError as error:
+            return {"notes": f"FLOPs and memory are not known: {error}"}
     if too_low := next((one.too_low for one in found.values() if one.too_low), None):
         return {"notes": f"FLOPs are not known: {too_low.reason}"}
     row: dict[str, int | str] = {"convolutions": found["256"].convolutions}
@@ -122,6 +125,10 @@ def _counts(model: nn.Module, scale: int, conventions: Sequence[Convention]) -> 
         for key, complexity in found.items():
             row |= _figures(convention, key, complexity.counts[convention])
     return row | {"notes": beyond_fvcore(found["256"].beyond_fvcore)}
+
+
+def _complexities(model: nn.Module, scale: int) -> dict[str, cost.Complexity]:
+    return {key: cost.complexity(model, *size) for key, size in cost.standard_inputs(scale).items()}
 
 
 def _by_fvcore(candidate: Candidate, counted: dict[str, int | str]) -> dict[str, int | str]:

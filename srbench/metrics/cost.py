@@ -317,12 +317,14 @@ def _of_an_image(
     model: nn.Module, found: Callable[[nn.Module, Tensor], Found], lr: Tensor, without: ValueError
 ) -> Found:
     """With values. ValueError, after what it is `without` them, where they decide what runs, and where it fails."""
+    reads, one = ImageReads(lr), None
     try:
-        with ImageReads(lr) as reads:
+        with reads:
             one = found(copy_to(model, lr.device).eval(), lr)
-    except Exception:
-        raise without from without.__cause__
-    if reads.names:
+    except Exception:  # whatever somebody else's network does, or an ImageReadError
+        if not reads.names:
+            raise without from without.__cause__
+    if reads.names or one is None:
         told = ", ".join(sorted(reads.names))
         raise ValueError(f"{without}; what it runs may depend on what the image shows ({told})") from without
     return one

@@ -24,8 +24,13 @@ BY_TYPE = {
 }
 
 
+class ImageReadError(Exception):
+    """Ends a pass: nothing that comes after it is to be trusted."""
+
+
 class ImageReads(TorchDispatchMode):
-    """`names`: of what, inside `with ImageReads(lr) as reads`, has read numbers made from `lr`."""
+    """`names`: of what, inside `with ImageReads(lr) as reads`, has read numbers made from `lr`, which raises
+    ImageReadError."""
 
     def __init__(self, lr: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -49,10 +54,11 @@ class ImageReads(TorchDispatchMode):
         leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         touched = [leaf for leaf in leaves if _storage(leaf) in self._made_from_lr]
         if name in BY_TYPE:
-            touched_by_type = [one for one in touched if one.dtype in BY_TYPE[name]]
-            self.names |= {name} if touched_by_type else set()
-        elif touched and READING & {*func.tags}:
-            self.names.add(name)
+            reads = any(one.dtype in BY_TYPE[name] for one in touched)
+        else:
+            reads = bool(touched) and bool(READING & {*func.tags})
+        if reads:
+            self._end(name)
         out = func(*args, **(kwargs or {}))
         if touched and name not in CREATION:
             self._made_from_lr |= {_storage(leaf) for leaf in tree_leaves(out) if isinstance(leaf, Tensor)}
@@ -60,7 +66,11 @@ class ImageReads(TorchDispatchMode):
 
     def _note(self, name: str, tensor: Tensor) -> None:
         if _storage(tensor) in self._made_from_lr:
-            self.names.add(name)
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        self.names.add(name)
+        raise ImageReadError(name)
 
 
 class _Leaving(TorchFunctionMode):

@@ -1,7 +1,9 @@
 """A network of one's own through the public functions: whatever is set around the call, and without a trace."""
 
 import random
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from srbench.evaluation.benchmark import benchmark
 from srbench.evaluation.cost_of_network import cost
 from srbench.evaluation.scores_of_images import score
 from srbench.evaluation.upscaled import upscale
+from srbench.metrics.usual_torch import usual_torch
 from srbench.models.carn import CARN
 from srbench.models.traits import Traits
 
@@ -87,11 +90,11 @@ SETTINGS = {
 def test_settings_of_the_program_around_change_no_number(name, root):
     model = Plain()
     expected = row(model, root), cost(model), upscale(model, LR).tolist(), score(LR, LR[::-1], 2)
-    with SETTINGS[name]() as around, ExitStack():
+    with SETTINGS[name]():
         found = row(model, root), cost(model), upscale(model, LR).tolist(), score(LR, LR[::-1], 2)
         assert torch.get_default_dtype() == (torch.float64 if name == "float64" else torch.float32)
         assert torch.get_default_device().type == ("meta" if name == "meta" else "cpu")
-    assert repr(found) == repr(expected), around
+    assert repr(found) == repr(expected)
 
 
 def test_nothing_of_the_network_and_no_random_number_is_changed(root):
@@ -103,6 +106,29 @@ def test_nothing_of_the_network_and_no_random_number_is_changed(root):
     assert [one.training for one in model.modules()] == modes
     assert all(torch.equal(one, before[name]) for name, one in model.state_dict().items())
     assert model.first.weight.is_contiguous()
+    assert numbers_drawn() == drawn
+
+
+def test_of_threads_at_one_time_the_last_to_leave_puts_settings_back():
+    begun, entered, left = Event(), Event(), Event()
+
+    def first():
+        with usual_torch():
+            begun.set()
+            entered.wait()
+        left.set()
+
+    drawn = numbers_drawn()
+    with default_dtype(torch.float64), ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(first)
+        begun.wait()
+        with usual_torch():
+            entered.set()
+            left.wait()
+            torch.rand(1)
+            assert torch.get_default_dtype() == torch.float32
+        waiting.result()
+        assert torch.get_default_dtype() == torch.float64
     assert numbers_drawn() == drawn
 
 
