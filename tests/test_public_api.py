@@ -83,4 +83,3 @@ def test_it_is_typed(name):
     signature = inspect.signature(getattr(srbench, name))
     assert signature.return_annotation is not inspect.Signature.empty
     assert all(one.annotation is not inspect.Parameter.empty for one in signature.parameters.values())
-
