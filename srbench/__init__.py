@@ -3,8 +3,9 @@
 Each name is imported when it is first asked for, so that `import srbench` takes no time.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# Nothing is imported here, not even of Python's own library: a module of its name may lie in the current folder, which
+# the front door takes from the path where it is not to be looked into.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from srbench.audits.fitness import check
@@ -47,12 +48,15 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    found: object
     if name == "__version__":
         from importlib.metadata import version
 
-        found: Any = version("srbench")
+        found = version("srbench")
     elif name in _PLACES:
+        from importlib import import_module
+
         found = getattr(import_module(f"srbench.{_PLACES[name]}"), name)
     else:
         raise AttributeError(f"module srbench has no attribute {name}")
