@@ -72,7 +72,7 @@ def test_flags_may_stand_between_the_words(planned):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["train", "model=fsrcnn"], "train: no such command (there are data, explain, export, "),
+        (["train", "model=fsrcnn"], "train: no such command (there are check, data, explain, export, "),
         (["model=fsrcnn", "train"], "train: not of the form key=value, as in model=fsrcnn"),
         (["--mutlirun", "model=carn"], "unrecognized arguments: --mutlirun; see: python -m srbench --help"),
         (["--cfg", "jobs"], "argument --cfg/-c: invalid choice: 'jobs' (choose from "),
