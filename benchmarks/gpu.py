@@ -28,7 +28,6 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.measured import Note, command, measuring, natural
-from benchmarks.training import thumbnails
 from srbench.core import hardware
 from srbench.core.paths import default_places
 from srbench.core.progress import silent
@@ -44,6 +43,8 @@ from srbench.experiments.compose import build_model, compose_run
 from srbench.experiments.launchers.mps import multi_process_service
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.scorer import make_scorer
+from srbench.models.layers.thumbnail import thumbnail_maker
+from srbench.models.traits import traits_of
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import Capture
@@ -72,7 +73,7 @@ class Line:
         return build_model(compose_run([f"model={self.model}", f"scale={self.scale}"])).train()
 
     def batches(self) -> Patches:
-        looks = thumbnails(self.network())
+        looks = thumbnail_maker(traits_of(self.network()).thumbnail)
         return Patches(Supply(Photos().train(), self.scale, None, self.batch, self.patch, seed=0, thumbnail=looks))
 
 

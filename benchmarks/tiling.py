@@ -29,12 +29,13 @@ from skimage.data import astronaut
 from torch import Tensor, nn
 
 from benchmarks.measured import Note, command, in_own_process, measuring
-from benchmarks.training import thumbnails
 from srbench.data.images import write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.inference import Span, spans, tiled
 from srbench.experiments.compose import build_model, compose_run, ready_model
 from srbench.models.hub import at_hand
+from srbench.models.layers.thumbnail import thumbnail_maker
+from srbench.models.traits import traits_of
 
 SCALES = {"carn_m": 2, "mossnet": 2, "safmn": 2, "gfmn": 4, "mdrn": 2, "safmn_ntire": 4}
 OVERLAPS = (0, 16, 32, 64, 112)
@@ -81,7 +82,7 @@ def seams(_: int, note: Note) -> None:
     photograph = torch.from_numpy(astronaut()).permute(2, 0, 1)[None].float() / 255
     for name, model in networks():
         for lr in (photograph, photograph[..., :509, :507]):
-            thumbnail = thumbnails(model)
+            thumbnail = thumbnail_maker(traits_of(model).thumbnail)
             network = partial(model, thumbnail=thumbnail(lr)) if thumbnail else model
             whole = network(lr).clamp(0, 1)
             cells = []

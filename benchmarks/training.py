@@ -25,7 +25,7 @@ from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
 from srbench.models.carn import CARN
-from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.layers.thumbnail import thumbnail_maker
 from srbench.models.mossnet import MossNet
 from srbench.models.traits import traits_of
 from srbench.recipes.fit import Session, fit
@@ -53,13 +53,11 @@ class Clocked(Supervised):
 
 
 def patches(model: nn.Module, hr_patch: int) -> Patches:
-    return Patches(Supply(Photos().train(), 2, None, BATCH, hr_patch, seed=0, thumbnail=thumbnails(model)))
-
-
-def thumbnails(model: nn.Module) -> Callable[[Tensor], Tensor] | None:
-    """What makes the model's second input, where it has one."""
-    side = traits_of(model).thumbnail
-    return partial(make_thumbnail, size=side) if side else None
+    return Patches(
+        Supply(
+            Photos().train(), 2, None, BATCH, hr_patch, seed=0, thumbnail=thumbnail_maker(traits_of(model).thumbnail)
+        )
+    )
 
 
 def ours(model: nn.Module, source: Patches, precision: str, steps: int) -> tuple[list[float], float]:

@@ -23,14 +23,14 @@ from srbench.evaluation.inference import GRID, on_multiples, overlap_for, tiled
 from srbench.evaluation.own_network import check_network, check_values
 from srbench.evaluation.own_scale import own_scale
 from srbench.evaluation.settings import Inference
+from srbench.experiments.trial import LOUDEST
 from srbench.metrics.cost import complexity, dead_parameters, latency_summary, parameters
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.network_copy import copy_to
 from srbench.metrics.usual_torch import usual_torch
-from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.layers.thumbnail import second_inputs
 from srbench.models.traits import Traits, traits_of, use_scale, whole_scale
 
-LOUDEST = 16.0  # that a network may be before it has learnt to give [0, 1]; one for 0-255 is louder
 SIDE = 48  # pixels of LR
 CLOSE = 1e-4  # of values in [0, 1], by which float32 may differ from float64, and one way to run it from another
 LEVEL = 1 / 255
@@ -59,7 +59,7 @@ class CheckedNetwork:
 
     def sr(self, lr: Tensor, model: nn.Module | None = None) -> Tensor:
         """What the network, or another one of its kind, makes of it."""
-        others = [make_thumbnail(lr, self.traits.thumbnail)] if self.traits.thumbnail else []
+        others = second_inputs(lr, self.traits.thumbnail)
         with torch.no_grad(), exact_float32():
             return on_multiples(model or self.model, lr, *others)
 
@@ -245,7 +245,7 @@ def _tiles(subject: CheckedNetwork) -> str:
         raise LeftOutError("it takes statistics of the whole image, as its traits say: tiles change its result")
     overlap = overlap_for(subject.model, Inference())
     lr = subject.lr(*subject.traits.size_for(GRID + overlap + 40, 2 * GRID + overlap))
-    thumbnail = [make_thumbnail(lr, subject.traits.thumbnail)] if subject.traits.thumbnail else []
+    thumbnail = second_inputs(lr, subject.traits.thumbnail)
 
     def network(part: Tensor) -> Tensor:
         with torch.no_grad(), exact_float32():

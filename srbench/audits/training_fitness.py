@@ -14,7 +14,7 @@ from srbench.data.photos import Photos
 from srbench.data.supply import Supply
 from srbench.metrics.cost import dead_parameters
 from srbench.metrics.network_copy import copy_to
-from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.layers.thumbnail import thumbnail_maker
 from srbench.models.traits import traits_of
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.history import LOSSES
@@ -118,7 +118,7 @@ class _Trial:
 
     def _patches(self, length: Length) -> Patches:
         traits = traits_of(self.model)
-        thumbnail = partial(make_thumbnail, size=traits.thumbnail) if traits.thumbnail else None
+        thumbnail = thumbnail_maker(traits.thumbnail)
         files, scales = Photos().train()[:1], traits.scales or None
         return Patches(Supply(files, self.scale, scales, BATCH, length.hr_patch, seed=0, thumbnail=thumbnail))
 

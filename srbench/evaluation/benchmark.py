@@ -25,7 +25,7 @@ from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.bicubic import Bicubic
 from srbench.models.traits import use_scale
-from srbench.models.weights import digest
+from srbench.models.weights import network_digest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -88,7 +88,7 @@ def benchmark(
         with bar(name) as tell:
             results = evaluate(network, pairs, scorer, chosen, tell, lambda *_: None, inference)
         costs = cost(network, times, latency=True)
-        own = digest(network.state_dict()) if network.state_dict() else None
+        own = network_digest(network)
         certificates = {
             f"{one}.certificate": str(
                 Certificate(asked, lr, number, hr, lr_files, own, inference, _tiled(results, one))

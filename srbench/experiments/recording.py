@@ -34,7 +34,7 @@ from srbench.experiments.trackers.guard import GuardedLogger
 from srbench.experiments.tracking import final_numbers, logged_subject
 from srbench.experiments.trained_weights import read_trained
 from srbench.models import hub
-from srbench.models.weights import digest, load_weights
+from srbench.models.weights import load_weights, network_digest
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,7 @@ class Attempt:
     @cached_property
     def weights_sha256(self) -> str | None:
         """The digest of the model's weights; None for a model without any."""
-        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
-        return digest(weights) if weights else None
+        return network_digest(self.model)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from srbench.experiments.whole_images import picture_side
 from srbench.metrics.cost import memory_format
 from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
-from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.layers.thumbnail import thumbnail_maker
 from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.outcome import StageOutcome, TrainingSession
@@ -153,7 +153,7 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
         hr_patch=spec.length.hr_patch,
         seed=run.seed,
         stage=number,
-        thumbnail=partial(make_thumbnail, size=side) if side else None,
+        thumbnail=thumbnail_maker(side),
         degradation=spec.data.degradation,
     )
     source: BatchSource = spec.batches.build(f"recipe.stages.{spec.name}.batches", supply)

@@ -13,7 +13,7 @@ from srbench.core.progress import console
 from srbench.evaluation.inference import on_multiples
 from srbench.experiments.component import Component
 from srbench.experiments.spec import RunSpec
-from srbench.models.layers.thumbnail import make_thumbnail
+from srbench.models.layers.thumbnail import second_inputs
 from srbench.models.traits import traits_of, use_scale
 
 SIDE = 48  # pixels of LR
@@ -148,7 +148,7 @@ class _Trial:
 
     def _output(self, batch: int, height: int, width: int) -> Tensor:
         lr = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0)).to(self.device)
-        others = [make_thumbnail(lr, self.traits.thumbnail)] if self.traits.thumbnail else []
+        others = second_inputs(lr, self.traits.thumbnail)
         if self.model.training:
             trained: Tensor = self.model(lr, *others)
             return trained

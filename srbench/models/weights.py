@@ -129,6 +129,12 @@ def digest(weights: "Mapping[str, Tensor]") -> str:
     return content.hexdigest()
 
 
+def network_digest(model: "nn.Module") -> str | None:
+    """The digest of a network's weights, wherever they lie; None for a network without any."""
+    weights = model.state_dict()
+    return digest(weights) if weights else None
+
+
 def _in_our_names(model: "nn.Module", weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
     if not hasattr(model, "from_published") or weights.keys() == model.state_dict().keys():
         return weights
