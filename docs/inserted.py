@@ -8,6 +8,7 @@ from typing import Any
 
 from srbench.cli.arguments import config_keys_of, options_of, places_of
 from srbench.cli.listing import markdown as data_sets
+from srbench.cli.model_list import HEAD, model_rows
 from srbench.cli.verbs import VERBS
 from srbench.experiments.networks import list_models
 from srbench.experiments.store.record import record_schema
@@ -89,20 +90,8 @@ def _said(path: Path) -> str:
 
 def models() -> str:
     """Every network that can be loaded by name."""
-    found = list_models().to_dict("records")
-    rows = [
-        (
-            f"`{one['name']}`",
-            ", ".join(f"×{scale}: {count:,}" for scale, count in one["params"].items()),
-            ", ".join(f"×{scale}" for scale in one["weights"]) or "–",
-            ", ".join(one["training_data"] or ()) or "–",
-            one["licence"] or "–",
-            one["paper"] or "–",
-        )
-        for one in found
-    ]
-    head = ("name", "parameters", "published weights for", "these trained on", "their licence", "paper")
-    return table(head, rows)
+    rows = ((f"`{name}`", *others) for name, *others in model_rows(list_models()))
+    return table(HEAD, rows)
 
 
 def metrics() -> str:

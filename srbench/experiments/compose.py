@@ -29,7 +29,7 @@ from srbench.core.errors import UserError
 from srbench.core.lookups import as_stored, note_lookups
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.core.progress import Listener
-from srbench.experiments.component import TARGET
+from srbench.experiments.component import TARGET, Component
 from srbench.experiments.configured_run import Words, run_spec
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.recipe_keys import refuse_unread_files, refuse_unread_words
@@ -172,10 +172,15 @@ def build_on_meta(run: RunSpec) -> nn.Module:
 
 def build_model(run: RunSpec) -> nn.Module:
     """The run's model as its constructor leaves it. Raises UserError, naming the model, for arguments it refuses."""
-    with _bounded(f"model={run.name}"):
-        model = run.model.build(f"model={run.name}")
+    return built_network(run.model, run.name)
+
+
+def built_network(described: Component, name: str) -> nn.Module:
+    """The same of a network by the class and arguments that a preset `name` gives it."""
+    with _bounded(f"model={name}"):
+        model = described.build(f"model={name}")
     if not isinstance(model, nn.Module):
-        raise UserError(f"model={run.name}: {run.model.target} is no torch.nn.Module")
+        raise UserError(f"model={name}: {described.target} is no torch.nn.Module")
     return model
 
 

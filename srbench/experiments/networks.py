@@ -112,7 +112,7 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
     rows = [_row(name) for name in preset_names() if fnmatchcase(name, pattern)]
     columns = ["name", "class", "scales", "params", "paper", "year", "weights", "licence", "training_data"]
-    table = DataFrame(rows, columns=columns)
+    table = DataFrame(rows, columns=columns, dtype=object)  # else None would be NaN
     return table.astype({"year": "Int64"})
 
 

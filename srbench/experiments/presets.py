@@ -24,7 +24,7 @@ from srbench.core.errors import UserError, first_line
 from srbench.core.paths import conf_folder
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.component import Component, RefusedError, component, imported
-from srbench.experiments.compose import SCALES
+from srbench.experiments.compose import SCALES, built_network
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.search_path import FileConfigSource, UserGroups
 
@@ -67,10 +67,7 @@ def preset_model(name: str, scale: int) -> nn.Module:
 
 
 def _built(node: DictConfig, name: str, scale: int) -> nn.Module:
-    built = _component(node, name, scale).build(f"model={name}")
-    if not isinstance(built, nn.Module):
-        raise UserError(f"model={name}: is no torch.nn.Module")
-    return built
+    return built_network(_component(node, name, scale), name)
 
 
 def _is_network(described: Component) -> bool:

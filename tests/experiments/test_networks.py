@@ -127,6 +127,9 @@ def test_the_table_tells_what_is_known_of_a_network():
     assert row.licence.startswith("MIT")
     assert table.loc["mdrn_s"].weights == (4,)
     assert list_models("nobody").empty
+    spans = list_models("span*").set_index("name")
+    assert (spans.licence["span"], spans.training_data["span"]) == (None, None)
+    assert spans.licence["span_ntire"]
 
 
 def test_an_app_of_hydra_s_own_finds_hydra_as_it_was(tmp_path):
