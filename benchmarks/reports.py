@@ -1,4 +1,4 @@
-"""How long a report of 1,000 and of 10,000 runs with 300 logged losses each takes; the aims on one core: 3 s and 15 s.
+"""How long a report of 1,000 and of 10,000 runs with 300 logged losses each takes; the aims on one core: 3 s and 10 s.
 
     python -m benchmarks.reports            # both
     python -m benchmarks.reports 1000

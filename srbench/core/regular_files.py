@@ -6,23 +6,27 @@ from pathlib import Path
 from stat import S_ISREG
 
 LARGEST = 2**28  # bytes; a plan of 20,000 runs has 40 million
+# Opening a pipe would else wait for somebody who writes into it. Windows would translate the ends of lines.
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_regular(path: Path) -> bytes:
     """What the file holds. OSError where it is a folder, a pipe or a device, which would be waited for, or too large;
     FileNotFoundError where it is not there."""
-    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-        about = os.fstat(file.fileno())
+    # Without a file object, which takes longer than the reading: a report reads tens of thousands.
+    opened = os.open(path, FLAGS)
+    try:
+        about = os.fstat(opened)
         if not S_ISREG(about.st_mode):
             raise OSError(errno.EINVAL, "is no file")
         if about.st_size > LARGEST:
             raise OSError(errno.EFBIG, f"is too large, {about.st_size:,} bytes")
-        return file.readall()
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opening a pipe would else wait for somebody who writes into it."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        parts = [os.read(opened, about.st_size + 1)]
+        while parts[-1]:
+            parts.append(os.read(opened, 2**16))  # nothing, but where it has grown
+        return b"".join(parts)
+    finally:
+        os.close(opened)
 
 
 def is_plain_name(name: str) -> bool:

@@ -27,6 +27,8 @@ Steps = tuple[DegradationStep, ...]  # in their order; none of them leaves LR as
 
 def told_steps(steps: Steps) -> str:
     """For people: "noise σ=0.1", "pil-bicubic + jpeg q=40"; "" for none. Different steps have different texts."""
+    if not steps:
+        return ""
     from srbench.data.chains import degradation_of
 
     return degradation_of(steps).label
@@ -39,12 +41,17 @@ class LrSource:
     `files`: they were read as somebody made them; `recognised`: the resizers that may have made such files, empty for
     an unknown one, and `mixed`: some of them were made otherwise. Else srbench shrank HR: by RESIZER, or as `steps` say
     where one of them is a resizer. `steps`: what was done, in order, to HR in the latter case and else to LR.
+
+    Raises ValueError for steps that do not follow on each other.
     """
 
     files: bool
     recognised: tuple[str, ...] | None = None
     mixed: bool = False
     steps: Steps = ()
+
+    def __post_init__(self) -> None:
+        told_steps(self.steps)
 
     @property
     def shrinks(self) -> bool:
@@ -54,7 +61,7 @@ class LrSource:
     @property
     def degradation(self) -> str:
         """The steps as `told_steps`."""
-        return told_steps(self.steps) if self.steps else ""
+        return told_steps(self.steps)
 
     @property
     def resizer(self) -> str:

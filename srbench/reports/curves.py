@@ -160,7 +160,7 @@ def _scale(axes: Axes, shown: LossRange | None) -> None:
 
 
 def _decorate(axes: Axes, name: str) -> None:
-    axes.set_title(in_picture(name), loc="left", fontsize=9)
+    axes.set_title(in_picture(name), loc="left", fontsize=9, y=1.0)  # else every draw measures all texts
     axes.set_xlabel("step", fontsize=8)
     axes.set_ylabel("training loss", fontsize=8)
     axes.margins(x=0.01)

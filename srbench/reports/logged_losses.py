@@ -68,6 +68,8 @@ def smoothed(loss: np.ndarray) -> np.ndarray:
     """
     window = np.ones(max(LEAST, round(0.02 * len(loss))))
     finite = np.isfinite(loss)
+    if finite.all():
+        return np.convolve(loss, window)[: len(loss)] / np.minimum(np.arange(1, len(loss) + 1), len(window))
     number = np.convolve(finite, window)[: len(loss)]
     # A sum of its own for each window: a running one would not recover from a loss of 1e30.
     total = np.convolve(np.where(finite, loss, 0.0), window)[: len(loss)]

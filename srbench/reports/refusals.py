@@ -9,6 +9,7 @@ their number follows from its memory, and only marked.
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from srbench.evaluation.certificate import Certificate
 from srbench.experiments.store.record import release_line
@@ -32,7 +33,7 @@ class Certified:
     certificate: Certificate
     line: str
 
-    @property
+    @cached_property
     def holds(self) -> Hashable:
         """Equal for scores that may share a column."""
         return self.certificate.pixels, self.line

@@ -106,6 +106,10 @@ def _of_dataclass(kind: Any) -> Decoder:
 
 
 def _of_union(decoders: list[Decoder], optional: bool) -> Decoder:
+    if len(decoders) == 1:
+        (only,) = decoders
+        return lambda value: None if value is None else only(value)
+
     def read(value: Any) -> Any:
         if value is None and optional:
             return None
@@ -169,7 +173,7 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         raise FormatError(f"text is needed, not {_shown(value)}")
     try:
-        value.encode()
+        value.isascii() or value.encode()
     except UnicodeEncodeError:
         raise FormatError(f"text is needed, not half a character: {value!a}") from None
     return value

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 FIX_THE_WEIGHTS = ("model", "scale", "seed", "recipe", "data", "budget", "precision", "checkpoint", "devices")
 
@@ -35,6 +36,7 @@ def given(words: Iterable[str], key: str) -> str:
     return texts[-1] if texts and texts[-1] != "null" else ""
 
 
+@lru_cache(10_000)  # the runs of a study share most of them
 def parse_override(word: str) -> Override:
     """Of `model.atrous=[1,2,1]`, `+data.degradation=noise` (added), `~recipe.ema` (removed: its value is empty) or
     `model@recipe.teacher=edsr` (an option of `model` for the key `recipe.teacher`)."""
