@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from srbench.core import paths
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.progress import Listener, silent
 from srbench.data import memmap
 from srbench.data.digests import file_stamp
@@ -26,27 +27,28 @@ log = logging.getLogger(__name__)
 
 IN_MEMORY = 2 << 30  # bytes, of HR and LR together
 
-Images = dict[int, list[np.ndarray]]  # by scale: uint8 (H, W, 3), in the order of the files
+Images = dict[int, list[np.ndarray]]  # by scale: (H, W, C), in the order of the files
 
 
 def training_images(
-    files: Sequence[Path], sizes: Sequence[Size], scales: Sequence[int], in_memory: int
+    files: Sequence[Path], sizes: Sequence[Size], scales: Sequence[int], in_memory: int, form: PixelFormat = RGB8
 ) -> tuple[Images, Images]:
     """HR, cropped to a multiple of each scale, and LR of it: the same values in memory and mapped.
 
-    `sizes`: of the files; `in_memory`: bytes, above which they are mapped.
+    `sizes`: of the files; `in_memory`: bytes, above which they are mapped; `form`: what the files are read as.
     """
-    values = sum(height * width * 3 for height, width in sizes)
+    values = sum(height * width * form.channels * form.dtype.itemsize for height, width in sizes)
     needed = values * (1 + sum(1 / scale**2 for scale in scales))
     if needed > in_memory:
-        return _mapped(files, scales, needed)
-    images = [read_image(file) for file in files]
+        return _mapped(files, scales, needed, form)
+    images = [read_image(file, form) for file in files]
     hr = {s: [crop_to_multiple(image, s, file) for file, image in zip(files, images, strict=True)] for s in scales}
     return hr, {scale: [shrink(image, scale) for image in hr[scale]] for scale in scales}
 
 
-def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list[Path]:
+def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener, form: PixelFormat = RGB8) -> list[Path]:
     """Makes the piles of a folder's images that are not there yet, and returns where all lie: HR, and LR of each scale.
+    `form`: what the files are read as.
 
     UserError for an image that cannot be read or is smaller than a scale, and where the disk has too little room.
     """
@@ -54,13 +56,14 @@ def keep(folder: Path, scales: Sequence[int], jobs: int, tell: Listener) -> list
     stamps = {name: list(file_stamp(file)) for name, file in files.items()}
     sizes = {name: image_size(file) for name, file in files.items()}
     about: dict[str, Any] = {"files": stamps, "decoding": DECODING}
-    hr = Pile(lr_cache_folder(folder) / "hr", sizes, about)
-    memmap.build(hr, _read, [((name,), (file,)) for name, file in files.items()], jobs, tell)
+    root = lr_cache_folder(folder) / ("." if form == RGB8 else form.name)
+    hr = Pile(root / "hr", sizes, about, form)
+    memmap.build(hr, _read, [((name,), (file, form)) for name, file in files.items()], jobs, tell)
     folders = [hr.folder]
     for scale in scales:
         small = {name: (height // scale, width // scale) for name, (height, width) in sizes.items()}
         made = about | {"resizer": RESIZER, "scale": scale}
-        lr = Pile(lr_cache_folder(folder) / f"lr-x{scale}", small, made)
+        lr = Pile(root / f"lr-x{scale}", small, made, form)
         tasks = [((name,), (hr.folder, file, scale)) for name, file in files.items()]
         memmap.build(lr, _shrink, tasks, jobs, tell)
         folders.append(lr.folder)
@@ -73,13 +76,13 @@ def lr_cache_folder(folder: Path) -> Path:
     return paths.cache_folder("pixels") / f"{folder.resolve().name}-{key}"
 
 
-def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float) -> tuple[Images, Images]:
+def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float, form: PixelFormat) -> tuple[Images, Images]:
     hr: Images = {scale: [] for scale in scales}
     lr: Images = {scale: [] for scale in scales}
     root = lr_cache_folder(files[0].parent).parent
     log.info("%d images take %.1f GB: mapped from %s, where they are put once", len(files), needed / 1e9, root)
     kept = {
-        folder: [memmap.images(pile) for pile in keep(folder, scales, 1, silent)]
+        folder: [memmap.images(pile) for pile in keep(folder, scales, 1, silent, form)]
         for folder in {file.parent: None for file in files}
     }
     for file in files:
@@ -91,8 +94,8 @@ def _mapped(files: Sequence[Path], scales: Sequence[int], needed: float) -> tupl
     return hr, lr
 
 
-def _read(file: Path) -> list[np.ndarray]:
-    return [read_image(file)]
+def _read(file: Path, form: PixelFormat) -> list[np.ndarray]:
+    return [read_image(file, form)]
 
 
 def _shrink(pile: Path, file: Path, scale: int) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from srbench.core.errors import UserError
 from srbench.core.suggest import did_you_mean
-from srbench.data.degradations import STEPS, Random, Resize, Step
+from srbench.data.degradations import STEPS, Jpeg, Random, Resize, Step
 from srbench.data.lr_source import DegradationStep
 from srbench.data.resizers import RESIZERS
 
@@ -41,8 +41,16 @@ class Degradation:
         """The `facts` as JSON."""
         return [[step.name, step.settings] for step in self.facts]
 
+    def check_bits(self, bits: int) -> None:
+        """UserError for 16 where a step would leave 8: JPEG, Pillow's resizers, and any resizer after another step."""
+        for place, step in enumerate(self.steps if bits > 8 else ()):
+            if isinstance(step, Jpeg) or (isinstance(step, Resize) and (place or step.resizer.startswith("pil-"))):
+                begins = isinstance(step, Resize) and not step.resizer.startswith("pil-")
+                cure = "; a resizer must be the first step" if begins else ""
+                raise UserError(f"data.degradation: {step.label} leaves 8 bits of data.bits={bits}{cure}")
+
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
-        """LR of `image`, uint8 or float32 on 0–255; draws from `random` only."""
+        """LR of `image`: uint8, uint16, or float32 on 0–255; draws from `random` only."""
         for step in self.steps:
             image = step(image, scale, random)
         return image

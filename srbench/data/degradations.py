@@ -1,8 +1,8 @@
 """What makes LR, or makes it worse: the steps of `data.degradation`, and the degradation of the Waifu2x CARN study.
 
-Pixels are (H, W, 3) in RGB on 0–255. Noise and blur leave float32, neither rounded nor stored, because the networks of
-the ISR_Task_2023 slides saw them so: rounded, SAFMN has 26.375 dB on blurred Set5 ×2 in place of their 26.374.
-Resizers and JPEG take and leave uint8; what reaches them is rounded first.
+Pixels are (H, W, C). Noise and blur leave float32 on 0–255, neither rounded nor stored, because the networks of the
+ISR_Task_2023 slides saw them so: rounded, SAFMN has 26.375 dB on blurred Set5 ×2 in place of their 26.374.
+Resizers and JPEG take and leave uint8; what reaches them is rounded first. Of uint16 see `Degradation.check_bits`.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srbench.data.resizers import RESIZERS, as_uint8
+from srbench.data.resizers import RESIZERS, as_uint8, from_pillow, to_pillow
 
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
@@ -43,7 +43,7 @@ class Noise:
         """float32 of the same size; draws from `random` only."""
         noisy = random.standard_normal(image.shape)
         noisy *= 255 * self.sigma
-        noisy += image
+        noisy += _on_255(image)
         return noisy.clip(0, 255, out=noisy).astype(np.float32)
 
 
@@ -73,9 +73,9 @@ class Blur:
         """float32 of the same size."""
         import cv2
 
-        size, pixels = (self.kernel, self.kernel), image.astype(np.float32)
+        size, pixels = (self.kernel, self.kernel), _on_255(image).astype(np.float32)
         blurred: np.ndarray = cv2.GaussianBlur(pixels, size, self.sigma, borderType=cv2.BORDER_REFLECT_101)
-        return blurred
+        return blurred.reshape(image.shape)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Jpeg:
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """uint8 of the same size."""
-        return _through_jpeg(Image.fromarray(as_uint8(image)), self.quality)
+        return _through_jpeg(to_pillow(as_uint8(image)), self.quality)
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class Resize:
         return self.resizer
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
-        """uint8 (H/scale, W/scale, 3)."""
-        return RESIZERS[self.resizer](as_uint8(image), scale)
+        """uint8 (H/scale, W/scale, C); uint16 of uint16."""
+        return RESIZERS[self.resizer](image if image.dtype == np.uint16 else as_uint8(image), scale)
 
 
 Step = Noise | Blur | Jpeg | Resize
@@ -149,7 +149,7 @@ class ShrinkAndJpeg:
     def __call__(self, hr: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """uint8 (H, W, 3) → uint8 (H/scale, W/scale, 3); draws from `random` only."""
         height, width = hr.shape[0] // self.scale, hr.shape[1] // self.scale
-        small = Image.fromarray(hr).resize((width, height), FILTERS[random.integers(len(FILTERS))])
+        small = to_pillow(hr).resize((width, height), FILTERS[random.integers(len(FILTERS))])
         return _through_jpeg(small, 100 - round(random.uniform(self.low, self.high)))
 
 
@@ -167,4 +167,9 @@ def _check(key: str, value: Any, kind: type, holds: Callable[[Any], bool], must:
 def _through_jpeg(image: Image.Image, quality: int) -> np.ndarray:
     stored = io.BytesIO()
     image.save(stored, "JPEG", quality=quality)
-    return np.array(Image.open(stored))
+    return from_pillow(Image.open(stored))
+
+
+def _on_255(image: np.ndarray) -> np.ndarray:
+    """An image with white at 255."""
+    return image / np.float32(257) if image.dtype == np.uint16 else image

@@ -64,9 +64,10 @@ class DevicePatches:
 
     @staticmethod
     def fits(patches: Patches, most: int) -> bool:
-        """Whether the images take `most` bytes at most, and nothing is done to them but cutting and turning."""
+        """Whether the images take `most` bytes at most, are uint8, of which alone a GPU can choose rows, and nothing is
+        done to them but cutting and turning."""
         images = [*patches.lr.values(), *patches.hr.values(), *(patches.thumbnails or {}).values()]
-        bare = patches.degrade is None and patches.supply.degradation is None
+        bare = patches.degrade is None and patches.supply.degradation is None and patches.supply.form.bits == 8
         return bare and sum(image.nbytes for each in images for image in each) <= most
 
     def batch(self, step: int) -> Cuts:
@@ -85,14 +86,15 @@ class DevicePatches:
     def cut(self, rows: Tensor, scale: int, size: int) -> Batch:
         """As DeviceSource says."""
         number, steps = len(rows), self.steps[scale]
-        chosen = self.pixels.index_select(0, (rows[:, :6] @ steps).long().reshape(-1)).view(number, -1, 3)
+        chosen = self.pixels.index_select(0, (rows[:, :6] @ steps).long().reshape(-1)).unflatten(0, (number, -1))
         lr = chosen[:, : size**2].unflatten(1, (size, size))
         hr = chosen[:, size**2 :].unflatten(1, (size * scale, size * scale))
         if not self.thumbnails:
             return Batch(lr, hr, scale)
         side = int(self.thumbnails[scale].width[0])
         numbers = (rows[:, 6:] @ self.steps_of_pictures[scale]).long()
-        return Batch(lr, hr, scale, self.pictures.index_select(0, numbers.reshape(-1)).view(number, side, side, 3))
+        pictures = self.pictures.index_select(0, numbers.reshape(-1)).unflatten(0, (number, side, side))
+        return Batch(lr, hr, scale, pictures)
 
     def _steps(self, scale: int) -> Tensor:
         """(6, pixels of LR and HR): what the six numbers of a row count for in the number of each pixel."""
@@ -103,15 +105,16 @@ class DevicePatches:
 
 
 def _on(device: torch.device, images: list[list[np.ndarray]]) -> tuple[Tensor, list[_Images]]:
-    """The pixels of all, (number, 3), and where each list's lie."""
+    """The pixels of all, (number, C), and where each list's lie."""
     number = sum(image.shape[0] * image.shape[1] for each in images for image in each)
-    pixels = torch.empty((number, 3), dtype=torch.from_numpy(images[0][0][:1].copy()).dtype, device=device)
+    channels = images[0][0].shape[2]
+    pixels = torch.empty((number, channels), dtype=torch.from_numpy(images[0][0][:1].copy()).dtype, device=device)
     found, begin = [], 0
     for each in images:
         first = []
         for image in each:
             end = begin + image.shape[0] * image.shape[1]
-            pixels[begin:end] = torch.from_numpy(np.array(image)).reshape(-1, 3).to(device)
+            pixels[begin:end] = torch.from_numpy(np.array(image)).reshape(-1, channels).to(device)
             first.append(begin)
             begin = end
         found.append(_Images(np.array(first), np.array([image.shape[1] for image in each])))

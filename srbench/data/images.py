@@ -1,4 +1,4 @@
-"""Image files ⇄ uint8 arrays (H, W, 3) in RGB."""
+"""Image files ⇄ arrays (H, W, C): uint8 or uint16, RGB or grey."""
 
 import os
 import struct
@@ -11,6 +11,7 @@ from PIL import Image
 
 from srbench.core.errors import UserError
 from srbench.core.files import in_one_step
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.pixel_limit import check_pixels
 from srbench.data.decode import decoded, header
 
@@ -28,6 +29,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
 LOSSY = (".jpg", ".jpeg")
+DEEP = (".png", ".tif", ".tiff")  # that 16 bits a channel are written in
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -71,20 +73,26 @@ def is_text(name: str) -> bool:
     return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
-def read_image(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3), upright: grey becomes RGB, alpha is dropped, 16 bits become 8 by round(v / 257), and colour
-    profiles are not applied (`unread` tells of them).
+def read_image(path: Path, form: PixelFormat = RGB8) -> np.ndarray:
+    """(H, W, C) as `form` says, uint8 (H, W, 3) for one, upright: grey becomes RGB, alpha is dropped, 16 bits become 8
+    by round(v / 257) and 8 bits 16 by 257 v, and colour profiles are not applied (`unread` tells of them).
 
-    Raises UserError, naming the file, for one that is missing, empty or no image, and for more pixels than the limit.
+    Raises UserError, naming the file, for one that is missing, empty or no image, for more pixels than the limit, and
+    for a coloured image where grey is asked for.
     """
     pixels = decoded(path)
-    if pixels.dtype == np.uint16:
+    if pixels.dtype == np.uint16 and form.bits == 8:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif pixels.dtype == np.uint8 and form.bits == 16:
+        pixels = pixels.astype(np.uint16) * 257
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.shape[2] in (1, 2):
-        pixels = np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
+    is_grey = pixels.shape[2] < 3
+    if form.channels == 1:
+        if not is_grey and (pixels[..., :1] != pixels[..., 1:3]).any():
+            raise UserError(f"{path}: is in colour, and data.channels=1 reads grey images; use data.channels=3")
+        return np.ascontiguousarray(pixels[..., :1])
+    return np.ascontiguousarray(np.repeat(pixels[..., :1], 3, axis=2) if is_grey else pixels[..., :3])
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -95,16 +103,36 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Writes uint8 (H, W, 3) in the format that the suffix of `path` names, in one step: the file is whole, or as it
-    was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that is not in WRITTEN, and
-    for more pixels than the format can have."""
+    """Writes (H, W, 3) or (H, W, 1), uint8 or uint16, in the format that the suffix of `path` names, in one step: the
+    file is whole, or as it was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that
+    is not in WRITTEN, of uint16 in DEEP, and for more pixels than the format can have."""
     if path.suffix.lower() not in WRITTEN:
         raise ValueError(f"{path.suffix or path.name}: no format that is written; known: {', '.join(WRITTEN)}")
+    if image.dtype == np.uint16 and path.suffix.lower() not in DEEP:
+        raise ValueError(f"16 bits a channel are written as {' or '.join(DEEP)}, not as {path.suffix}")
     with in_one_step(path) as partial:
+        if image.dtype == np.uint16:
+            _write_deep(partial, path.suffix.lower(), image)
+            return
+        plain = image[..., 0] if image.shape[2] == 1 else image
         try:
-            Image.fromarray(image).save(partial, **WRITTEN[path.suffix.lower()])
+            Image.fromarray(plain).save(partial, **WRITTEN[path.suffix.lower()])
         except struct.error as error:  # sizes that have no room in the header
             raise ValueError(f"{image.shape[1]}×{image.shape[0]} are too many pixels for {path.suffix}") from error
+
+
+def _write_deep(partial: Path, suffix: str, image: np.ndarray) -> None:
+    plain = image[..., 0] if image.shape[2] == 1 else image
+    if suffix == ".png":
+        import cv2
+
+        done, content = cv2.imencode(".png", plain if plain.ndim == 2 else plain[..., ::-1])
+        assert done
+        partial.write_bytes(content.tobytes())
+    else:
+        import tifffile
+
+        tifffile.imwrite(partial, plain, photometric="minisblack" if plain.ndim == 2 else "rgb")
 
 
 def _is_image(path: Path) -> bool:

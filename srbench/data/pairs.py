@@ -10,6 +10,7 @@ import numpy as np
 
 from srbench.core.errors import UserError
 from srbench.core.paths import cache_folder
+from srbench.core.pixel_format import RGB8, PixelFormat, format_of
 from srbench.data.chains import Degradation
 from srbench.data.check.detect import distances, recognise
 from srbench.data.digests import pixel_digest
@@ -23,13 +24,14 @@ RECOGNISED = 10  # images of a set from which the resizer of its LR is told
 @dataclass(frozen=True)
 class ImagePair:
     """Where the LR and HR of one image come from. `lr_file` None: LR is made from HR. `degradation`: what is done to
-    LR, or, where it shrinks, to HR, whether there is an LR file or not."""
+    LR, or, where it shrinks, to HR, whether there is an LR file or not. `form`: what both are read as."""
 
     name: str
     hr_file: Path
     lr_file: Path | None
     scale: int
     degradation: Degradation | None = None
+    form: PixelFormat = RGB8
 
     @property
     def used_lr_file(self) -> Path | None:
@@ -37,8 +39,8 @@ class ImagePair:
         return None if self.degradation and self.degradation.shrinks else self.lr_file
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """LR (h, w, 3) and HR (h·scale, w·scale, 3), uint8; HR is cropped at the right and bottom. LR that was degraded
-        may be float32, still on 0–255; it is the same in every evaluation.
+        """LR (h, w, C) and HR (h·scale, w·scale, C); HR is cropped at the right and bottom. LR that was degraded may be
+        float32, on 0–255 whatever the bits; it is the same in every evaluation.
 
         Raises UserError for a file that cannot be read, for an image smaller than `scale`, and for an LR file whose
         size does not fit: HR may exceed scale × LR by up to scale - 1 pixels.
@@ -47,17 +49,17 @@ class ImagePair:
             return self._read_clean()
         random = self.degradation.random_of(self.name)
         if self.degradation.shrinks:
-            hr = crop_to_multiple(read_image(self.hr_file), self.scale, self.hr_file)
+            hr = crop_to_multiple(read_image(self.hr_file, self.form), self.scale, self.hr_file)
             return self.degradation(hr, self.scale, random), hr
         lr, hr = self._read_clean()
         return self.degradation(lr, self.scale, random), hr
 
     def _read_clean(self) -> tuple[np.ndarray, np.ndarray]:
-        hr = read_image(self.hr_file)
+        hr = read_image(self.hr_file, self.form)
         if self.lr_file is None:
             hr = crop_to_multiple(hr, self.scale, self.hr_file)
             return shrink(hr, self.scale), hr
-        lr = read_image(self.lr_file)
+        lr = read_image(self.lr_file, self.form)
         height, width = lr.shape[0] * self.scale, lr.shape[1] * self.scale
         if not sizes_fit(hr.shape, (height, width), self.scale):
             raise UserError(
@@ -73,7 +75,8 @@ def digests(pairs: Sequence[ImagePair]) -> tuple[str, str | None]:
     UserError for a file that cannot be read.
     """
     lr = [pair.used_lr_file for pair in pairs if pair.used_lr_file]
-    return pixel_digest([pair.hr_file for pair in pairs]), pixel_digest(lr) if lr else None
+    form = pairs[0].form
+    return pixel_digest([pair.hr_file for pair in pairs], form), pixel_digest(lr, form) if lr else None
 
 
 def lr_source(pairs: Sequence[ImagePair]) -> LrSource:
@@ -86,7 +89,9 @@ def lr_source(pairs: Sequence[ImagePair]) -> LrSource:
     found = [pair for pair in pairs if pair.used_lr_file]
     if not found:
         return LrSource(files=False, steps=steps)
-    drawn = [replace(pair, degradation=None) for pair in found[:: -(-len(found) // RECOGNISED)]]
+    if pairs[0].form.bits > 8:
+        return LrSource(files=True, steps=steps)  # most resizers have no form for them to be told by
+    drawn = [replace(pair, degradation=None, form=RGB8) for pair in found[:: -(-len(found) // RECOGNISED)]]
     verdict = recognise([distances(*pair.read(), pair.scale) for pair in drawn])
     return LrSource(True, verdict.names, bool(verdict.strangers), steps)
 
@@ -114,7 +119,7 @@ def shrink(hr: np.ndarray, scale: int) -> np.ndarray:
     digest = hashlib.sha256(hr.tobytes() + repr(hr.shape).encode()).hexdigest()[:32]
     cached = cache_folder("lr") / RESIZER / f"{digest}_x{scale}.png"
     if cached.is_file():
-        return read_image(cached)
+        return read_image(cached, format_of(hr))
     lr = imresize(hr, 1 / scale)
     _keep(cached, lr)
     return lr

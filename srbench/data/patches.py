@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import white_of
 from srbench.data.cache import IN_MEMORY, training_images
 from srbench.data.images import image_size
 from srbench.data.supply import Batch, Supply
@@ -65,7 +66,7 @@ class Patches:
                     f"{file}: {width}×{height} is smaller than a training patch "
                     f"(budget.hr_patch={supply.hr_patch}); lower it or remove the image"
                 )
-        self.hr, self.lr = training_images(supply.files, sizes, self.scales, in_memory)
+        self.hr, self.lr = training_images(supply.files, sizes, self.scales, in_memory, supply.form)
         make = supply.thumbnail
         self.thumbnails = make and {s: [_squared(lr, make) for lr in self.lr[s]] for s in self.scales}
 
@@ -93,8 +94,9 @@ class Patches:
         random, number = self.supply.random(step), self.supply.batch_size
         scale = self._scale(random)
         size = self.supply.hr_patch // scale
-        lr = np.empty((number, size, size, 3), np.uint8)
-        hr = np.empty((number, size * scale, size * scale, 3), np.uint8)
+        form = self.supply.form
+        lr = np.empty((number, size, size, form.channels), form.dtype)
+        hr = np.empty((number, size * scale, size * scale, form.channels), form.dtype)
         squares = []
         for i in range(number):
             index, top, left, turn = self._place(random, scale)
@@ -139,5 +141,5 @@ class FixedPatches:
 
 
 def _squared(lr: np.ndarray, thumbnail: Callable[[Tensor], Tensor]) -> np.ndarray:
-    whole = torch.tensor(lr).permute(2, 0, 1)[None].float() / 255
+    whole = torch.tensor(lr).permute(2, 0, 1)[None].float() / white_of(lr.dtype)
     return thumbnail(whole)[0].permute(1, 2, 0).contiguous().numpy()

@@ -10,10 +10,12 @@ values; rounding half to even (matlab_imresize) 0.7 %, beside its lack of edge="
 
 from functools import lru_cache
 from numbers import Real
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
+
+from srbench.core.pixel_format import white_of
 
 Edge = Literal["symmetric", "replicate"]
 
@@ -21,10 +23,10 @@ BLOCK = 32  # output rows at a time: their input rows, in float64, stay in the p
 
 
 def imresize(image: np.ndarray, scale: float, edge: Edge = "symmetric") -> np.ndarray:
-    """The image at `scale`, ceil(scale × size) pixels: (H, W) or (H, W, C), uint8 or float → the same dtype.
+    """The image at `scale`, ceil(scale × size) pixels: (H, W) or (H, W, C), uint8, uint16 or float → the same dtype.
 
-    Antialiased cubic (Keys, 1981, a = −0.5), computed in float64. uint8 is rounded between the passes, as MATLAB does;
-    floats are neither rounded nor clipped. `edge`: "symmetric" mirrors the image at its border (current MATLAB),
+    Antialiased cubic (Keys, 1981, a = −0.5), computed in float64. Integers are rounded between the passes, as MATLAB
+    does; floats are neither rounded nor clipped. `edge`: "symmetric" mirrors the image at its border (current MATLAB),
     "replicate" repeats the outermost pixel (older MATLAB, as the LR images of Set5 that circulate).
     Raises ValueError for another dtype or shape, an empty image, a scale that is not positive, an unknown edge.
 
@@ -49,8 +51,8 @@ def _check(image: np.ndarray, scale: float, edge: str) -> None:
         raise ValueError(
             f"imresize takes an image (H, W) or (H, W, C) with pixels in it, not one of shape {image.shape}."
         )
-    if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
-        raise ValueError(f"imresize takes uint8 or floats, not {image.dtype}.")
+    if image.dtype not in (np.uint8, np.uint16) and not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(f"imresize takes uint8, uint16 or floats, not {image.dtype}.")
     if not 0 < scale < np.inf:
         raise ValueError(f"imresize takes a scale above 0, not {scale}.")
     if edge not in get_args(Edge):
@@ -58,21 +60,21 @@ def _check(image: np.ndarray, scale: float, edge: str) -> None:
 
 
 def _resize_rows(image: np.ndarray, scale: float, edge: Edge) -> np.ndarray:
-    """The first axis resized: (H, …) uint8 → uint8, rounded; float → float64."""
+    """The first axis resized: (H, …) of integers → the same, rounded; float → float64."""
     length, *rest = image.shape
     flat = image.reshape(length, -1)
-    rounded = image.dtype == np.uint8
-    resized = np.empty((_output_length(length, scale), flat.shape[1]), np.uint8 if rounded else np.float64)
+    rounded = np.issubdtype(image.dtype, np.integer)
+    resized = np.empty((_output_length(length, scale), flat.shape[1]), image.dtype if rounded else np.float64)
     for outputs, inputs, weights in _blocks(length, scale, edge):
         values = weights @ flat[inputs].astype(np.float64)
-        resized[outputs] = _to_uint8(values) if rounded else values
+        resized[outputs] = _rounded(values, image.dtype) if rounded else values
     return resized.reshape(-1, *rest)
 
 
-def _to_uint8(values: np.ndarray) -> np.ndarray:
+def _rounded(values: np.ndarray, dtype: "np.dtype[Any]") -> np.ndarray:
     """Rounded half up and saturated, as MATLAB does. Overwrites `values`."""
     values += 0.5
-    return values.clip(0, 255, out=values).astype(np.uint8)
+    return values.clip(0, white_of(dtype), out=values).astype(dtype)
 
 
 @lru_cache(maxsize=64)

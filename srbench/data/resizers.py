@@ -2,20 +2,37 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from srbench.core.pixel_format import white_of
 from srbench.data.resize import imresize
 
 
 def as_uint8(pixels: np.ndarray) -> np.ndarray:
     """Pixels on 0–255, rounded and clipped to uint8; uint8 as it is."""
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels).clip(0, 255).astype(np.uint8)
+    return _rounded(pixels, np.dtype(np.uint8))
+
+
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Of uint8 (H, W, 3) or (H, W, 1)."""
+    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+
+
+def from_pillow(image: Image.Image) -> np.ndarray:
+    """uint8 (H, W, 3) or (H, W, 1)."""
+    pixels = np.array(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _rounded(pixels: np.ndarray, dtype: "np.dtype[Any]") -> np.ndarray:
+    return pixels if pixels.dtype == dtype else np.rint(pixels).clip(0, white_of(dtype)).astype(dtype)
 
 
 def _pillow(hr: np.ndarray, scale: int, resample: Image.Resampling) -> np.ndarray:
-    return np.array(Image.fromarray(hr).resize((hr.shape[1] // scale, hr.shape[0] // scale), resample))
+    return from_pillow(to_pillow(hr).resize((hr.shape[1] // scale, hr.shape[0] // scale), resample))
 
 
 def _torch(hr: np.ndarray, scale: int, antialias: bool) -> np.ndarray:
@@ -25,7 +42,7 @@ def _torch(hr: np.ndarray, scale: int, antialias: bool) -> np.ndarray:
     size = (hr.shape[0] // scale, hr.shape[1] // scale)
     image = torch.tensor(hr).permute(2, 0, 1)[None].float()
     small = interpolate(image, size, mode="bicubic", align_corners=False, antialias=antialias)
-    return as_uint8(small[0].permute(1, 2, 0).numpy())
+    return _rounded(small[0].permute(1, 2, 0).numpy(), hr.dtype)
 
 
 def _opencv(hr: np.ndarray, scale: int, interpolation: str) -> np.ndarray:
@@ -33,11 +50,11 @@ def _opencv(hr: np.ndarray, scale: int, interpolation: str) -> np.ndarray:
 
     size = (hr.shape[1] // scale, hr.shape[0] // scale)
     small: np.ndarray = cv2.resize(hr, size, interpolation=getattr(cv2, interpolation))
-    return small
+    return small.reshape(*small.shape[:2], -1)
 
 
-# uint8 (H, W, 3) → uint8 (H/scale, W/scale, 3), for H and W that the scale divides. Of these, opencv-cubic and
-# torch-bicubic do not smooth before they shrink.
+# (H, W, C) → (H/scale, W/scale, C) of the same dtype, uint8 or but for Pillow's uint16, for H and W that the scale
+# divides. Of these, opencv-cubic and torch-bicubic do not smooth before they shrink.
 RESIZERS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "matlab-symmetric": lambda hr, scale: imresize(hr, 1 / scale, "symmetric"),
     "matlab-replicate": lambda hr, scale: imresize(hr, 1 / scale, "replicate"),

@@ -11,6 +11,7 @@ import torch
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import cache_folder
+from srbench.core.pixel_format import RGB8
 from srbench.core.progress import silent
 from srbench.data import classsr_windows
 from srbench.data.classsr_windows import FACTORS, SCALE, TRAIN, SubImages
@@ -52,7 +53,8 @@ class SubImagePatches:
     from the supply's images at each of `factors`, once, into the user's cache, and ranked by `ranking`, by MATLAB's
     bicubic where that is None.
 
-    Raises ValueError for arguments that do not fit, and UserError for another scale, for a patch larger than a
+    Raises ValueError for arguments that do not fit, and UserError for another scale, for images of other than 8 bits
+    and three channels, for a patch larger than a
     sub-image, for sub-images of other files than the supply's, for images that are smaller than a sub-image, and, with
     a `level`, for a class without sub-images. That all are in one class is a warning.
     """
@@ -73,6 +75,8 @@ class SubImagePatches:
             raise ValueError(f"level is {level}; it must be from 1 to classes={classes}.")
         if thresholds is not None and (len(thresholds) != classes - 1 or list(thresholds) != sorted(thresholds)):
             raise ValueError(f"thresholds are {list(thresholds)}; {classes} classes need {classes - 1}, rising.")
+        if supply.form != RGB8:
+            raise UserError(f"data: ClassSR's sub-images have 8 bits and 3 channels, not {supply.form.name}")
         if supply.scale != SCALE:
             raise UserError(f"scale={supply.scale}: ClassSR's sub-images are for scale={SCALE}")
         if supply.hr_patch > TRAIN.size or supply.hr_patch % SCALE:

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data.chains import Degradation
 
 
 class Batch(NamedTuple):
-    """uint8 (N, h, w, 3) LR, uint8 (N, h·scale, w·scale, 3) HR, and for a model that asks for it the whole LR image
-    that each crop came from, float32 (N, t, t, 3) in [0, 1], turned as the crop is.
+    """LR (N, h, w, C) and HR (N, h·scale, w·scale, C), uint8 or uint16, and for a model that asks for it the whole LR
+    image that each crop came from, float32 (N, t, t, C) in [0, 1], turned as the crop is.
 
-    LR that went through a degradation may be float32, on 0–255 too.
+    LR that went through a degradation may be float32, on 0–255.
     """
 
     lr: Tensor
@@ -30,8 +31,9 @@ class Supply:
     """What every sampler of a stage is made from; what is one sampler's own, it takes beside this.
 
     `files`: the HR images. `scales`: all that the model has, None for a model of one. `stage`: its number, from 0.
-    `thumbnail`: makes (1, 3, t, t) from a whole LR image (1, 3, H, W) in [0, 1]. `degradation`: what LR goes through
-    after cropping and turning; it is made from the crop of HR where the degradation shrinks.
+    `thumbnail`: makes (1, C, t, t) from a whole LR image (1, C, H, W) in [0, 1]. `degradation`: what LR goes through
+    after cropping and turning; it is made from the crop of HR where the degradation shrinks. `form`: what the files are
+    read as.
     """
 
     files: Sequence[Path]
@@ -43,6 +45,7 @@ class Supply:
     stage: int = 0
     thumbnail: Callable[[Tensor], Tensor] | None = None
     degradation: Degradation | None = None
+    form: PixelFormat = RGB8
 
     def random(self, *place: int) -> np.random.Generator:
         """What is drawn at a place, a step for one: it depends on the seed, the stage and the place alone."""

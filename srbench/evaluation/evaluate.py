@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import Bits, white_of
 from srbench.core.progress import Listener
 from srbench.data.digests import image_digest
 from srbench.data.pairs import ImagePair
@@ -50,7 +51,7 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network made of one image, uint8 (H, W, 3), with the HR that it is scored against."""
+    """What the network made of one image (H, W, C), with the HR that it is scored against."""
 
     dataset: str
     index: int
@@ -70,7 +71,8 @@ def evaluate(
     inference: Inference = INFERENCE,
     as_it_lies: bool = False,
 ) -> list[ImageResult]:
-    """One result an image, in order. `keep(dataset, index, image, sr)` receives every SR image, uint8 (H, W, 3).
+    """One result an image, in order. `keep(dataset, index, image, sr)` receives every SR image, (H, W, C), with the
+    bits of HR.
 
     The network computes in float32 (TF32 off), as `inference` says. Where the model shuffles thumbnails, each image is
     given the thumbnail of the next one of its data set. While it computes, the next image is read by one thread, and
@@ -87,12 +89,16 @@ def evaluate(
     rows: list[ImageResult] = []
     hands = _hands(device)
     with ThreadPoolExecutor(hands) as readers, ThreadPoolExecutor(hands) as judges:
-        resolver = SuperResolver(model, device, inference)
+        resolver = SuperResolver(model, device, inference, _bits(datasets))
         outputs = _outputs(model, datasets, resolver, _Overlapped(readers, hands))
         for found in _judged(_Overlapped(judges, hands), partial(_judge, scorer, keep), _groups(outputs)):
             rows += found
             tell(f"evaluates {found[-1].dataset}", len(rows), total)
     return rows
+
+
+def _bits(datasets: dict[str, list[ImagePair]]) -> Bits:
+    return next((pair.form.bits for pairs in datasets.values() for pair in pairs), 8)
 
 
 def _hands(device: str) -> int:
@@ -196,5 +202,5 @@ def missing_means(rows: Sequence[ImageResult]) -> tuple[Missing, ...]:
 
 def _of_another(pairs: list[ImagePair], index: int, size: int) -> Tensor:
     other, _ = pairs[(index + 1) % len(pairs)].read()
-    image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / 255
+    image = torch.from_numpy(other).permute(2, 0, 1)[None].float() / white_of(other.dtype)
     return make_thumbnail(image, size)

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import FailedRunError, UserError
+from srbench.core.pixel_format import Bits, white_of
 from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import peak_memory
 from srbench.metrics.exact_float32 import exact_float32
@@ -34,7 +35,7 @@ from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 
 log = logging.getLogger(__name__)
 
@@ -120,15 +121,17 @@ def _turned(network: Callable[..., Tensor], images: Sequence[Tensor], turns: int
 
 
 class SuperResolver:
-    """Callable: LR (h, w, 3) on 0–255 → SR uint8 (sh, sw, 3), the network's output clipped to [0, 1] and rounded.
+    """Callable: LR (h, w, C), uint8, uint16 or floats on 0–255 → SR (sh, sw, C), the network's output clipped to [0, 1]
+    and rounded to `bits`, 8 or 16.
 
     `model` is in eval mode on `device`; it computes in float32 (TF32 off). Beside a pass over one tile it takes memory
-    for LR, as it is, and for SR in uint8 only. A model with `thumbnail` is given that of the whole LR image with every
-    tile. A model without weights, bicubic say, is no ensemble: it is what others are compared with.
+    for LR, as it is, and for SR in these bits only. A model with `thumbnail` is given that of the whole LR image with
+    every tile. A model without weights, bicubic say, is no ensemble: it is what others are compared with.
     """
 
-    def __init__(self, model: nn.Module, device: str, inference: Inference) -> None:
+    def __init__(self, model: nn.Module, device: str, inference: Inference, bits: Bits = 8) -> None:
         self.model, self.device, self.inference, self.traits = model, device, inference, traits_of(model)
+        self.white, self.dtype = (255, torch.uint8) if bits == 8 else (65535, torch.uint16)
         self.overlap = overlap_for(model, inference)
         self.ensemble = inference.self_ensemble and any(True for _ in model.parameters())
         self.costs: dict[int | None, tuple[float, float]] = {}
@@ -138,22 +141,22 @@ class SuperResolver:
         self, lr: np.ndarray, thumbnail: Tensor | None = None, tell: Tell = lambda done, total: None
     ) -> np.ndarray:
         """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done."""
-        return self._run(lr, lambda sr: sr.round_().byte(), thumbnail, tell)
+        return self._run(lr, lambda sr: sr.mul_(self.white).round_().to(self.dtype), thumbnail, tell)
 
     def unrounded(self, lr: np.ndarray) -> np.ndarray:
         """The same SR before it is rounded: float32 on 0–255."""
-        return self._run(lr, lambda sr: sr, None, lambda done, total: None)
+        return self._run(lr, lambda sr: sr.mul_(255), None, lambda done, total: None)
 
     @torch.inference_mode()
     def _run(
         self, lr: np.ndarray, finish: Callable[[Tensor], Tensor], thumbnail: Tensor | None, tell: Tell
     ) -> np.ndarray:
-        """`finish` is given each tile of SR, clipped, on 0–255."""
+        """`finish` is given each tile of SR, clipped, in [0, 1]."""
         image, tile = torch.from_numpy(lr).permute(2, 0, 1)[None], self.tile(*lr.shape[:2])
         if tile:
             self._tell_once(lr.shape[0], lr.shape[1], tile)
             if thumbnail is None and self.traits.thumbnail:
-                thumbnail = make_thumbnail(image.float() / 255, self.traits.thumbnail)
+                thumbnail = make_thumbnail(image.float() / white_of(image.dtype), self.traits.thumbnail)
         others = [] if thumbnail is None else [thumbnail.to(self.device)]
         with exact_float32():
             sr = tiled(
@@ -183,12 +186,13 @@ class SuperResolver:
         return side
 
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
-        image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
+        white = white_of(lr.dtype)
+        image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / white
         network = self._checked
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
         if not sr.isfinite().all():
             raise FailedRunError(f"{type(self.model).__name__} gives values that are not finite (NaN or inf)")
-        return sr.clamp(0, 1).mul_(255)
+        return sr.clamp(0, 1)
 
     def _checked(self, lr: Tensor, *others: Tensor) -> Tensor:
         sr = on_multiples(self.model, lr, *others)
@@ -232,7 +236,8 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
     except ValueError:
         side = _up(max(REAL_PROBE, traits.smallest_input), traits.multiple)
         own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
-        lr = torch.rand(1, 3, side, side, generator=own).to(next((p.device for p in model.parameters()), "cpu"))
+        lr = torch.rand(1, image_channels_of(model), side, side, generator=own)
+        lr = lr.to(next((p.device for p in model.parameters()), "cpu"))
         with torch.no_grad(), LiveBytes([*model.parameters(), *model.buffers(), lr]) as live:
             model(lr)
         peak = live.peak
@@ -263,7 +268,7 @@ def overlap_for(model: nn.Module, inference: Inference) -> int:
 
 
 def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
-    """Raises UserError for an LR image, uint8 (h, w, 3), that is smaller than what the model takes."""
+    """Raises UserError for an LR image (h, w, C) that is smaller than what the model takes."""
     height, width = lr.shape[:2]
     least = traits_of(model).smallest_input
     if min(height, width) < least:
@@ -277,8 +282,9 @@ def _check_sr(model: nn.Module, sr: object, lr: Tensor) -> None:
     if not isinstance(sr, Tensor):
         raise UserError(f"{name} gives a {type(sr).__name__}, not a tensor; let it return SR alone")
     times = sr.shape[-1] // lr.shape[-1] if sr.ndim == 4 else 0
-    if not times or sr.shape != (len(lr), 3, times * lr.shape[2], times * lr.shape[3]):
-        raise UserError(f"{name} gives {tuple(sr.shape)} for LR {tuple(lr.shape)}; SR is (N, 3, s·H, s·W)")
+    channels = lr.shape[1]
+    if not times or sr.shape != (len(lr), channels, times * lr.shape[2], times * lr.shape[3]):
+        raise UserError(f"{name} gives {tuple(sr.shape)} for LR {tuple(lr.shape)}; SR is (N, {channels}, s·H, s·W)")
 
 
 def _up(length: int, multiple: int) -> int:

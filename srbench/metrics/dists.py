@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srbench.core.pixel_format import white_of
 from srbench.metrics.available import find_weights, foreign_weights
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.pieces import pieces_of
@@ -28,7 +29,8 @@ AT_ONCE = 2**22  # values in float64
 
 
 class DISTS:
-    """Callable: how far SR is from HR in structure and texture, uint8 (H, W, 3) → float. Lower is better, 0 if equal.
+    """Callable: how far SR is from HR in structure and texture, uint8 or uint16 (H, W, 3) → float. Lower is better, 0
+    if equal.
 
     `device`: where its VGG16 computes, in float32 without TF32. Raises MetricUnavailable when none of `weights_dirs`
     holds VGG16's weights, and for a file that holds others.
@@ -64,7 +66,8 @@ class DISTS:
 
     def _features(self, sr: np.ndarray, hr: np.ndarray) -> list[Tensor]:
         """The images in [0, 1] and what each stage makes of them: (2, C, h, w), of which the first is SR's."""
-        images = torch.tensor(np.stack((sr, hr)), device=self._device).permute(0, 3, 1, 2).float() / 255
+        images = torch.tensor(np.stack((sr, hr)), device=self._device).permute(0, 3, 1, 2).float()
+        images /= white_of(sr.dtype)
         mean, deviation = (torch.tensor(values, device=self._device)[:, None, None] for values in (MEAN, DEVIATION))
         features, found = (images - mean) / deviation, [images]
         with exact_float32():

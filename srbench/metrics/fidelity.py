@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srbench.core.pixel_format import white_of
 from srbench.metrics.protocol import Channels, Protocol
 
 WINDOW = 11
@@ -24,34 +25,39 @@ STRIP = 64  # rows at a time, which stay in the processor's cache
 
 
 def planes_of(image: np.ndarray, channels: Channels, border: int) -> Tensor:
-    """What a protocol compares: uint8 (H, W, 3) → float64 (1, C, H − 2·border, W − 2·border) in [0, 1].
+    """What a protocol compares: uint8 or uint16, (H, W, 3) or (H, W, 1) → float64 (1, C, H − 2·border, W − 2·border) in
+    [0, 1].
 
     Raises ValueError for another dtype or shape, and for an image of which the border leaves nothing.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"A protocol compares uint8 images (H, W, 3), not {image.dtype} of shape {image.shape}.")
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] not in (1, 3):
+        told = f"not {image.dtype} of shape {image.shape}"
+        raise ValueError(f"A protocol compares uint8 or uint16 images, (H, W, 3) or (H, W, 1), {told}.")
     height, width, _ = image.shape
     if min(height, width) <= 2 * border:
         raise ValueError(f"Nothing is left of an image of {height}×{width} without a border of {border} pixels.")
     cropped = image[border : height - border, border : width - border]
-    if channels == "rgb":
-        return torch.from_numpy(np.ascontiguousarray(cropped.transpose(2, 0, 1)))[None].double().div_(255)
+    if channels == "rgb" or image.shape[2] == 1:
+        planes = torch.from_numpy(np.ascontiguousarray(cropped.transpose(2, 0, 1)))
+        return planes[None].double().div_(white_of(image.dtype))
     return _luma(cropped, rounded=channels == "luma_rounded")[None, None]
 
 
 def _luma(image: np.ndarray, rounded: bool) -> Tensor:
-    """MATLAB's rgb2ycbcr: 16 + (65.481 R + 128.553 G + 24.966 B) / 255 over 255, uint8 (H, W, 3) → float64 (H, W).
+    """MATLAB's rgb2ycbcr: 16 + (65.481 R + 128.553 G + 24.966 B) / 255 over 255, of uint8 (H, W, 3) → float64 (H, W);
+    of uint16 the same with all levels times 257.
 
     Summed in units of 1/255000, which are integers. In fractions 39 to 107 of the 2²⁴ colours, whose luma ends in
     exactly .5, would be rounded down by an error in the last bit; which ones depends on the order of the sum.
     """
-    weights = np.array([[65481, 128553, 24966, 16 * 255000]], np.float64)
+    white, level = white_of(image.dtype), white_of(image.dtype) // 255
+    weights = np.array([[65481, 128553, 24966, 16 * 255000 * level]], np.float64)
     luma = np.empty(image.shape[:2])
     for top in range(0, len(image), STRIP):
         luma[top : top + STRIP] = cv2.transform(image[top : top + STRIP].astype(np.float64), weights)
     if rounded:
-        return torch.from_numpy(np.floor((luma + 127500) / 255000) / 255)
-    return torch.from_numpy(luma / (255000 * 255))
+        return torch.from_numpy(np.floor((luma + 127500) / 255000) / white)
+    return torch.from_numpy(luma / (255000 * white))
 
 
 # The luma and border of the RMSE in the PIRM 2018 challenge (Blau et al., ECCV Workshops 2018): rmse under this

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 
+from srbench.core.pixel_format import white_of
 from srbench.metrics.available import MetricUnavailable, find_weights
 from srbench.metrics.ma_model import check_ma_model
 from srbench.metrics.missing import Missing
@@ -25,10 +26,11 @@ HALVE = np.array([-3, -9, 29, 111, 111, 29, -9, -3]) / 256  # MATLAB's antialias
 
 
 def niqe(image: np.ndarray, border: int) -> float:
-    """Distance of an image, uint8 (H, W, 3), from pristine photographs. Lower is better, about 2 to 12.
+    """Distance of an image, uint8 or uint16, (H, W, 3) or (H, W, 1), from pristine photographs. Lower is better, about
+    2 to 12.
 
-    Of the luma inside `border` (by convention the scale): BT.601 in 16–235, rounded to integers. BasicSR's numbers: on
-    Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's `niqe`, which takes luma in 0–255 and no
+    Of the luma inside `border` (by convention the scale): BT.601 in 16–235, rounded to integers; of grey that itself.
+    BasicSR's numbers: on Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's `niqe`, which takes luma in 0–255 and no
     border unless told otherwise; on Set5 the two differ by up to 1.0, in either direction.
     Raises ValueError for less than two blocks of 96×96, or when less than two of the blocks have structure.
     """
@@ -36,7 +38,7 @@ def niqe(image: np.ndarray, border: int) -> float:
 
 
 class PI:
-    """Callable: the perceptual index of an image, uint8 (H, W, 3) → float. Lower is better.
+    """Callable: the perceptual index of an image, uint8 or uint16, (H, W, 3) or (H, W, 1) → float. Lower is better.
 
     Ma's score comes from pyiqa (non-commercial licence), whose weights are never downloaded here.
     Raises MetricUnavailable when pyiqa is not installed, when none of `weights_dirs` holds NRQM_model.mat, and for a
@@ -61,8 +63,8 @@ class PI:
     @torch.inference_mode()
     def __call__(self, image: np.ndarray, border: int) -> float:
         """The index of the image inside `border`. Raises ValueError as `niqe`."""
-        inside = torch.tensor(_inside(image, border)).permute(2, 0, 1)[None].float() / 255
-        return perceptual_index(self._ma(inside).item(), niqe(image, border))
+        inside = torch.tensor(_inside(image, border)).permute(2, 0, 1)[None].float() / white_of(image.dtype)
+        return perceptual_index(self._ma(inside.expand(-1, 3, -1, -1)).item(), niqe(image, border))
 
 
 def perceptual_index(ma: float, niqe: float) -> float:
@@ -72,8 +74,9 @@ def perceptual_index(ma: float, niqe: float) -> float:
 
 def _inside(image: np.ndarray, border: int) -> np.ndarray:
     """The image without its border, when that leaves two blocks."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"NIQE is computed of uint8 images (H, W, 3), not of {image.dtype} of shape {image.shape}.")
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[2] not in (1, 3):
+        told = f"not of {image.dtype} of shape {image.shape}"
+        raise ValueError(f"NIQE is computed of uint8 or uint16 images, (H, W, 3) or (H, W, 1), {told}.")
     height, width, _ = image.shape
     rows, columns = (max(0, length - 2 * border) // BLOCK for length in (height, width))
     if rows * columns < 2:
@@ -85,11 +88,14 @@ def _inside(image: np.ndarray, border: int) -> np.ndarray:
 
 
 def _luma(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) → (H, W) of whole numbers in float64.
+    """(H, W, 3) or (H, W, 1) → (H, W) of whole numbers in float64, on 0–255.
 
     By way of float32, as BasicSR, so that the few pixels whose luma nearly ends in .5 are rounded as they are there.
     """
-    rgb = image.astype(np.float32) / np.float32(255)
+    rgb = image.astype(np.float32) / np.float32(white_of(image.dtype))
+    if image.shape[2] == 1:
+        grey: np.ndarray = np.rint(rgb[..., 0] * np.float32(255)).astype(np.float64)
+        return grey
     luma = cv2.transform(rgb.astype(np.float64), np.array([[65.481, 128.553, 24.966, 16]]) / 255)
     result: np.ndarray = np.rint(luma.astype(np.float32) * np.float32(255)).astype(np.float64)
     return result

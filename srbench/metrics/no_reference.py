@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from srbench.core.files import sha256
+from srbench.core.pixel_format import white_of
 from srbench.metrics.available import MetricUnavailable, find_weights, foreign_weights
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.metric_files import METRIC_FILES, check_tensors
@@ -31,7 +32,8 @@ SMALLEST = 32  # pixels: below, the last pooling of CLIP-IQA has nothing left, a
 
 
 class NoReference:
-    """Callable: how good an image looks, uint8 (H, W, 3) → float, without HR. Higher is better; each image alone.
+    """Callable: how good an image looks, uint8 or uint16 (H, W, 3) → float, without HR. Higher is better; each image
+    alone.
 
     `device`: where it computes, in float32 without TF32. Nothing in it is random. Raises MetricUnavailable when pyiqa
     cannot be imported or is too old, when none of `weights_dirs` holds the weights, and for a file that holds others.
@@ -54,7 +56,8 @@ class NoReference:
         if min(height, width) < SMALLEST:
             name, least = self._metric.upper(), f"{SMALLEST}×{SMALLEST}"
             raise ValueError(f"{name} takes images of {least} pixels or more, not {height}×{width}.")
-        pixels = torch.tensor(image, device=self._device).permute(2, 0, 1)[None].float() / 255
+        pixels = torch.tensor(image, device=self._device).permute(2, 0, 1)[None].float()
+        pixels /= white_of(image.dtype)
         with exact_float32():  # pyiqa's own call switches TF32 on
             score: float = self._network(pixels).item()
         return score

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from srbench.core.pixel_format import white_of
 from srbench.metrics.available import find_weights, foreign_weights
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.pieces import pieces_of
@@ -34,7 +35,7 @@ BATCH = 2**17  # pixels; batches above are no faster on a CPU
 
 
 class LPIPS:
-    """Callable: the perceptual distance of two images, uint8 (H, W, 3) → float. Lower is better, 0 if equal.
+    """Callable: the perceptual distance of two images, uint8 or uint16 (H, W, 3) → float. Lower is better, 0 if equal.
 
     `net`: the backbone, "alex" (AlexNet), "vgg" (VGG16) or "squeeze" (SqueezeNet 1.1), with torchvision's ImageNet
     weights. Distances of different nets do not compare. `device`: where it computes, in float32 without TF32.
@@ -78,7 +79,7 @@ class LPIPS:
             )
 
     def _of_batch(self, sr: np.ndarray, hr: np.ndarray) -> list[float]:
-        """uint8 (N, H, W, 3), twice → N distances: the sum over the layers of the mean over their pixels."""
+        """(N, H, W, 3), twice → N distances: the sum over the layers of the mean over their pixels."""
         height, width = sr.shape[1:3]
         sums = torch.zeros(len(self._strides), len(sr), dtype=torch.float64, device=self._device)
         pixels = [0] * len(self._strides)
@@ -102,8 +103,9 @@ class LPIPS:
             ]
 
     def _to_tensor(self, images: np.ndarray) -> Tensor:
-        """uint8 (N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""
-        return torch.tensor(images, device=self._device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        """(N, H, W, 3) → (N, 3, H, W) in [−1, 1], in the memory order of the images, which is channels_last."""
+        half = white_of(images.dtype) / 2
+        return torch.tensor(images, device=self._device).permute(0, 3, 1, 2).float().div_(half).sub_(1)
 
 
 def lpips_network(weights_dirs: Sequence[Path], net: Net) -> nn.Module:

@@ -19,8 +19,9 @@ USUAL: dict[str, Channels] = {"y": "luma", "y_uint8": "luma_rounded", "rgb": "rg
 class Protocol:
     """How SR is compared with HR. `border`: pixels cropped from each side before, or "scale" for as many as the scale.
 
-    `channels`: "luma" is the Y of MATLAB's rgb2ycbcr (BT.601) on uint8 RGB, kept as it comes (as BasicSR does);
-    "luma_rounded" rounds it to integers (as MATLAB does on uint8); "rgb" takes all three channels jointly.
+    `channels`: "luma" is the Y of MATLAB's rgb2ycbcr (BT.601) on RGB, kept as it comes (as BasicSR does);
+    "luma_rounded" rounds it to integers (as MATLAB does on uint8, and on uint16); "rgb" takes all three channels
+    jointly. Of a grey image all three are that image.
     """
 
     name: str
@@ -43,7 +44,8 @@ class Protocol:
         return f"{self.name} ({self.channels}, border {self.border})"
 
     def prepare(self, image: "np.ndarray", scale: int) -> "Tensor":
-        """The image cropped and converted once, for every metric: uint8 (H, W, 3) → float64 (1, C, H', W') in [0, 1].
+        """The image cropped and converted once, for every metric: uint8 or uint16, (H, W, 3) or (H, W, 1) → float64
+        (1, C, H', W') in [0, 1].
 
         Raises ValueError for another dtype or shape, and for an image of which the border leaves nothing.
         """

@@ -26,7 +26,7 @@ WHOLE_RGB = Protocol("rgb", "rgb", border=0)
 
 @dataclass(frozen=True)
 class Pair:
-    """SR and HR of one image, uint8 (H, W, 3)."""
+    """SR and HR of one image, uint8 or uint16, (H, W, 3) or (H, W, 1)."""
 
     sr: np.ndarray
     hr: np.ndarray
@@ -37,6 +37,13 @@ class Pair:
     def prepared(self) -> tuple[Tensor, Tensor]:
         """Both under the protocol, converted once for all of its metrics. ValueError if the border leaves nothing."""
         return self.under(self.protocol)
+
+    @property
+    def in_rgb(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both (H, W, 3), for metrics that know nothing else."""
+        height, width = self.sr.shape[:2]
+        sr, hr = (np.broadcast_to(image, (height, width, 3)) for image in (self.sr, self.hr))
+        return sr, hr
 
     def under(self, protocol: Protocol) -> tuple[Tensor, Tensor]:
         """Both under another protocol, for a metric that has its own."""
@@ -54,20 +61,20 @@ def _each(score: Callable[[Pair], float]) -> Maker:
 def _lpips(net: Net) -> Maker:
     def make(folders: Sequence[Path], device: str) -> Score:
         lpips = LPIPS(folders, net, device)
-        return lambda pairs: lpips.distances([(pair.sr, pair.hr) for pair in pairs])
+        return lambda pairs: lpips.distances([pair.in_rgb for pair in pairs])
 
     return make
 
 
 def _dists(folders: Sequence[Path], device: str) -> Score:
     dists = DISTS(folders, device)
-    return lambda pairs: [dists(pair.sr, pair.hr) for pair in pairs]
+    return lambda pairs: [dists(*pair.in_rgb) for pair in pairs]
 
 
 def _no_reference(metric: ByPyiqa) -> Maker:
     def make(folders: Sequence[Path], device: str) -> Score:
         quality = NoReference(metric, folders, device)
-        return lambda pairs: [quality(pair.sr) for pair in pairs]
+        return lambda pairs: [quality(pair.in_rgb[0]) for pair in pairs]
 
     return make
 
@@ -118,8 +125,8 @@ class ImageScores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores SR against HR, both uint8 (H, W, 3), by the metrics `names`. `missing`: those asked for that cannot be had
-    here at all. `scores`: of the names, and of what they are computed of."""
+    """Scores SR against HR, both uint8 or uint16, (H, W, 3) or (H, W, 1), by the metrics `names`. `missing`: those asked
+    for that cannot be had here at all. `scores`: of the names, and of what they are computed of."""
 
     protocol: Protocol
     names: tuple[str, ...]

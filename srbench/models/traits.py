@@ -50,6 +50,11 @@ def bare_network(model: Any) -> Any:
     return model.module if type(model).__name__ in WRAPPERS else model
 
 
+def image_channels_of(model: Any) -> int:
+    """Of the images that a model takes and gives: its `image_channels`; 3 where it says nothing."""
+    return int(getattr(bare_network(model), "image_channels", 3))
+
+
 def traits_of(model: Any) -> Traits:
     """The `traits` of a model or its class, as a Traits or as a mapping; a model that has none has the defaults.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from srbench.core.pixel_format import white_of
 from srbench.data.supply import Batch
 from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.average import Average
@@ -80,10 +81,11 @@ def sr_of(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def as_images(pixels: Tensor) -> Tensor:
-    """uint8 (N, H, W, 3) → float32 (N, 3, H, W) in [0, 1]; the memory stays in the order that is channels_last."""
-    return pixels.permute(0, 3, 1, 2).float() / 255
+    """uint8 or uint16 (N, H, W, C), or floats on 0–255 → float32 (N, C, H, W) in [0, 1]; the memory stays in the order
+    that is channels_last."""
+    return pixels.permute(0, 3, 1, 2).float() / white_of(pixels.dtype)
 
 
 def as_thumbnails(pictures: Tensor) -> Tensor:
-    """(N, t, t, 3) → (N, 3, t, t)."""
+    """(N, t, t, C) → (N, C, t, t)."""
     return pictures.permute(0, 3, 1, 2)

@@ -105,7 +105,7 @@ def test_a_size_that_comes_out_even_is_not_rounded_up():
     [
         (np.zeros((2, 4, 4, 3), np.uint8), 0.5, "symmetric", "shape"),
         (np.zeros((0, 4), np.uint8), 0.5, "symmetric", "pixels"),
-        (np.zeros((4, 4), np.uint16), 0.5, "symmetric", "uint16"),
+        (np.zeros((4, 4), np.int16), 0.5, "symmetric", "int16"),
         (np.zeros((4, 4), np.uint8), 0, "symmetric", "above 0"),
         (np.zeros((4, 4), np.uint8), float("inf"), "symmetric", "above 0"),
         (np.zeros((4, 4), np.uint8), 0.5, "reflect", "reflect"),
