@@ -159,7 +159,7 @@ def _shape(subject: CheckedNetwork) -> str:
 
 
 def _check_sr(sr: object, lr: Tensor, scale: int) -> None:
-    wanted = (len(lr), 3, scale * lr.shape[2], scale * lr.shape[3])
+    wanted = (len(lr), lr.shape[1], scale * lr.shape[2], scale * lr.shape[3])
     if not isinstance(sr, Tensor):
         raise RedError(f"gives a {type(sr).__name__}, not a tensor", "return SR alone")
     if tuple(sr.shape) != wanted:

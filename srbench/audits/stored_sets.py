@@ -11,6 +11,7 @@ from srbench.audits.compare import Comparison, Network
 from srbench.audits.conventions import CONVENTIONS, OF_BICUBIC, Convention
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import RGB8
 from srbench.data.images import read_image
 from srbench.data.pairs import ImagePair
 from srbench.evaluation.certificate import Certificate
@@ -57,6 +58,8 @@ class StoredSet:
 
     def comparison(self, row: ImageRow, pair: ImagePair, network: Network | None) -> Comparison:
         """Without the network where that no longer gives what is stored. UserError for images that do not fit."""
+        if pair.form != RGB8:
+            raise UserError(f"the conventions are of {RGB8.name}, and these images have {pair.form.name}")
         path = sr_file(self.folder, row)
         (lr, hr), sr = pair.read(), read_image(path)
         if sr.shape != hr.shape:

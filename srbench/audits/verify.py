@@ -214,7 +214,7 @@ class _Job:
     def _recompute(self, row: ImageRow, pair: ImagePair) -> None:
         protocol = self.record.certificates[row.dataset].protocol
         scorer = _scorer(tuple(row.scores), protocol, self.run.places.weights_dir)
-        sr, hr = read_image(sr_file(self.folder, row)), read_image(pair.hr_file)
+        sr, hr = (read_image(file, pair.form) for file in (sr_file(self.folder, row), pair.hr_file))
         cropped = np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]])
         found = scorer.of_images([(sr, cropped, pair.scale)])[0]
         lines = [f"{missing.what}: {missing.reason}" for missing in (*scorer.missing, *found.missing)]

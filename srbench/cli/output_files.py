@@ -5,17 +5,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import Bits
 from srbench.core.progress import console
 from srbench.data.images import LOSSY, SUFFIXES, image_files
 from srbench.data.unread import unread
 
 
-def output_files(verb: str, source: Path, target: Path, formats: Sequence[str]) -> list[tuple[Path, Path]]:
+def output_files(
+    verb: str, source: Path, target: Path, formats: Sequence[str], bits: Bits = 8
+) -> list[tuple[Path, Path]]:
     """Each image of `source` and its PNG file; for one image `target` may be a file of one of the `formats`, which are
     suffixes, else it is a folder.
 
-    What lies beside the images of a folder, and what is not taken over from an image, is named on stderr. UserError
-    where something would be overwritten that is read, or two images would become one file.
+    What lies beside the images of a folder, and what is not taken over from an image of which `bits` are read, is named
+    on stderr. UserError where something would be overwritten that is read, or two images would become one file.
     """
     if source.is_dir():
         files = image_files(source)
@@ -35,15 +38,15 @@ def output_files(verb: str, source: Path, target: Path, formats: Sequence[str]) 
         raise UserError(f"{verb}: {target}: {written} files are written; name one, or a folder")
     pairs = [(file, target if single else target / f"{file.stem}.png") for file in files]
     _refuse_losses(verb, pairs)
-    tell_unread(files)
+    tell_unread(files, bits)
     if single and target.suffix.lower() in LOSSY:
         _say(f"note: {target}: JPEG is lossy: other pixels are stored than were made; .png keeps them")
     return pairs
 
 
-def tell_unread(files: Iterable[Path]) -> None:
+def tell_unread(files: Iterable[Path], bits: Bits = 8) -> None:
     """Says on stderr what of the files is not read."""
-    for line in unread(files):
+    for line in unread(files, bits):
         _say(f"note: {line}")
 
 

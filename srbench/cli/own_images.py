@@ -8,8 +8,9 @@ from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.harmless import cells_of, visible
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.pixel_limit import check_pixels
-from srbench.data.images import WRITTEN, read_image, write_image
+from srbench.data.images import WRITTEN, is_deep, read_image, write_image
 from srbench.data.resize import imresize
 from srbench.metrics.protocol import protocol_named
 from srbench.metrics.table import members
@@ -17,8 +18,8 @@ from srbench.metrics.table import members
 
 def resize_images(asked: ResizeVerb) -> bool:
     """Resizes the image, or each of the folder, and prints a line for each. UserError for the first that fails."""
-    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN)):
-        image = read_image(file)
+    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN), bits=16):
+        image = read_image(file, PixelFormat(16) if is_deep(file) else RGB8)
         check_pixels(out, *(math.ceil(length * asked.scale) for length in image.shape[:2]))
         try:
             resized = imresize(image, asked.scale, asked.edge)
@@ -37,14 +38,15 @@ def score_images(asked: ScoreVerb) -> bool:
     """Prints the scores, their means and why some are missing; writes the scores to `out`."""
     import pandas as pd
 
-    from srbench.evaluation.sr_files import score_files, score_pairs
+    from srbench.evaluation.sr_files import form_of_pair, score_files, score_pairs
     from srbench.metrics.scorer import check_metrics, make_scorer
 
     metrics = members(asked.metrics)
     check_metrics(metrics, "score: metrics={}")
     scorer = make_scorer(metrics, protocol_named(asked.protocol, "score: protocol"), asked.weights_dir)
     pairs = score_pairs(asked.sr, asked.hr)
-    tell_unread(file for _, *files in pairs for file in files)
+    for _, *files in pairs:
+        tell_unread(files, form_of_pair(*files).bits)
     with progress.bar("score") as tell:
         table, missing = score_files(pairs, asked.scale, scorer, tell)
     mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")

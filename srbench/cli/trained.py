@@ -20,7 +20,7 @@ from srbench.data.pairs import ImagePair
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.onnx_files import Lower
-from srbench.experiments.checks import check_inference
+from srbench.experiments.checks import check_channels, check_inference
 from srbench.experiments.compose import compose_run, ready_model
 from srbench.experiments.inputs import validation_pairs
 from srbench.experiments.spec import RunSpec
@@ -31,16 +31,17 @@ def upscale_images(asked: UpscaleVerb) -> bool:
 
     Raises UserError for the first image that cannot be read, written or upscaled.
     """
-    jobs = output_files("upscale", asked.source, asked.target, [".png"])
     run = compose_run([*asked.config])
+    jobs = output_files("upscale", asked.source, asked.target, [".png"], run.data.form.bits)
     device, stdout = hardware.pick_device(run.device), sys.stdout
     torch.set_num_threads(hardware.threads(run.threads))
     with bar("upscale") as tell:
         model = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
         check_inference(run, model, "upscale: ")
-        resolver = SuperResolver(model, device, run.evaluation.inference)
+        check_channels(run, model)
+        resolver = SuperResolver(model, device, run.evaluation.inference, run.data.form.bits)
         for number, (file, out) in enumerate(jobs, 1):
-            lr = read_image(file)
+            lr = read_image(file, run.data.form)
             check_size(model, lr, file)
             check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
             sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))

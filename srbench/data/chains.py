@@ -46,8 +46,8 @@ class Degradation:
         for place, step in enumerate(self.steps if bits > 8 else ()):
             if isinstance(step, Jpeg) or (isinstance(step, Resize) and (place or step.resizer.startswith("pil-"))):
                 begins = isinstance(step, Resize) and not step.resizer.startswith("pil-")
-                cure = "; a resizer must be the first step" if begins else ""
-                raise UserError(f"data.degradation: {step.label} leaves 8 bits of data.bits={bits}{cure}")
+                cure = "a resizer must be the first step" if begins else "use data.bits=8, or leave it out"
+                raise UserError(f"data.degradation: {step.label} leaves 8 bits of data.bits={bits}; {cure}")
 
     def __call__(self, image: np.ndarray, scale: int, random: Random) -> np.ndarray:
         """LR of `image`: uint8, uint16, or float32 on 0–255; draws from `random` only."""

@@ -102,6 +102,11 @@ def image_size(path: Path) -> tuple[int, int]:
     return found
 
 
+def is_deep(path: Path) -> bool:
+    """Whether a file has more than 8 bits a channel. Raises UserError as `read_image` does."""
+    return header(path).bits > 8
+
+
 def write_image(path: Path, image: np.ndarray) -> None:
     """Writes (H, W, 3) or (H, W, 1), uint8 or uint16, in the format that the suffix of `path` names, in one step: the
     file is whole, or as it was. A link is replaced, not followed. Lossless but for LOSSY. ValueError for a suffix that

@@ -1,7 +1,7 @@
 """What an image file says and `read_image` does not take over: alpha, colour profiles, CMYK, pictures, depth."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import ImageCms
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import Bits
 from srbench.data.decode import Header, header
 
 MOST_NAMED = 5
@@ -16,19 +17,38 @@ GAMMA = 0.45455  # of sRGB, as PNG has it
 TINY_SRGB = ("c2", "uRGB")  # names of small copies of sRGB's profile
 
 
-def unread(files: Iterable[Path]) -> Iterator[str]:
-    """A line on each thing, with the files of which it holds; nothing of files that cannot be read."""
+def unread(files: Iterable[Path], bits: Bits = 8) -> Iterator[str]:
+    """A line on each thing, with the files of which it holds; nothing of files that cannot be read. `bits`: that are
+    read."""
     found = defaultdict[str, list[Path]](list)
     for file in files:
         with suppress(UserError):  # it is told where the pixels are read
-            for line in _of_header(header(file)):
+            for line in _of_header(header(file), bits):
                 found[line].append(file)
+    yield from _by_line(found)
+
+
+def shallow(files: Iterable[Path]) -> Iterator[str]:
+    """A line on those that have more than 8 bits a channel, if there are any."""
+    found = defaultdict[str, list[Path]](list)
+    for file in files:
+        with suppress(UserError):
+            if (bits := header(file).bits) > 8:
+                found[_of_depth(bits)].append(file)
+    yield from _by_line(found)
+
+
+def _by_line(found: Mapping[str, Sequence[Path]]) -> Iterator[str]:
     for line, of in found.items():
         more = f" and {len(of) - MOST_NAMED} more" if len(of) > MOST_NAMED else ""
         yield f"{', '.join(map(str, of[:MOST_NAMED]))}{more}: {line}"
 
 
-def _of_header(told: Header) -> Iterator[str]:
+def _of_depth(bits: int) -> str:
+    return f"{bits} bits a channel become 8"
+
+
+def _of_header(told: Header, bits: Bits) -> Iterator[str]:
     if told.alpha:
         yield "alpha is left out"
     if told.cmyk:
@@ -37,8 +57,8 @@ def _of_header(told: Header) -> Iterator[str]:
         yield f"the colour profile ({name}) is left out: values are taken as they stand, as if they were sRGB's"
     elif not told.profile and told.gamma and abs(told.gamma - GAMMA) > 0.01:
         yield f"the gamma of the file ({told.gamma:g}) is left out: values are taken as they stand, as if sRGB's"
-    if told.bits > 8:
-        yield f"{told.bits} bits a channel become 8"
+    if told.bits > bits:
+        yield _of_depth(told.bits)
     if told.pictures > 1:
         yield f"of {told.pictures} pictures in the file the first is read"
 

@@ -18,7 +18,7 @@ from srbench.core.errors import UserError
 from srbench.data.pairs import ImagePair
 from srbench.evaluation.onnx_files import NEEDED, Lower, OnnxFile, write_lower
 from srbench.evaluation.precision_cost import Network, Taken, precision_cost
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 
 TOLERANCE = 1e-4  # of white, or of the largest value: some networks make ten times as much of noise
 FORMS = (".safetensors", ".pt2", ".onnx")
@@ -132,7 +132,8 @@ def _traced_for_any_size(model: nn.Module) -> ExportedProgram | None:
 def _traced(model: nn.Module, size: int, sides: tuple[Any, ...] | None) -> ExportedProgram:
     try:
         with warnings.catch_warnings(action="ignore"):
-            return torch.export.export(model, (torch.rand(1, 3, size, size),), dynamic_shapes=sides)
+            lr = torch.rand(1, image_channels_of(model), size, size)
+            return torch.export.export(model, (lr,), dynamic_shapes=sides)
     except Exception as error:  # whatever stops torch's tracer
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"export: torch cannot trace {type(model).__name__}: {reason}") from error
@@ -159,7 +160,7 @@ def _difference(model: nn.Module, network: Network, sizes: list[int]) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         for height in sizes:
-            lr = torch.rand(1, 3, height, sizes[0], generator=generator)
+            lr = torch.rand(1, image_channels_of(model), height, sizes[0], generator=generator)
             sr = model(lr)
             worst = max(worst, ((sr - network(lr)).abs().max() / sr.abs().max().clamp(min=1)).item())
     return worst

@@ -77,7 +77,7 @@ def measure_files(files: Sequence[OnnxFile], size: int, tell: Listener) -> Itera
     with the threads that torch has."""
     for done, file in enumerate(files):
         tell(f"times {file.path.name}", done, len(files))
-        lr = torch.rand(1, 3, size, size)
+        lr = torch.rand(1, file.image_channels, size, size)
         scale = file(lr).shape[-1] // size
         cost.time_passes(file, lr, 5, 1, FILE_SECONDS)
         times = cost.time_passes(file, lr, 50, PASSES, FILE_SECONDS)

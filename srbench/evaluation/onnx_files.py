@@ -44,15 +44,16 @@ class OnnxFile:
         if (
             len(inputs) != 1
             or len(outputs) != 1
-            or any(len(shape) != 4 or shape[1] not in (3, "C") for shape in shapes)
+            or any(len(shape) != 4 or shape[1] not in (1, 3, "C") for shape in shapes)
         ):
-            raise UserError(f"{path}: takes and gives other than images (N, 3, H, W): {shapes}")
+            raise UserError(f"{path}: takes and gives other than images (N, 3, H, W) or (N, 1, H, W): {shapes}")
         if inputs[0].type != "tensor(float)":
             raise UserError(f"{path}: takes {inputs[0].type}, not float32")
         sides = [side if isinstance(side, int) else None for side in shapes[0][2:]]
         if sides[0] != sides[1]:
             raise UserError(f"{path}: takes LR of {shapes[0][2]}×{shapes[0][3]}, which is not square")
         self.name, self.side = inputs[0].name, sides[0]
+        self.image_channels = shapes[0][1] if isinstance(shapes[0][1], int) else 3
 
     def __call__(self, lr: Tensor) -> Tensor:
         return torch.from_numpy(np.asarray(self._session.run(None, {self.name: lr.numpy()})[0]))

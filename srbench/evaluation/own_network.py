@@ -6,7 +6,7 @@ from torch.nn.parameter import is_lazy
 
 from srbench.core.errors import UserError
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 
 
 def check_network(model: object) -> None:
@@ -50,7 +50,7 @@ def in_float32(model: nn.Module, device: str) -> nn.Module:
 
 def _takes_float32(model: nn.Module, device: str) -> bool:
     side = max(32, traits_of(model).smallest_input)
-    lr = torch.zeros(1, 3, *traits_of(model).size_for(side, side), device=device)
+    lr = torch.zeros(1, image_channels_of(model), *traits_of(model).size_for(side, side), device=device)
     try:
         with torch.inference_mode():
             model(lr)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from srbench.metrics.cost import explained, float_type
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import bare_network, traits_of, use_scale, whole_scale
+from srbench.models.traits import bare_network, image_channels_of, traits_of, use_scale, whole_scale
 
 SIDE = 32  # pixels of LR
 
@@ -49,7 +49,7 @@ def _shown(model: nn.Module, scale: int | None) -> int:
         copied = copy_to(model, device).eval()
         if scale:
             use_scale(copied, scale)
-        sr = copied(torch.zeros(1, 3, height, width, device=device, dtype=float_type(model)))
+        sr = copied(torch.zeros(1, image_channels_of(model), height, width, device=device, dtype=float_type(model)))
         if not isinstance(sr, Tensor):
             raise TypeError(f"it gives a {type(sr).__name__}, not SR alone")
         times, rest = divmod(int(sr.shape[-1]), width)

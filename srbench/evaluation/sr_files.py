@@ -9,8 +9,9 @@ import numpy as np
 from pandas import DataFrame
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.progress import Listener
-from srbench.data.images import by_name, image_files, read_image
+from srbench.data.images import by_name, image_files, is_deep, read_image
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.missing import Missing
 from srbench.metrics.scorer import Scorer
@@ -35,6 +36,11 @@ def score_files(pairs: Sequence[Pair], scale: int, scorer: Scorer, tell: Listene
         tell("scores", number, len(pairs))
     metrics = [name for name in scorer.names if any(name in row for row in rows)]
     return DataFrame(rows, columns=["image", *metrics]), list(missing.values())
+
+
+def form_of_pair(sr_file: Path, hr_file: Path) -> PixelFormat:
+    """RGB, of 16 bits where both have as many. UserError for a file that cannot be read."""
+    return PixelFormat(16) if is_deep(sr_file) and is_deep(hr_file) else RGB8
 
 
 def score_pairs(sr: Path, hr: Path) -> list[Pair]:
@@ -73,7 +79,8 @@ def _suffixed(file: Path, name: str) -> bool:
 
 
 def _fitting(sr_file: Path, hr_file: Path, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    sr, hr = read_image(sr_file), read_image(hr_file)
+    form = form_of_pair(sr_file, hr_file)
+    sr, hr = read_image(sr_file, form), read_image(hr_file, form)
     height, width = sr.shape[:2]
     if not sizes_fit(hr.shape, sr.shape, scale):
         raise UserError(f"score: {sr_file} is {width}×{height}, {hr_file} {hr.shape[1]}×{hr.shape[0]} (scale={scale})")

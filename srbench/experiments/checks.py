@@ -10,6 +10,7 @@ from torch import nn
 from srbench.core import hardware, progress
 from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
+from srbench.data.unread import shallow
 from srbench.evaluation.inference import overlap_for
 from srbench.experiments.component import imported
 from srbench.experiments.inputs import datasets, validation_pairs
@@ -20,7 +21,7 @@ from srbench.experiments.whole_images import picture_side
 from srbench.metrics.scorer import check_metrics
 from srbench.models import hub
 from srbench.models.backbones import backbone_file
-from srbench.models.traits import Traits, traits_of
+from srbench.models.traits import Traits, image_channels_of, traits_of
 from srbench.recipes.modes import as_found
 
 READS_WEIGHTS = "weights_dir"  # argument of a recipe that reads others' weights, which no test of srbench's has seen
@@ -35,6 +36,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
             f"model.scale={told}: scale={run.scale} is the run's; set scale={told} and leave model.scale out"
         )
     run.data.component.check("data")
+    check_channels(run, model)
     check_metrics(run.evaluation.metrics, "eval.metrics=[{}]")
     check_inference(run, model, "eval.")
     device = hardware.pick_device(run.device)
@@ -43,6 +45,10 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
         told = f"capture=true: CUDA graphs are a CUDA device's, and device is {device}"
         raise UserError(f"{told}; use capture=auto, or device=cuda")
     found = datasets(run) | ({"val": validation_pairs(run)} if run.stages else {})
+    if run.data.form.bits == 8:
+        files = [file for pairs in found.values() for pair in pairs for file in (pair.hr_file, pair.used_lr_file)]
+        trained = [file for stage in run.stages for file in stage.data.train_files()]
+        _tell_of_depth(tuple(dict.fromkeys(file for file in [*files, *trained] if file)))
     alone = [name for name, pairs in found.items() if len(pairs) < 2]
     if alone and traits.shuffle_thumbnails:
         raise UserError(f"model.context=shuffled: exchanges the images' embeddings, but {alone[0]} has one image only")
@@ -60,6 +66,17 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     _tell_of_doubtful(run)
 
 
+def check_channels(run: RunSpec, model: nn.Module) -> None:
+    """Raises UserError for a model of images of other channels than those that are read."""
+    takes, read = image_channels_of(model), run.data.form.channels
+    if takes != read:
+        cure = "use data.channels=3, which reads grey as RGB" if read == 1 else f"use data.channels={takes}"
+        raise UserError(
+            f"data.channels={read}: model={run.name} takes images of {takes} channel{'s' * (takes > 1)}; {cure}, or "
+            "a network whose class takes image_channels, as model=carn"
+        )
+
+
 def _tell_of_doubtful(run: RunSpec) -> None:
     """Says of which arguments nobody can know whether they are read."""
     parts = {"model": run.model, "data": run.data.component}
@@ -68,6 +85,12 @@ def _tell_of_doubtful(run: RunSpec) -> None:
     for key, part in parts.items():
         if places := [place for place in part.doubtful(key) if place != "model.scale"]:  # which the trial has proven
             _tell(f"{', '.join(places)}: {part.class_name} takes any argument; whether it reads this one is not known")
+
+
+@cache  # every run of a grid asks
+def _tell_of_depth(files: tuple[Path, ...]) -> None:
+    for line in shallow(files):
+        _tell(f"{line}; data.bits=16 reads them all")
 
 
 @cache  # every run of a grid asks
@@ -120,6 +143,10 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     stage.data.train_files()
     if stage.batches.arguments.get("multi_scale") and not traits_of(model).scales:
         raise UserError(f"recipe.multi_scale=true: model={run.name} has one scale; use model=carn_multiscale")
+    if stage.data.form != run.data.form:
+        raise UserError(f"{key}.data: is read with {stage.data.form.name}, and data with {run.data.form.name}")
+    if stage.batches.arguments.get("degrade") and stage.data.form.bits > 8:
+        raise UserError(f"data.bits={stage.data.form.bits}: {key}.batches.degrade leaves 8 bits; use data.bits=8")
     degraded = stage.batches.arguments.get("degrade") or stage.data.degradation
     if degraded and picture_side(stage, model):
         named = f"{key}.batches.degrade" if stage.batches.arguments.get("degrade") else "data.degradation"
@@ -140,7 +167,7 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if only != run.scale:
         raise UserError(f"scale={run.scale}: {key}.batches, {stage.batches.class_name}, is for scale={only}")
     part = _part(model, stage, key)
-    if tried or not _is_as_shipped(run):
+    if tried or not _is_as_shipped(run) or stage.data.form.channels != 3:
         from srbench.recipes.rehearsal import rehearse  # Lightning takes seconds to import
 
         build = partial(stage.recipe.build, key, model=part, length=stage.length)

@@ -117,7 +117,7 @@ def _doubtful(node: Any, key: str) -> Iterator[str]:
         return
     target = imported(node[TARGET]) if TARGET in node else None
     for name in (name for name in node if name not in (TARGET, PARTIAL)):
-        if target and parameters_of(target) is None and name not in _named_parameters(target):
+        if target and parameters_of(target) is None and name not in named_parameters(target):
             yield f"{key}.{name}"
         yield from _doubtful(node[name], f"{key}.{name}")
 
@@ -149,7 +149,7 @@ def _reads(target: Callable[..., Any], name: str) -> bool:
     return any(name == loaded or (isinstance(loaded, tuple) and name in loaded) for loaded in loads)
 
 
-def _named_parameters(target: Callable[..., Any]) -> set[str]:
+def named_parameters(target: Callable[..., Any]) -> set[str]:
     """Those of a class and of all that it inherits from, to which it may hand them on."""
     found = set[str]()
     for one in target.__mro__ if isinstance(target, type) else [target]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import PixelFormat
 from srbench.core.pixel_limit import limit_pixels
 from srbench.core.suggest import did_you_mean
 from srbench.data.chains import parse_degradation
 from srbench.evaluation.settings import Inference
 from srbench.experiments.component import TARGET, Component, component
 from srbench.experiments.schema import GROUPS, Keys, no_choice, read_crops, read_keys, shown
-from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, StageSpec
+from srbench.experiments.spec import DataSpec, EvaluationSpec, Places, RunSpec, StageSpec, for_images
 from srbench.experiments.store.record import Membership
 from srbench.metrics.protocol import Protocol
 from srbench.metrics.table import members
@@ -24,7 +25,7 @@ LONGEST_NAME = 50  # of a stage
 STAGE_NAME = rf"\w[\w-]{{0,{LONGEST_NAME - 1}}}"
 
 # Keys of a stage that say how it is fed, how long it is and where it begins; the others are its recipe's arguments.
-OF_THE_DATA = ("degradation",)  # beside the arguments of their class
+OF_THE_DATA = ("degradation", "bits", "channels")  # beside the arguments of their class
 OF_THE_STAGE = ("batches", "quick", "full", "epoch_steps", "start", "part", "data")
 
 
@@ -54,7 +55,7 @@ def run_spec(config: dict[str, Any], written: dict[str, Any], words: Words) -> R
         name=words.model,
         overrides=words.overrides,
         memberships=tuple(Membership(label.ablation, label.variant, label.baseline) for label in keys.labels),
-        model=component(config["model"], "model"),
+        model=for_images(component(config["model"], "model"), data.form),
         scale=keys.scale,
         seed=keys.seed,
         recipe=words.recipe,
@@ -91,7 +92,13 @@ def _number_or_auto(value: int | str) -> int | Literal["auto"]:
 def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
     found = component(node, key)
     degradation = parse_degradation(node.get("degradation"))
-    return DataSpec(option or found.class_name.lower(), found.without(*OF_THE_DATA), degradation)
+    try:
+        form = PixelFormat(node.get("bits", 8), node.get("channels", 3))
+    except ValueError as error:
+        raise UserError(f"{key}.{error}") from error
+    if degradation:
+        degradation.check_bits(form.bits)
+    return DataSpec(option or found.class_name.lower(), found.without(*OF_THE_DATA), degradation, form)
 
 
 def _logger(node: Mapping[str, Any]) -> Component | None:

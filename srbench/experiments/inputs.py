@@ -24,7 +24,7 @@ def datasets(run: RunSpec) -> dict[str, list[ImagePair]]:
     """The pairs to evaluate, by data set. Raises UserError for a set that is not there."""
     root = run.places.data_root
     return {
-        name: validation_pairs(run) if name == "val" else _degraded(run, benchmark_pairs(root, name, run.scale))
+        name: validation_pairs(run) if name == "val" else _as_asked(run, benchmark_pairs(root, name, run.scale))
         for name in _names(run)
     }
 
@@ -32,7 +32,7 @@ def datasets(run: RunSpec) -> dict[str, list[ImagePair]]:
 def validation_pairs(run: RunSpec) -> list[ImagePair]:
     """The validation part of the run's data."""
     files = by_name(run.data.valid_files())
-    return _degraded(run, [ImagePair(name, file, None, run.scale) for name, file in files.items()])
+    return _as_asked(run, [ImagePair(name, file, None, run.scale) for name, file in files.items()])
 
 
 def wanted(run: RunSpec) -> Wanted:
@@ -98,5 +98,5 @@ def _names(run: RunSpec) -> list[str]:
     return list(dict.fromkeys(name.lower() for name in names))
 
 
-def _degraded(run: RunSpec, pairs: list[ImagePair]) -> list[ImagePair]:
-    return [replace(pair, degradation=run.data.degradation) for pair in pairs]
+def _as_asked(run: RunSpec, pairs: list[ImagePair]) -> list[ImagePair]:
+    return [replace(pair, degradation=run.data.degradation, form=run.data.form) for pair in pairs]

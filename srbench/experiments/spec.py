@@ -10,12 +10,13 @@ from typing import Any, Literal
 from srbench.core.errors import UserError
 from srbench.core.json_digest import json_digest
 from srbench.core.paths import weights_folders
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data import classsr_windows
 from srbench.data.chains import Degradation
 from srbench.data.digests import pixel_digest
 from srbench.evaluation.settings import Inference
 from srbench.experiments.ablations import as_override
-from srbench.experiments.component import TARGET, Component
+from srbench.experiments.component import TARGET, Component, imported, named_parameters
 from srbench.experiments.store.boxes import Boxes
 from srbench.experiments.store.overrides import parse_override
 from srbench.experiments.store.record import DEFAULT, Membership, TrainingData, identity_of
@@ -36,16 +37,18 @@ CONTEXT = ("model", "scale", "recipe", "data", "budget", "precision", "checkpoin
 @dataclass(frozen=True)
 class DataSpec:
     """Images to train and to validate on. `name`: the option of the config group, else the class's; `component` knows
-    nothing of the `degradation` of their LR."""
+    nothing of the `degradation` of their LR, nor of the `form` that they are read as."""
 
     name: str
     component: Component
     degradation: Degradation | None
+    form: PixelFormat = RGB8
 
     @property
     def identity(self) -> dict[str, Any]:
         """As JSON, without where the images lie."""
-        return {**self.component.without("root").identity, "degradation": self.degradation_settings}
+        form = {} if self.form == RGB8 else vars(self.form)
+        return {**self.component.without("root").identity, "degradation": self.degradation_settings, **form}
 
     @property
     def degradation_settings(self) -> list[list[Any]]:
@@ -71,7 +74,17 @@ class DataSpec:
     def training_data(self) -> TrainingData:
         """What is there to train on, with the digest of its pixels. UserError for a file that cannot be read."""
         files = self.train_files()
-        return TrainingData(self.name, len(files), pixel_digest(files))
+        return TrainingData(self.name, len(files), pixel_digest(files, self.form))
+
+
+def for_images(model: Component, form: PixelFormat) -> Component:
+    """The model, told by `image_channels` and `image_bits` of what is not as usual, where its class takes these."""
+    if form == RGB8:
+        return model
+    takes = named_parameters(imported(model.target))
+    told = {"image_channels": (form.channels, RGB8.channels), "image_bits": (form.bits, RGB8.bits)}
+    own = {key: value for key, (value, usual) in told.items() if key in takes and value != usual}
+    return Component(model.target, own | model.arguments)
 
 
 @dataclass(frozen=True)
@@ -219,7 +232,7 @@ class RunSpec:
         """All that `data` is to a run that is not trained; None for images that are not there, which is told where they
         are asked for."""
         try:
-            return pixel_digest(self.data.valid_files())
+            return pixel_digest(self.data.valid_files(), self.data.form)
         except UserError:
             return None
 
@@ -327,7 +340,7 @@ class RunSpec:
 
     def reference(self) -> "RunSpec":
         """The run of bicubic interpolation beside this one: evaluated on exactly what this one is."""
-        model = Component(BICUBIC, {"scale": self.scale})
+        model = for_images(Component(BICUBIC, {"scale": self.scale}), self.data.form)
         own = {"model": {TARGET: BICUBIC, "scale": self.scale}, "labels": [], "seed": 0}
         own |= {"budget": {**self.config["budget"], "length": "none"}, "checkpoint": None, "precision": "auto"}
         return replace(

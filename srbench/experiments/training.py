@@ -155,6 +155,7 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
         stage=number,
         thumbnail=thumbnail_maker(side),
         degradation=spec.data.degradation,
+        form=spec.data.form,
     )
     source: BatchSource = spec.batches.build(f"recipe.stages.{spec.name}.batches", supply)
     return source

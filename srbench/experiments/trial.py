@@ -14,7 +14,7 @@ from srbench.evaluation.inference import on_multiples
 from srbench.experiments.component import Component
 from srbench.experiments.spec import RunSpec
 from srbench.models.layers.thumbnail import second_inputs
-from srbench.models.traits import traits_of, use_scale
+from srbench.models.traits import image_channels_of, traits_of, use_scale
 
 SIDE = 48  # pixels of LR
 LARGER = (64, 96, 128, 192, 256)  # tried of a network that SIDE, or a patch, may be too small for
@@ -115,7 +115,7 @@ class _Trial:
 
     def _wrong(self, batch: int, height: int, width: int) -> str | None:
         """What is wrong with the output for a batch of LR; None: nothing."""
-        lr, s = f"LR of {width}×{height}", self.scale
+        lr, s, c = f"LR of {width}×{height}", self.scale, image_channels_of(self.model)
         try:
             sr = self._output(batch, height, width)
         except Exception as error:  # whatever a network of the user's does
@@ -124,9 +124,9 @@ class _Trial:
             return f"gives a {type(sr).__name__}, not a tensor; return SR alone"
         shape = tuple(sr.shape)
         if len(shape) != 4 or shape[0] != batch:
-            return f"gives a tensor of shape {shape} for LR (N, 3, H, W), not SR (N, 3, {s}·H, {s}·W)"
-        if shape[1] != 3:
-            return f"gives {shape[1]} channels; SR has three, RGB"
+            return f"gives a tensor of shape {shape} for LR (N, {c}, H, W), not SR (N, {c}, {s}·H, {s}·W)"
+        if shape[1] != c:
+            return f"gives {shape[1]} channels; SR has {'three, RGB' if c == 3 else 'as many as LR, one'}"
         if shape[2:] != (s * height, s * width):
             return self._wrong_size(shape[2], shape[3], height, width)
         if not sr.is_floating_point():
@@ -147,7 +147,8 @@ class _Trial:
         return f"{told}, not {s * width}×{s * height} (scale={s})"
 
     def _output(self, batch: int, height: int, width: int) -> Tensor:
-        lr = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0)).to(self.device)
+        channels = image_channels_of(self.model)
+        lr = torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(0)).to(self.device)
         others = second_inputs(lr, self.traits.thumbnail)
         if self.model.training:
             trained: Tensor = self.model(lr, *others)

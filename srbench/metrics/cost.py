@@ -25,7 +25,7 @@ from srbench.metrics.memory import LiveBytes
 from srbench.metrics.missing import Missing
 from srbench.metrics.network_copy import copy_to
 from srbench.metrics.weight_flow import WeightFlow
-from srbench.models.traits import traits_of, use_scale
+from srbench.models.traits import image_channels_of, traits_of, use_scale
 
 BATCHES = (1, 2, 4, 8, 16)
 TRAINING_INPUT = 48  # pixels of LR a side that a backward pass is tried with
@@ -231,7 +231,7 @@ def latencies(
     height, width = traits_of(model).size_for(height, width)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     for batch in batches:
-        lr = torch.rand(batch, 3, height, width, device=device)
+        lr = torch.rand(batch, image_channels_of(model), height, width, device=device)
         with torch.inference_mode(), exact_float32():
             if device.type == "cuda":
                 lr = _laid_out(copied, lr, warmup, seconds)
@@ -264,7 +264,7 @@ def peak_memory(model: nn.Module, height: int, width: int, batch: int = 1) -> Me
     height, width = traits_of(model).size_for(height, width)
     if device.type == "cuda":
         with explained(f"{type(model).__name__} does not run on {width}×{height} pixels"):
-            return _allocated(model, torch.rand(batch, 3, height, width, device=device))
+            return _allocated(model, torch.rand(batch, image_channels_of(model), height, width, device=device))
     return _without_values(model, _live, (batch, height, width))
 
 
@@ -298,15 +298,15 @@ def _without_values(model: nn.Module, found: Callable[[nn.Module, Tensor], Found
     Where meta lacks an operator, or something of the model lies elsewhere, found with values where the model is. It
     does not count there if it depends on the image: the ValueError of meta then says so.
     """
-    batch, height, width = size
+    (batch, height, width), channels = size, image_channels_of(model)
     try:
         with explained(f"{type(model).__name__} does not run without values (on torch's meta device)"):
-            return found(copy_to(model, "meta").eval(), torch.empty(batch, 3, height, width, device="meta"))
+            return found(copy_to(model, "meta").eval(), torch.empty(batch, channels, height, width, device="meta"))
     except ValueError as error:
         device = _device(model)
         if device.type == "meta":
             raise
-        dark = torch.zeros(batch, 3, height, width, device=device)
+        dark = torch.zeros(batch, channels, height, width, device=device)
         one = _of_an_image(model, found, dark, error)
         if _of_an_image(model, found, torch.rand_like(dark), error) != one:
             raise ValueError(f"{error}; what it runs depends on what the image shows") from error
@@ -369,7 +369,7 @@ def _backward(model: nn.Module) -> None:
     """Leaves the gradients of one training pass at each of the model's scales in its parameters."""
     with torch.inference_mode(False), torch.enable_grad():
         size = traits_of(model).size_for(TRAINING_INPUT, TRAINING_INPUT)
-        lr = torch.rand(2, 3, *size, device=_device(model)).to(float_type(model))
+        lr = torch.rand(2, image_channels_of(model), *size, device=_device(model)).to(float_type(model))
         for scale in traits_of(model).scales or [None]:
             if scale is not None:
                 use_scale(model, scale)

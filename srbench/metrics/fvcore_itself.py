@@ -9,7 +9,7 @@ from torch import nn
 
 from srbench.metrics.cost import Count, explained
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 
 
 def fvcore_version() -> str:
@@ -25,7 +25,7 @@ def fvcore_count(model: nn.Module, height: int, width: int) -> Count:
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
         copied = copy_to(model, "cpu").eval()
-        lr = torch.rand(1, 3, *traits_of(model).size_for(height, width))
+        lr = torch.rand(1, image_channels_of(model), *traits_of(model).size_for(height, width))
         analyses = (FlopCountAnalysis(copied, lr), ActivationCountAnalysis(copied, lr))
         logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)  # names every operator that it leaves out
         flops, activations = (int(one.total()) for one in analyses)

@@ -30,8 +30,8 @@ def niqe(image: np.ndarray, border: int) -> float:
     2 to 12.
 
     Of the luma inside `border` (by convention the scale): BT.601 in 16–235, rounded to integers; of grey that itself.
-    BasicSR's numbers: on Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's `niqe`, which takes luma in 0–255 and no
-    border unless told otherwise; on Set5 the two differ by up to 1.0, in either direction.
+    BasicSR's numbers: on Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's `niqe`, which takes
+    luma in 0–255 and no border unless told otherwise; on Set5 the two differ by up to 1.0, in either direction.
     Raises ValueError for less than two blocks of 96×96, or when less than two of the blocks have structure.
     """
     return _distance(_luma(_inside(image, border)))

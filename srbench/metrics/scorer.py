@@ -125,8 +125,8 @@ class ImageScores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores SR against HR, both uint8 or uint16, (H, W, 3) or (H, W, 1), by the metrics `names`. `missing`: those asked
-    for that cannot be had here at all. `scores`: of the names, and of what they are computed of."""
+    """Scores SR against HR, both uint8 or uint16, (H, W, 3) or (H, W, 1), by the metrics `names`. `missing`: those that
+    are asked for and cannot be had here at all. `scores`: of the names, and of what they are computed of."""
 
     protocol: Protocol
     names: tuple[str, ...]

@@ -97,7 +97,8 @@ class Block(Cascade):
 
 
 class CARN(Cascade):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped: a cascade of blocks, each a cascade of residual units.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped: a cascade of blocks, each a cascade of residual units.
+    `image_channels`: C, 3 of RGB or 1 of grey.
 
     Assign `scale` to switch between the `scales`, which share all but the upsampler; None: one scale only.
 
@@ -150,6 +151,7 @@ class CARN(Cascade):
         scales: Sequence[int] | None = None,
         legacy_wiring: bool = False,
         reparameterise: Literal["none", "parallel", "series"] = "none",
+        image_channels: int = 3,
     ) -> None:
         rates = (atrous,) if isinstance(atrous, int) else tuple(atrous)
         if len(rates) != blocks and not isinstance(atrous, int):
@@ -163,6 +165,7 @@ class CARN(Cascade):
         if scales and scale not in scales:
             raise ValueError(f"scale {scale} is not among the scales {list(scales)} of this network.")
         check_groups(width, unit_groups=unit_groups, upsampler_groups=upsampler_groups, fusion_groups=fusion_groups)
+        check_choice("image_channels", image_channels, 1, 3)
         check_choice("atrous_convs", atrous_convs, "both", "first")
         check_choice("unit", unit, "plain", "efficient")
         check_choice("fusion_kernel", fusion_kernel, 1, 3)
@@ -221,19 +224,24 @@ class CARN(Cascade):
             fusions(blocks),
             legacy_wiring,
         )
-        self.scale = scale
+        self.scale, self.image_channels = scale, image_channels
         self.traits = Traits(scales=tuple(scales or ()), whole_image_statistics=se in ("scse", "channel"))
         self.feature_residual = feature_residual
         self.bilinear_residual = bilinear_residual
-        self.sub_mean = MeanShift(-1, trainable=train_mean_shift) if mean_shift else nn.Identity()
-        self.entry = conv(3, width)
+
+        def shift(sign: int) -> nn.Module:
+            shifted = MeanShift(sign, trainable=train_mean_shift, image_channels=image_channels)
+            return shifted if mean_shift else nn.Identity()
+
+        self.sub_mean = shift(-1)
+        self.entry = conv(image_channels, width)
         self.entry_activation = act() if activate_entry else nn.Identity()
         self.concat = conv((blocks + 1) * width, width) if concat_global else None
         self.heads = {s: f"up{s}" for s in scales} if scales else {scale: "up"}
         self.upsample = nn.ModuleDict({name: upsampler(s) for s, name in self.heads.items()})
         self.upsampled = Stack([layer for _ in range(upsampled_convs) for layer in (conv(width, width), act())])
-        self.exit = conv(width, 3)
-        self.add_mean = MeanShift(1, trainable=train_mean_shift) if mean_shift else nn.Identity()
+        self.exit = conv(width, image_channels)
+        self.add_mean = shift(1)
 
     def forward(self, lr: Tensor) -> Tensor:
         x = self.sub_mean(lr)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.mean_shift import MeanShift
 from srbench.models.layers.upsampler import upsampler
@@ -29,7 +30,7 @@ class EDSRBlock(nn.Module):
 
 
 class EDSR(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped. `image_channels`: C, 3 of RGB or 1 of grey.
 
     `blocks` residual blocks of `width` channels, whose branches count `res_scale` times. `rgb_range`: the value of
     white inside, which the weights are made for; 255 in the published ones. `reparameterise`: as what the blocks'
@@ -44,18 +45,20 @@ class EDSR(nn.Module):
         res_scale: float = 1.0,
         rgb_range: float = 255,
         reparameterise: Literal["none", "parallel", "series"] = "none",
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         if min(blocks, width) < 1 or rgb_range <= 0:
             raise ValueError("blocks and width must be 1 or more, and rgb_range above 0.")
-        self.scale, self.rgb_range = scale, rgb_range
-        self.sub_mean = MeanShift(-1, rgb_range)
-        self.head = nn.Sequential(conv3x3(3, width))
+        check_choice("image_channels", image_channels, 1, 3)
+        self.scale, self.rgb_range, self.image_channels = scale, rgb_range, image_channels
+        self.sub_mean = MeanShift(-1, rgb_range, image_channels=image_channels)
+        self.head = nn.Sequential(conv3x3(image_channels, width))
         self.body = nn.Sequential(
             *(EDSRBlock(width, res_scale, reparameterise) for _ in range(blocks)), conv3x3(width, width)
         )
-        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
-        self.add_mean = MeanShift(1, rgb_range)
+        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, image_channels))
+        self.add_mean = MeanShift(1, rgb_range, image_channels=image_channels)
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.head(self.sub_mean(lr * self.rgb_range))

@@ -18,27 +18,31 @@ KERNEL = 9  # of the transposed convolution
 
 
 class FSRCNN(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped.
 
     `d`: channels of the first and last features; `s`: of the shrunk ones; `m`: how many 3×3 convolutions map these.
+    `image_channels`: C, 3 of RGB or 1 of grey.
     """
 
-    def __init__(self, scale: int = 4, d: int = 56, s: int = 12, m: int = 4) -> None:
+    def __init__(self, scale: int = 4, d: int = 56, s: int = 12, m: int = 4, image_channels: int = 3) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("image_channels", image_channels, 1, 3)
         if min(d, s, m) < 1:
             raise ValueError(f"d, s and m must be 1 or more; they are {d}, {s} and {m}.")
-        self.scale = scale
+        self.scale, self.image_channels = scale, image_channels
         surplus = KERNEL - scale  # pixels by which the unpadded output exceeds the size asked for
         padding = (surplus + 1) // 2
-        self.head_conv = nn.Sequential(nn.Conv2d(3, d, 5, padding=2), nn.PReLU())
+        self.head_conv = nn.Sequential(nn.Conv2d(image_channels, d, 5, padding=2), nn.PReLU())
         self.body_conv = nn.Sequential(
             nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU()),
             *(nn.Conv2d(s, s, 3, padding=1) for _ in range(m)),
             nn.PReLU(),
             nn.Sequential(nn.Conv2d(s, d, 1), nn.PReLU()),
         )
-        self.tail_conv = nn.ConvTranspose2d(d, 3, KERNEL, scale, padding, output_padding=2 * padding - surplus)
+        self.tail_conv = nn.ConvTranspose2d(
+            d, image_channels, KERNEL, scale, padding, output_padding=2 * padding - surplus
+        )
         start_small(self.head_conv, self.body_conv)
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.bilinear import bilinear
 from srbench.models.layers.bsconv import BSConv
-from srbench.models.layers.mean_shift import DIV2K_MEAN
+from srbench.models.layers.mean_shift import mean_colour
 from srbench.models.traits import Traits
 
 Spatial = Literal["mdsa", "esa", "none"]
@@ -171,7 +171,8 @@ class EADB(nn.Module):
 
 
 class MDRN(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped; H and W 15 or more. `width` is the published `num_feat`.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped; H and W 15 or more. `width` is the published `num_feat`;
+    `image_channels`: C, 3 of RGB or 1 of grey.
 
     `spatial`: the spatial attention of each block, `mdsa` as published, `esa`, which it extends, or `none`; `ecca`:
     whether a channel attention follows it. What is left out has no parameters. `eps` is added to the variance in the
@@ -190,22 +191,25 @@ class MDRN(nn.Module):
         eps: float = 0.0,
         spatial: Spatial = "mdsa",
         ecca: bool = True,
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("image_channels", image_channels, 1, 3)
         check_choice("spatial", spatial, *get_args(Spatial))
         if width < 16 or blocks < 1 or eps < 0:
             raise ValueError("MDRN needs a width of 16 or more, 1 block or more and an eps that is not negative.")
-        self.scale = scale
-        self.register_buffer("mean", torch.tensor(DIV2K_MEAN)[:, None, None], persistent=False)
-        self.fea_conv = nn.Conv2d(3, width, 3, padding=1)
+        self.scale, self.image_channels = scale, image_channels
+        self.register_buffer("mean", torch.tensor(mean_colour(image_channels))[:, None, None], persistent=False)
+        self.fea_conv = nn.Conv2d(image_channels, width, 3, padding=1)
         self.blocks: list[str] = []
         for number in range(1, blocks + 1):
             self.blocks.append(f"B{number}")
             self.add_module(self.blocks[-1], EADB(width, eps, spatial, ecca))
         self.c1 = nn.Conv2d(blocks * width, width, 1)
         self.c2 = BSConv(width, width)
-        upsample = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        last = nn.Conv2d(width, image_channels * scale**2, 3, padding=1)
+        upsample = nn.Sequential(last, nn.PixelShuffle(scale))
         self.upsampler = nn.Sequential(OrderedDict(upsampleOneStep=upsample))
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ count among the 15,592,379 parameters at ×4. Initialisation: as `start_small`, 
 
 from torch import Tensor, nn
 
+from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
@@ -45,7 +46,7 @@ class Residual(nn.Module):
 
 
 class RCAN(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped. `image_channels`: C, 3 of RGB or 1 of grey.
 
     `groups` residual groups of `blocks` residual channel attention blocks; attention squeezes the `width` channels by
     `reduction`, rounded down. `rgb_range`: the value of white inside, which the weights are made for.
@@ -62,13 +63,15 @@ class RCAN(nn.Module):
         blocks: int = 20,
         reduction: int = 16,
         rgb_range: float = 255,
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         if min(groups, blocks) < 1 or rgb_range <= 0:
             raise ValueError("groups and blocks must be 1 or more, and rgb_range above 0.")
         if not 1 <= reduction <= width:
             raise ValueError(f"reduction is {reduction}: choose from 1 to {width}, the width.")
-        self.scale, self.rgb_range = scale, rgb_range
+        check_choice("image_channels", image_channels, 1, 3)
+        self.scale, self.rgb_range, self.image_channels = scale, rgb_range, image_channels
 
         def block() -> Residual:
             first, second = conv3x3(width, width), conv3x3(width, width)
@@ -77,11 +80,11 @@ class RCAN(nn.Module):
         def group() -> Residual:
             return Residual(*(block() for _ in range(blocks)), conv3x3(width, width))
 
-        self.sub_mean = MeanShift(-1, rgb_range, trainable=True)
-        self.head = nn.Sequential(conv3x3(3, width))
+        self.sub_mean = MeanShift(-1, rgb_range, trainable=True, image_channels=image_channels)
+        self.head = nn.Sequential(conv3x3(image_channels, width))
         self.body = nn.Sequential(*(group() for _ in range(groups)), conv3x3(width, width))
-        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, 3))
-        self.add_mean = MeanShift(1, rgb_range, trainable=True)
+        self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, image_channels))
+        self.add_mean = MeanShift(1, rgb_range, trainable=True, image_channels=image_channels)
         start_small(self.head, self.body, self.tail)
 
     def forward(self, lr: Tensor) -> Tensor:

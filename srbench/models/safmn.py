@@ -28,22 +28,27 @@ class FeatureMixing(nn.Module):
 
 
 class SAFMN(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped; H and W 8 or more, best multiples of 8 (see SAFM).
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped; H and W 8 or more, best multiples of 8 (see SAFM).
 
-    `width`, `blocks` and `expansion` are the published `dim`, `n_blocks` and `ffn_scale`.
+    `width`, `blocks` and `expansion` are the published `dim`, `n_blocks` and `ffn_scale`; `image_channels`: C, 3 of
+    RGB or 1 of grey.
     """
 
     traits = Traits(smallest_input=8)
 
-    def __init__(self, scale: int = 2, width: int = 36, blocks: int = 8, expansion: float = 2.0) -> None:
+    def __init__(
+        self, scale: int = 2, width: int = 36, blocks: int = 8, expansion: float = 2.0, image_channels: int = 3
+    ) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("image_channels", image_channels, 1, 3)
         if min(width, blocks, int(expansion * width)) < 1:
             raise ValueError("SAFMN needs a width, blocks and an expansion above 0.")
-        self.scale = scale
-        self.to_feat = nn.Conv2d(3, width, 3, padding=1)
+        self.scale, self.image_channels = scale, image_channels
+        self.to_feat = nn.Conv2d(image_channels, width, 3, padding=1)
         self.feats = nn.Sequential(*(FeatureMixing(width, expansion) for _ in range(blocks)))
-        self.to_img = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        last = nn.Conv2d(width, image_channels * scale**2, 3, padding=1)
+        self.to_img = nn.Sequential(last, nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = self.to_feat(lr)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from srbench.models.layers.argument_checks import check_choice
 from srbench.models.layers.conv3x3 import conv3x3
-from srbench.models.layers.mean_shift import DIV2K_MEAN
+from srbench.models.layers.mean_shift import mean_colour
 from srbench.models.layers.reparameterised import DrawnInSeries, folded_series
 from srbench.models.traits import Traits
 
@@ -49,7 +49,8 @@ class SPAB(nn.Module):
 
 
 class SPAN(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped. `width` is the published `feature_channels`.
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped. `width` is the published `feature_channels`;
+    `image_channels`: C, 3 of RGB or 1 of grey.
 
     `reparameterise`: as what the 3×3 convolutions but the last are trained (`layers/reparameterised.py`); `series` is
     the published form.
@@ -64,21 +65,24 @@ class SPAN(nn.Module):
         width: int = 52,
         blocks: int = 6,
         reparameterise: Literal["none", "parallel", "series"] = "series",
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("image_channels", image_channels, 1, 3)
         if min(width, blocks) < 1:
             raise ValueError("SPAN needs a width and blocks above 0.")
-        self.scale = scale
-        self.register_buffer("mean", torch.tensor(DIV2K_MEAN)[:, None, None], persistent=False)
-        self.conv_1 = span_conv(3, width, reparameterise)
+        self.scale, self.image_channels = scale, image_channels
+        self.register_buffer("mean", torch.tensor(mean_colour(image_channels))[:, None, None], persistent=False)
+        self.conv_1 = span_conv(image_channels, width, reparameterise)
         self.blocks: list[str] = []
         for number in range(1, blocks + 1):
             self.blocks.append(f"block_{number}")
             self.add_module(self.blocks[-1], SPAB(width, reparameterise))
         self.conv_cat = nn.Conv2d(4 * width, width, 1)
         self.conv_2 = span_conv(width, width, reparameterise)
-        self.upsampler = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        last = nn.Conv2d(width, image_channels * scale**2, 3, padding=1)
+        self.upsampler = nn.Sequential(last, nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
         shallow = features = self.conv_1((lr - self.mean) * RGB_RANGE)

@@ -29,21 +29,23 @@ class ResidualBlock(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """(N, 3, H, W) in [0, 1] → (N, 3, sH, sW), not clipped. `width`: channels; `blocks`: residual blocks."""
+    """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped. `width`: channels; `blocks`: residual blocks;
+    `image_channels`: C, 3 of RGB or 1 of grey."""
 
-    def __init__(self, scale: int = 4, width: int = 64, blocks: int = 16) -> None:
+    def __init__(self, scale: int = 4, width: int = 64, blocks: int = 16, image_channels: int = 3) -> None:
         super().__init__()
         check_choice("scale", scale, 2, 3, 4)
+        check_choice("image_channels", image_channels, 1, 3)
         if min(width, blocks) < 1:
             raise ValueError(f"width and blocks must be 1 or more; they are {width} and {blocks}.")
-        self.scale = scale
+        self.scale, self.image_channels = scale, image_channels
         self.factor = 3 if scale == 3 else 2  # of each pixel shuffle
-        self.conv_first = conv3x3(3, width)
+        self.conv_first = conv3x3(image_channels, width)
         self.recon_trunk = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
         self.upconv1 = conv3x3(width, self.factor**2 * width)
         self.upconv2 = conv3x3(width, 4 * width) if scale == 4 else None
         self.HRconv = conv3x3(width, width)
-        self.conv_last = conv3x3(width, 3)
+        self.conv_last = conv3x3(width, image_channels)
         start_small(self)
 
     def forward(self, lr: Tensor) -> Tensor:

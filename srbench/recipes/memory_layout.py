@@ -20,7 +20,7 @@ from srbench.core.errors import first_line_with_type
 from srbench.core.files import write_file
 from srbench.core.paths import cache_folder
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 from srbench.recipes.captured import WARM_UP, Graphs
 from srbench.recipes.length import Length
 from srbench.recipes.outcome import USUAL, Layout
@@ -78,9 +78,10 @@ def _seconds(
     copied = copy_to(model, device).train().to(memory_format=FORMATS[layout])
     scale = cast(int, getattr(model, "scale", 1))
     small = length.hr_patch // scale
-    shapes = [(length.batch_size, 3, small, small), *_thumbnail(model, length.batch_size)]
+    channels = image_channels_of(model)
+    shapes = [(length.batch_size, channels, small, small), *_thumbnail(model, length.batch_size)]
     inputs = [torch.rand(shape, device=device).contiguous(memory_format=FORMATS[layout]) for shape in shapes]
-    hr = torch.rand(length.batch_size, 3, small * scale, small * scale, device=device)
+    hr = torch.rand(length.batch_size, channels, small * scale, small * scale, device=device)
     step = partial(_step, copied, inputs, hr.contiguous(memory_format=FORMATS[layout]), HALF.get(precision))
     for _ in range(WARM_UP):
         graphs.run(step)
@@ -93,7 +94,7 @@ def _seconds(
 
 def _thumbnail(model: nn.Module, batch: int) -> list[tuple[int, int, int, int]]:
     side = traits_of(model).thumbnail
-    return [(batch, 3, side, side)] if side else []
+    return [(batch, image_channels_of(model), side, side)] if side else []
 
 
 def _step(model: nn.Module, inputs: list[Tensor], hr: Tensor, half: torch.dtype | None) -> None:

@@ -10,7 +10,7 @@ from srbench.core import hardware
 from srbench.core.errors import UserError, first_line_with_type
 from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 from srbench.recipes.losses import WeightedSum
 from srbench.recipes.recipe import Recipe
 
@@ -88,7 +88,8 @@ def _of_passes(model: nn.Module, recipe: Recipe, precision: str) -> int:
     loss, thumbnail = getattr(recipe, "loss", None), traits_of(model).thumbnail
     batch, scale = length.batch_size // recipe.ranks.count, cast(int, model.scale)
     sides = [length.hr_patch // scale, length.hr_patch, *([thumbnail] if thumbnail else [])]
-    lr, hr, *others = (torch.empty(batch, 3, side, side, device="meta") for side in sides)
+    channels = image_channels_of(model)
+    lr, hr, *others = (torch.empty(batch, channels, side, side, device="meta") for side in sides)
     # Autocast knows no meta device; a network in half precision keeps what it keeps under autocast.
     kind = half or torch.float32
     model = model.train().to(kind)

@@ -55,7 +55,7 @@ def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
     `free` bytes; 0 where they stay on the host."""
     batches, told = imported(stage.batches.target), stage.batches.arguments
     cuts = batches is Patches
-    if not cuts or told.get("degrade") or stage.data.degradation:
+    if not cuts or told.get("degrade") or stage.data.degradation or stage.data.form.bits > 8:
         return 0
     needed = image_bytes(stage, scales)
     return needed if needed <= IMAGES_SHARE * free else 0
@@ -64,4 +64,5 @@ def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
 def image_bytes(stage: StageSpec, scales: Sequence[int]) -> int:
     """Of the stage's training images, HR and LR of each scale, as they are cut."""
     pixels = sum(height * width for height, width in map(image_size, stage.data.train_files()))
-    return round(3 * pixels * sum(1 + 1 / scale**2 for scale in scales))
+    each: int = stage.data.form.channels * stage.data.form.dtype.itemsize
+    return round(each * pixels * sum(1 + 1 / scale**2 for scale in scales))
