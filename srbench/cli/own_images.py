@@ -8,9 +8,9 @@ from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.core.files import write_file
 from srbench.core.harmless import cells_of, visible
-from srbench.core.pixel_format import RGB8, PixelFormat
+from srbench.core.pixel_format import RGB8, Bits
 from srbench.core.pixel_limit import check_pixels
-from srbench.data.images import WRITTEN, is_deep, read_image, write_image
+from srbench.data.images import DEEP, WRITTEN, read_image, read_stored, write_image
 from srbench.data.resize import imresize
 from srbench.metrics.protocol import protocol_named
 from srbench.metrics.table import members
@@ -18,8 +18,9 @@ from srbench.metrics.table import members
 
 def resize_images(asked: ResizeVerb) -> bool:
     """Resizes the image, or each of the folder, and prints a line for each. UserError for the first that fails."""
-    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN), bits=16):
-        image = read_image(file, PixelFormat(16) if is_deep(file) else RGB8)
+    bits: Bits = 8 if asked.target.suffix.lower() in WRITTEN.keys() - {*DEEP} else 16
+    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN), bits):
+        image = read_image(file) if bits == 8 else read_stored(file)
         check_pixels(out, *(math.ceil(length * asked.scale) for length in image.shape[:2]))
         try:
             resized = imresize(image, asked.scale, asked.edge)
@@ -45,8 +46,9 @@ def score_images(asked: ScoreVerb) -> bool:
     check_metrics(metrics, "score: metrics={}")
     scorer = make_scorer(metrics, protocol_named(asked.protocol, "score: protocol"), asked.weights_dir)
     pairs = score_pairs(asked.sr, asked.hr)
-    for _, *files in pairs:
-        tell_unread(files, form_of_pair(*files).bits)
+    deep = {one for one in pairs if form_of_pair(*one[1:]) != RGB8}
+    tell_unread([file for one in pairs if one not in deep for file in one[1:]])
+    tell_unread([file for one in pairs if one in deep for file in one[1:]], bits=16)
     with progress.bar("score") as tell:
         table, missing = score_files(pairs, asked.scale, scorer, tell)
     mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")

@@ -1,4 +1,4 @@
-"""Images of Python as what files are read as: uint8 (H, W, 3) in RGB."""
+"""Images of Python as what files are read as: uint8 or uint16 (H, W, C), RGB or grey."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 
-from srbench.data.images import read_image
+from srbench.core.pixel_format import PixelFormat
+from srbench.data.images import is_deep, read_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,22 +19,26 @@ AnyImage: TypeAlias = Union[np.ndarray, "Tensor", str, "os.PathLike[str]"]
 OF_IMAGES, OF_NETWORKS = 0.5, 15.0
 
 
-def uint8_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES) -> np.ndarray:
-    """uint8 (H, W, 3) of a file's path, an array (H, W, 3) or a tensor (3, H, W) or (1, 3, H, W): uint8, or
-    floating-point numbers in [0, 1], or `beyond`, which are clipped to that and rounded.
+def pixels_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES, channels: int = 3) -> np.ndarray:
+    """uint8 or uint16 (H, W, `channels`) of a file's path, an array (H, W, C) or a tensor (C, H, W) or (1, C, H, W):
+    uint8, uint16, or floating-point numbers in [0, 1], or `beyond`, which are clipped to that and rounded to uint8.
 
     Raises ValueError, naming the image by `name`, for what is none of these, and for numbers that are not finite or
     are of another range; UserError for a file that cannot be read.
     """
     if isinstance(image, str | os.PathLike):
-        return read_image(Path(image).expanduser())
-    pixels = image if isinstance(image, np.ndarray) else _from_tensor(image, name)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(f"{name}: an array (H, W, 3) or a tensor (3, H, W) is needed, not {_shape(image)}")
-    if pixels.dtype == np.uint8:
+        path = Path(image).expanduser()
+        return read_image(path, PixelFormat(16 if is_deep(path) else 8, channels))  # type: ignore[arg-type]
+    pixels = image if isinstance(image, np.ndarray) else _from_tensor(image, name, channels)
+    if pixels.ndim != 3 or pixels.shape[2] != channels or 0 in pixels.shape:
+        wanted = f"an array (H, W, {channels}) or a tensor ({channels}, H, W) is needed"
+        raise ValueError(f"{name}: {wanted}, not {_shape(image)}")
+    if pixels.dtype in (np.uint8, np.uint16):
+        if pixels.dtype == np.uint16 and 0 < pixels.max() <= 255:
+            raise ValueError(f"{name}: uint16 that reaches {pixels.max()} of 65535 is nearly black; is it uint8?")
         return np.ascontiguousarray(pixels)
     if not np.issubdtype(pixels.dtype, np.floating):
-        raise ValueError(f"{name}: uint8, or floating-point numbers in [0, 1], are needed, not {pixels.dtype}")
+        raise ValueError(f"{name}: uint8, uint16, or floating-point numbers in [0, 1], are needed, not {pixels.dtype}")
     if not np.isfinite(pixels).all():
         raise ValueError(f"{name}: holds numbers that are not finite (NaN or inf)")
     low, high = float(pixels.min()), float(pixels.max())
@@ -43,8 +48,8 @@ def uint8_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES) ->
     return np.rint(255 * pixels.clip(0, 1).astype(np.float64)).astype(np.uint8)
 
 
-def _from_tensor(image: Any, name: str) -> np.ndarray:
-    """(H, W, 3), of the tensor's numbers."""
+def _from_tensor(image: Any, name: str, channels: int) -> np.ndarray:
+    """(H, W, C), of the tensor's numbers."""
     import torch
 
     if not hasattr(image, "detach"):
@@ -52,8 +57,9 @@ def _from_tensor(image: Any, name: str) -> np.ndarray:
     tensor = image.detach()
     if tensor.ndim == 4 and len(tensor) == 1:
         tensor = tensor[0]
-    if tensor.ndim != 3 or len(tensor) != 3:
-        raise ValueError(f"{name}: a tensor (3, H, W) is needed, not {_shape(image)}; score a batch image by image")
+    if tensor.ndim != 3 or len(tensor) != channels:
+        wanted = f"a tensor ({channels}, H, W) is needed"
+        raise ValueError(f"{name}: {wanted}, not {_shape(image)}; score a batch image by image")
     if tensor.is_meta or tensor.layout != torch.strided:
         raise ValueError(f"{name}: a tensor with all its values is needed, not one on meta, or a sparse one")
     tensor = tensor.float() if tensor.is_floating_point() else tensor

@@ -102,6 +102,11 @@ def image_size(path: Path) -> tuple[int, int]:
     return found
 
 
+def read_stored(path: Path) -> np.ndarray:
+    """(H, W, 3), uint16 of a file that has more than 8 bits a channel and else uint8: `read_image` without loss."""
+    return read_image(path, PixelFormat(16) if is_deep(path) else RGB8)
+
+
 def is_deep(path: Path) -> bool:
     """Whether a file has more than 8 bits a channel. Raises UserError as `read_image` does."""
     return header(path).bits > 8

@@ -1,5 +1,6 @@
 """Any module from LR to SR beside bicubic interpolation, as one table."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from srbench.core.paths import default_places, told_weights_dir, weights_folders
 from srbench.core.progress import bar
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.pairs import digests, lr_source
+from srbench.data.unread import shallow
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.cost_of_network import cost
 from srbench.evaluation.evaluate import ImageResult, evaluate, mean_scores, missing_means
@@ -29,6 +31,8 @@ from srbench.models.weights import network_digest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+log = logging.getLogger(__name__)
 
 
 @usual_torch()
@@ -82,6 +86,8 @@ def benchmark(
     root = Path(data_root or default_places()["data_root"]).expanduser()
     pairs = {name.lower(): benchmark_set(root, name, times) for name in datasets}
     scorer = make_scorer(metrics, asked, weights_folders(told_weights_dir(weights_dir)))
+    for line in shallow(pair.hr_file for found in pairs.values() for pair in found):
+        log.warning("%s", line)
     sources = {name: (len(found), lr_source(found), *digests(found)) for name, found in pairs.items()}
     rows = []
     for name, network in {"bicubic": Bicubic(times), type(model).__name__: working}.items():

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from srbench.core.hardware import pick_device
-from srbench.data.any_image import AnyImage, uint8_of
+from srbench.core.pixel_format import format_of
+from srbench.data.any_image import AnyImage, pixels_of
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.own_network import check_network, check_values, in_float32
 from srbench.evaluation.settings import Inference
 from srbench.metrics.usual_torch import usual_torch
+from srbench.models.traits import image_channels_of
 
 
 @usual_torch()
@@ -26,10 +28,11 @@ def upscale(
     memory_gb: float = 2.0,
     device: str | torch.device = "auto",
 ) -> np.ndarray:
-    """SR of an image, uint8 (sH, sW, 3) in RGB: what the protocol scores.
+    """SR of an image, uint8 (sH, sW, 3) in RGB: what the protocol scores. uint16 of an image of 16 bits.
 
-    `model`: any module from LR (N, 3, H, W) in [0, 1] to SR. `image`: a path, an array (H, W, 3) or a tensor (3, H, W),
-    uint8 or floating-point in [0, 1]. `tile`: the largest side of a tile in pixels of LR, None for never any, or auto:
+    `model`: any module from LR (N, 3, H, W) in [0, 1] to SR; one with `image_channels` of 1 takes and gives images of
+    one channel. `image`: a path, an array (H, W, 3) or a tensor (3, H, W), uint8, uint16 or floating-point in [0, 1].
+    `tile`: the largest side of a tile in pixels of LR, None for never any, or auto:
     in tiles where the whole image would take more than `memory_gb` (10⁹ bytes); `overlap`: of tiles. `self_ensemble`:
     the mean over the eight flips and rotations. `device`: auto, cpu, cuda, cuda:1; the model stays there, in eval mode.
     It computes in float32, in which its weights stay, too.
@@ -45,7 +48,7 @@ def upscale(
     """
     check_network(model)
     check_values(model)
-    lr, chosen = uint8_of(image), pick_device(str(device))
+    lr, chosen = pixels_of(image, channels=image_channels_of(model)), pick_device(str(device))
     network = in_float32(model.eval().to(chosen), chosen).to(memory_format=torch.channels_last)
     check_size(network, lr, Path(image) if isinstance(image, str | Path) else Path("image"))
-    return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb))(lr)
+    return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb), format_of(lr).bits)(lr)

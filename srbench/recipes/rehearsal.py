@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from srbench.core.errors import UserError, first_line_with_type
+from srbench.models.traits import image_channels_of
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
 from srbench.recipes.losses import WeightedSum
@@ -41,15 +42,16 @@ def rehearse(
             f"{key}.accumulate={recipe.accumulate}: precision=16 cannot accumulate for several optimizers; "
             "set it to 1, or precision=bf16 or 32"
         )
-    loss = getattr(recipe, "loss", None)
+    loss, channels = getattr(recipe, "loss", None), image_channels_of(getattr(recipe, "model", None))
     if isinstance(loss, WeightedSum):
         for name, one in loss.losses.items():
-            _check_loss(one, f"{key}.loss" + (f".{name}" if loss.parts else ""), min(length.hr_patch, LARGEST))
+            place = f"{key}.loss" + (f".{name}" if loss.parts else "")
+            _check_loss(one, place, min(length.hr_patch, LARGEST), channels)
     if isinstance(recipe, GAN):
-        _check_discriminator(recipe.discriminator, f"{key}.discriminator", recipe.patch)
+        _check_discriminator(recipe.discriminator, f"{key}.discriminator", recipe.patch, channels)
         for side in sorted({length.hr_patch // scale * scale for scale in scales} - {recipe.patch}):
             try:
-                _check_discriminator(recipe.discriminator, f"{key}.discriminator", side)
+                _check_discriminator(recipe.discriminator, f"{key}.discriminator", side, channels)
             except UserError as error:
                 raise UserError(
                     f"{error}; with multi_scale=true, budget.hr_patch must be a multiple of {lcm(*scales)}"
@@ -68,8 +70,8 @@ def _check_optimizer(made: OptimizerLRSchedulerConfig, before: str) -> None:
         )
 
 
-def _check_loss(loss: nn.Module, key: str, side: int) -> None:
-    images = torch.rand(2, 2, 3, side, side, generator=torch.Generator().manual_seed(0))
+def _check_loss(loss: nn.Module, key: str, side: int, channels: int) -> None:
+    images = torch.rand(2, 2, channels, side, side, generator=torch.Generator().manual_seed(0))
     sr, hr = images[0].requires_grad_(), images[1]
     try:
         value = loss(sr, hr)
@@ -80,8 +82,8 @@ def _check_loss(loss: nn.Module, key: str, side: int) -> None:
         raise UserError(f"{key}: {type(loss).__name__} gives no single finite number with a gradient for SR and HR")
 
 
-def _check_discriminator(discriminator: nn.Module, key: str, side: int) -> None:
-    images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+def _check_discriminator(discriminator: nn.Module, key: str, side: int, channels: int) -> None:
+    images = torch.rand(2, channels, side, side, generator=torch.Generator().manual_seed(0))
     try:
         answers = discriminator(images)
     except Exception as error:

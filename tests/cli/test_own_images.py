@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from srbench.core.pixel_format import PixelFormat
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 
@@ -133,10 +134,31 @@ def test_a_photograph_held_upright_comes_out_upright(verb, tmp_path):
 def test_what_is_left_out_of_an_image_is_said_in_one_line(verb, tmp_path):
     Image.new("RGBA", (24, 20)).save(tmp_path / "alpha.png")
     assert verb("alpha.png", "up.png").stderr == "note: alpha.png: alpha is left out\n"
-    tifffile.imwrite(tmp_path / "deep.tif", np.zeros((20, 24, 3), np.uint16), photometric="rgb")
-    assert verb("deep.tif", "up.png").stderr == "note: deep.tif: 16 bits a channel become 8\n"
     Image.new("CMYK", (24, 20)).save(tmp_path / "print.jpg")
     assert verb("print.jpg", "up.png").stderr.startswith("note: print.jpg: CMYK becomes RGB")
+
+
+def test_resize_keeps_16_bits_where_the_format_can(door, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 24, 3)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="rgb")
+    for name in ("half.png", "half.tif"):
+        assert door("resize", "deep.tif", name, "scale=1/2").stderr == ""
+        np.testing.assert_array_equal(read_image(tmp_path / name, PixelFormat(16)), imresize(deep, 1 / 2))
+    assert door("resize", "deep.tif", "half.bmp", "scale=1/2").stderr == "note: deep.tif: 16 bits a channel become 8\n"
+
+
+def test_score_compares_16_bits_where_both_images_have_them(door, tmp_path):
+    hr = np.random.default_rng(0).integers(1000, 64000, (40, 44, 3)).astype(np.uint16)
+    write_image(tmp_path / "hr.png", hr)
+    write_image(tmp_path / "sr.png", hr + np.uint16(64))  # a quarter of a level of 8 bits, which has nothing of it
+    write_image(tmp_path / "sr8.png", (hr // 257).astype(np.uint8))
+    words = ("scale=2", "metrics=psnr", "protocol=rgb")
+    done = door("score", "sr.png", "hr.png", *words)
+    assert done.stderr == ""
+    assert f"{20 * np.log10(65535 / 64):.4f}" in done.stdout
+    mixed = door("score", "sr8.png", "hr.png", *words)
+    assert mixed.stderr == "note: hr.png: 16 bits a channel become 8\n"
+    assert mixed.returncode == 0
 
 
 def test_the_limit_on_pixels_is_told_and_can_be_lifted(verb, tmp_path):

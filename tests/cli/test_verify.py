@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from srbench.audits.verify import summary_of_findings, verify
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import PixelFormat
 from srbench.data.images import read_image, write_image
 from tests.cli.conftest import TINY, make_images, shell_in
 from tests.cli.test_rubbish import RUBBISH
@@ -328,3 +329,21 @@ def test_whatever_a_run_holds_the_others_are_looked_at(study, run, name, kind, c
     assert "agrees   bicubic-" in capsys.readouterr().out
     perform(["explain", "runs/single"])
     assert "bicubic-" in capsys.readouterr().out
+
+
+def test_a_run_on_grey_images_of_16_bits_is_verified_in_their_format(tmp_path):
+    shell = shell_in(tmp_path)
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        deep = np.random.default_rng(number).integers(0, 65536, (72, 70, 1)).astype(np.uint16)
+        write_image(tmp_path / f"images/{number}.png", deep)
+    form = ["data=folder", "data.root=images", "data.bits=16", "data.channels=1"]
+    done = shell(*TINY, *form, "eval.metrics=[psnr,ssim]", "budget.steps=2")
+    assert done.returncode == 0, done.stderr
+    verified = shell("verify", "runs/single", "sample=all")
+    assert verified.returncode == 0, verified.stdout
+    (kept,) = (tmp_path / "runs/single").glob("carn-*/images/val/*.png")
+    write_image(kept, read_image(kept, PixelFormat(8, 1)))  # the same picture with 8 bits
+    assert shell("verify", "runs/single", "sample=all").returncode == 1
+    explained = shell("explain", "runs/single")
+    assert "the conventions are of 8 bits, 3 channels, and these images have 16 bits, 1 channel" in explained.stderr

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from srbench.core.errors import UserError
-from srbench.data.any_image import uint8_of
+from srbench.data.any_image import pixels_of
 from srbench.data.images import write_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -27,33 +27,34 @@ AS_TENSOR = torch.from_numpy(PIXELS).permute(2, 0, 1)
     ids=["uint8", "float32", "float64", "tensor", "batch of one", "float tensor", "with a gradient", "a view"],
 )
 def test_every_form_is_the_same_picture(image):
-    assert np.array_equal(uint8_of(image), PIXELS)
+    assert np.array_equal(pixels_of(image), PIXELS)
 
 
 def test_a_file_is_read(tmp_path):
     write_image(tmp_path / "a.png", PIXELS)
-    assert np.array_equal(uint8_of(tmp_path / "a.png"), PIXELS)
-    assert np.array_equal(uint8_of(str(tmp_path / "a.png")), PIXELS)
+    assert np.array_equal(pixels_of(tmp_path / "a.png"), PIXELS)
+    assert np.array_equal(pixels_of(str(tmp_path / "a.png")), PIXELS)
     with pytest.raises(UserError, match=r"b\.png"):
-        uint8_of(tmp_path / "b.png")
+        pixels_of(tmp_path / "b.png")
 
 
 def test_bfloat16_is_rounded_as_it_is():
     half = (AS_TENSOR.float() / 255).bfloat16()
     expected = (half.float() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    assert np.array_equal(uint8_of(half), expected)
+    assert np.array_equal(pixels_of(half), expected)
 
 
 def test_values_beyond_the_range_are_clipped():
     image = np.array([[[-0.2, 0.5, 1.3]]])
-    assert uint8_of(image).tolist() == [[[0, 128, 255]]]
+    assert pixels_of(image).tolist() == [[[0, 128, 255]]]
 
 
 @pytest.mark.parametrize(
     ("image", "told"),
     [
         (PIXELS.astype(np.float32), r"^sr: reaches from 0 to 248, where \[0, 1\] is needed; divide by 255$"),
-        (PIXELS.astype(np.uint16), r"^sr: uint8, or floating-point numbers in \[0, 1\], are needed, not uint16$"),
+        (PIXELS.astype(np.uint16), r"^sr: uint16 that reaches 248 of 65535 is nearly black; is it uint8\?$"),
+        (PIXELS.astype(np.int16), r"^sr: uint8, uint16, or floating-point numbers in \[0, 1\], are needed, not int16$"),
         (PIXELS[..., 0], r"^sr: an array \(H, W, 3\) or a tensor \(3, H, W\) is needed, not one of shape \(5, 7\)$"),
         (PIXELS[:0], "not one of shape"),
         (torch.from_numpy(PIXELS), r"^sr: a tensor \(3, H, W\) is needed, not one of shape \(5, 7, 3\)"),
@@ -64,4 +65,4 @@ def test_values_beyond_the_range_are_clipped():
 )
 def test_what_is_no_picture_is_told(image, told):
     with pytest.raises(ValueError, match=told):
-        uint8_of(image, "sr")
+        pixels_of(image, "sr")

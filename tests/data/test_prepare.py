@@ -10,6 +10,7 @@ from hydra.errors import MissingConfigException
 
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import PixelFormat
 from srbench.data import classsr_windows, memmap
 from srbench.data.classsr_windows import SubImages
 from srbench.data.folders import benchmark_pairs
@@ -18,7 +19,8 @@ from srbench.data.memmap import Pile
 from srbench.data.pairs import lr_source
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
-from srbench.data.prepare.cut import Grid
+from srbench.data.prepare.cut import Cut, Grid, cut
+from srbench.data.prepare.lr_files import Shrinking, write_lr_files
 from srbench.data.resize import imresize
 from srbench.data.supply import Supply
 from srbench.metrics.fidelity import psnr
@@ -433,3 +435,14 @@ def test_a_disk_that_cannot_be_written_is_told(root, command, photographs):
     with pytest.raises(UserError, match=r"cannot write .*make room, or write elsewhere with out=DIR"):
         command("own", f"out={root / 'full'}")
     assert (root / "full").stat().st_size == 0
+
+
+def test_what_is_prepared_of_16_bits_has_16(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (48, 48, 3)).astype(np.uint16)
+    write_image(tmp_path / "a.png", deep)
+    folders = {1: tmp_path / "cut"}
+    folders[1].mkdir()
+    assert cut(Cut("a", {1: tmp_path / "a.png"}, folders, Grid(24, 24), 1)) == 4
+    np.testing.assert_array_equal(read_image(folders[1] / "a_s004.png", PixelFormat(16)), deep[24:, 24:])
+    write_lr_files(Shrinking(tmp_path / "a.png", {2: tmp_path / "ax2.png"}, "symmetric", None))
+    np.testing.assert_array_equal(read_image(tmp_path / "ax2.png", PixelFormat(16)), imresize(deep, 1 / 2))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis.strategies import integers
 from skimage.metrics import structural_similarity
 
-from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
+from srbench.metrics.fidelity import PIRM, planes_of, psnr, rmse, ssim, ssim_global
 from srbench.metrics.protocol import Protocol
 from tests.metrics.conftest import CASES
 
@@ -214,3 +214,25 @@ def test_ssim_needs_one_whole_window():
 )
 def test_a_label_says_what_the_name_alone_does_not(protocol, label):
     assert protocol.label == label
+
+
+@pytest.mark.parametrize("channels", ["luma", "luma_rounded", "rgb"])
+def test_16_bits_are_compared_as_8_where_they_say_the_same(channels):
+    shallow = np.random.default_rng(0).integers(0, 256, (24, 26, 3), np.uint8)
+    deep = shallow.astype(np.uint16) * 257
+    found, expected = planes_of(deep, channels, 2), planes_of(shallow, channels, 2)
+    if channels == "luma_rounded":  # to 1/65535, as MATLAB does with uint16
+        exact = planes_of(shallow, "luma", 2)
+        assert (found * 65535 - (found * 65535).round()).abs().max() < 1e-9
+        assert (found - exact).abs().max() <= 0.5 / 65535 + 1e-12
+    else:
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("channels", ["luma", "luma_rounded", "rgb"])
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_a_grey_image_is_compared_as_it_is(channels, dtype, white):
+    grey = np.random.default_rng(0).integers(0, white, (24, 26, 1)).astype(dtype)
+    expected = torch.from_numpy(grey[2:-2, 2:-2, 0].astype(np.float64) / white)[None, None]
+    assert torch.equal(planes_of(grey, channels, 2), expected)
+    assert psnr(planes_of(grey, channels, 2), expected).item() == float("inf")

@@ -78,3 +78,23 @@ def test_networks_of_metrics_stay_on_the_cpu_beside_an_apple_gpu(pair, shared):
     """Which has no float64; on this machine there is none, so that LPIPS could not be made on it."""
     on_cpu, beside = (make_scorer(["lpips"], Y, [shared / "weights"], device)(*pair, 2) for device in ("cpu", "mps"))
     assert beside == on_cpu
+
+
+def test_all_metrics_give_16_bits_the_scores_of_the_same_8(pair, shared):
+    scorer = make_scorer(["psnr", "ssim", "lpips", "niqe", "rmse", "rmse_pirm", "ssim_global"], Y, [shared / "weights"])
+    shallow = scorer(*pair, 2)
+    deep = scorer(*(image.astype(np.uint16) * 257 for image in pair), 2)
+    assert deep == pytest.approx(shallow, rel=1e-5)
+
+
+def test_all_metrics_take_grey_images(pair, shared):
+    """Those of RGB see three equal channels; PSNR is that of the image, and not of a luma in 16–235."""
+    names = ["psnr", "ssim", "lpips", "niqe", "rmse"]
+    grey = [np.ascontiguousarray(image[..., :1]) for image in pair]
+    of_grey = make_scorer(names, Y, [shared / "weights"])(*grey, 2)
+    of_rgb = make_scorer(names, Protocol("rgb", "rgb"), [shared / "weights"])(*(np.repeat(g, 3, 2) for g in grey), 2)
+    assert of_grey.keys() == set(names)
+    assert of_grey["lpips"] == pytest.approx(of_rgb["lpips"], abs=1e-6)
+    assert [of_grey[one] for one in ("psnr", "ssim", "rmse")] == pytest.approx(
+        [of_rgb[one] for one in ("psnr", "ssim", "rmse")], rel=1e-12
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.core.errors import UserError
-from srbench.data.images import image_size, read_image, write_image
+from srbench.data.images import image_size, read_stored, write_image
 from srbench.data.prepare.products import is_made
 
 
@@ -65,7 +65,7 @@ def cut(task: Cut) -> int:
 def _write(
     file: Path, least: tuple[int, int], left: Sequence[tuple[Path, tuple[int, int]]], scale: int, size: int
 ) -> None:
-    image = read_image(file)
+    image = read_stored(file)
     if image.shape[0] < least[0] or image.shape[1] < least[1]:
         raise UserError(f"{file}: {image.shape[1]}×{image.shape[0]} is smaller than 1/{scale} of its HR image")
     for path, (top, left_edge) in left:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from srbench.data.images import read_image, write_image
+from srbench.data.images import read_stored, write_image
 from srbench.data.pairs import crop_to_multiple
 from srbench.data.prepare.products import is_made
 from srbench.data.resize import Edge, imresize
@@ -34,7 +34,7 @@ def write_lr_files(task: Shrinking) -> int:
     missing = {scale: path for scale, path in task.lr.items() if not is_made(path, task.hr)}
     if not missing:
         return 0
-    image = read_image(task.hr)
+    image = read_stored(task.hr)
     for scale, path in missing.items():
         write_image(path, imresize(crop_to_multiple(image, scale, task.hr), 1 / scale, task.edge))
     return len(missing)
