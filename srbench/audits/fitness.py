@@ -15,9 +15,10 @@ from srbench.audits.ticks import Fitness, Inspection, LeftOutError, RedError, Ti
 from srbench.audits.training_fitness import looks_at_training
 from srbench.core.errors import UserError
 from srbench.core.hardware import pick_device
+from srbench.core.pixel_format import PixelFormat
 from srbench.core.progress import Listener, bar
 from srbench.data.images import read_image
-from srbench.data.photos import Photos
+from srbench.data.photos import Photos, photographs_of
 from srbench.evaluation.export import FORMS, export
 from srbench.evaluation.inference import GRID, on_multiples, overlap_for, tiled
 from srbench.evaluation.own_network import check_network, check_values
@@ -29,7 +30,7 @@ from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.network_copy import copy_to
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.layers.thumbnail import second_inputs
-from srbench.models.traits import Traits, traits_of, use_scale, whole_scale
+from srbench.models.traits import Traits, image_channels_of, traits_of, use_scale, whole_scale
 
 SIDE = 48  # pixels of LR
 CLOSE = 1e-4  # of values in [0, 1], by which float32 may differ from float64, and one way to run it from another
@@ -39,7 +40,7 @@ LEVEL = 1 / 255
 @dataclass(frozen=True)
 class CheckedNetwork:
     """The network that is looked at, a copy in eval mode on `device`; `unused`: another copy, that has seen no image
-    yet; a photograph as LR, (1, 3, H, W)."""
+    yet; a photograph as LR, (1, C, H, W)."""
 
     model: nn.Module
     unused: nn.Module
@@ -94,7 +95,7 @@ def check(
     with torch.inference_mode(False), torch.enable_grad():  # in which it is trained
         copied = copy_to(model, chosen).float().eval()
         use_scale(copied, times)
-        subject = CheckedNetwork(copied, copy_to(copied, chosen), title, times, chosen, _photo())
+        subject = CheckedNetwork(copied, copy_to(copied, chosen), title, times, chosen, _photo(copied))
         return _looked_at(subject, tell)
 
 
@@ -119,8 +120,10 @@ def _ticks(looks: Sequence[Inspection], tell: Listener) -> Iterator[Tick]:
     tell("done", len(looks), len(looks))
 
 
-def _photo() -> Tensor:
-    pixels = torch.from_numpy(read_image(Photos().valid()[0]))
+def _photo(model: nn.Module) -> Tensor:
+    channels = image_channels_of(model)
+    file = Photos().valid()[0] if channels == 3 else photographs_of(channels)[0]
+    pixels = torch.from_numpy(read_image(file, PixelFormat(channels=channels)))  # type: ignore[arg-type]
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 

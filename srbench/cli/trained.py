@@ -15,15 +15,16 @@ from srbench.core.harmless import visible
 from srbench.core.pixel_limit import check_pixels
 from srbench.core.progress import bar
 from srbench.data.benchmark_sets import evaluation_set
-from srbench.data.images import read_image, write_image
+from srbench.data.images import read_stored, write_image
 from srbench.data.pairs import ImagePair
 from srbench.evaluation import export
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.onnx_files import Lower
-from srbench.experiments.checks import check_channels, check_inference
+from srbench.experiments.checks import check_inference
 from srbench.experiments.compose import compose_run, ready_model
 from srbench.experiments.inputs import validation_pairs
 from srbench.experiments.spec import RunSpec
+from srbench.models.traits import image_channels_of
 
 
 def upscale_images(asked: UpscaleVerb) -> bool:
@@ -31,17 +32,16 @@ def upscale_images(asked: UpscaleVerb) -> bool:
 
     Raises UserError for the first image that cannot be read, written or upscaled.
     """
+    jobs = output_files("upscale", asked.source, asked.target, [".png"], bits=16)
     run = compose_run([*asked.config])
-    jobs = output_files("upscale", asked.source, asked.target, [".png"], run.data.form.bits)
     device, stdout = hardware.pick_device(run.device), sys.stdout
     torch.set_num_threads(hardware.threads(run.threads))
     with bar("upscale") as tell:
         model = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
         check_inference(run, model, "upscale: ")
-        check_channels(run, model)
-        resolver = SuperResolver(model, device, run.evaluation.inference, run.data.form.bits)
+        resolver, channels = SuperResolver(model, device, run.evaluation.inference), image_channels_of(model)
         for number, (file, out) in enumerate(jobs, 1):
-            lr = read_image(file, run.data.form)
+            lr = read_stored(file, channels)
             check_size(model, lr, file)
             check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
             sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
@@ -61,6 +61,9 @@ def export_network(asked: ExportVerb) -> bool:
     lowering = None if asked.precision == "32" else _lowering(run, asked.precision)
     with bar(f"exports {run.name}") as tell:
         model = ready_model(run, tell)
+        if lowering and image_channels_of(model) != 3:
+            told = f"is tried on photographs in colour, and model={run.name} takes images of one channel"
+            raise UserError(f"export: precision={asked.precision} {told}; use precision=32")
         print(export.export(model, run.name, run.config["model"], asked.target, asked.size, lowering))
     return True
 

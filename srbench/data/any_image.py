@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 
-from srbench.core.pixel_format import PixelFormat
-from srbench.data.images import is_deep, read_image
+from srbench.data.images import read_stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +26,7 @@ def pixels_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES, c
     are of another range; UserError for a file that cannot be read.
     """
     if isinstance(image, str | os.PathLike):
-        path = Path(image).expanduser()
-        return read_image(path, PixelFormat(16 if is_deep(path) else 8, channels))  # type: ignore[arg-type]
+        return read_stored(Path(image).expanduser(), channels)
     pixels = image if isinstance(image, np.ndarray) else _from_tensor(image, name, channels)
     if pixels.ndim != 3 or pixels.shape[2] != channels or 0 in pixels.shape:
         wanted = f"an array (H, W, {channels}) or a tensor ({channels}, H, W) is needed"

@@ -90,7 +90,7 @@ def read_image(path: Path, form: PixelFormat = RGB8) -> np.ndarray:
     is_grey = pixels.shape[2] < 3
     if form.channels == 1:
         if not is_grey and (pixels[..., :1] != pixels[..., 1:3]).any():
-            raise UserError(f"{path}: is in colour, and data.channels=1 reads grey images; use data.channels=3")
+            raise UserError(f"{path}: is in colour, and one channel (data.channels=1) is read of grey images")
         return np.ascontiguousarray(pixels[..., :1])
     return np.ascontiguousarray(np.repeat(pixels[..., :1], 3, axis=2) if is_grey else pixels[..., :3])
 
@@ -102,9 +102,10 @@ def image_size(path: Path) -> tuple[int, int]:
     return found
 
 
-def read_stored(path: Path) -> np.ndarray:
-    """(H, W, 3), uint16 of a file that has more than 8 bits a channel and else uint8: `read_image` without loss."""
-    return read_image(path, PixelFormat(16) if is_deep(path) else RGB8)
+def read_stored(path: Path, channels: int = 3) -> np.ndarray:
+    """(H, W, `channels`), uint16 of a file that has more than 8 bits a channel and else uint8: as `read_image`, without
+    loss."""
+    return read_image(path, PixelFormat(16 if is_deep(path) else 8, channels))  # type: ignore[arg-type]
 
 
 def is_deep(path: Path) -> bool:

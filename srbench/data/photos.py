@@ -31,6 +31,7 @@ VALID = {
     "skimage/data/grass.png": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
     "skimage/data/gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
 }
+GREY = tuple(f"skimage/data/{name}.png" for name in ("camera", "coins", "brick", "grass", "gravel"))
 
 
 class Photos:
@@ -43,6 +44,11 @@ class Photos:
     def valid(self) -> list[Path]:
         """The files to validate on. Raises UserError for one that is missing or altered."""
         return [_checked(name, digest) for name, digest in VALID.items()]
+
+
+def photographs_of(channels: int) -> list[Path]:
+    """Those of the bundled photographs that can be read with so many channels. Raises UserError as `Photos` does."""
+    return Photos().train() if channels == 3 else [_checked(name, VALID[name]) for name in GREY]
 
 
 def _checked(name: str, digest: str) -> Path:

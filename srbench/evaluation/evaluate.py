@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import UserError
-from srbench.core.pixel_format import Bits, white_of
+from srbench.core.pixel_format import white_of
 from srbench.core.progress import Listener
 from srbench.data.digests import image_digest
 from srbench.data.pairs import ImagePair
@@ -89,16 +89,12 @@ def evaluate(
     rows: list[ImageResult] = []
     hands = _hands(device)
     with ThreadPoolExecutor(hands) as readers, ThreadPoolExecutor(hands) as judges:
-        resolver = SuperResolver(model, device, inference, _bits(datasets))
+        resolver = SuperResolver(model, device, inference)
         outputs = _outputs(model, datasets, resolver, _Overlapped(readers, hands))
         for found in _judged(_Overlapped(judges, hands), partial(_judge, scorer, keep), _groups(outputs)):
             rows += found
             tell(f"evaluates {found[-1].dataset}", len(rows), total)
     return rows
-
-
-def _bits(datasets: dict[str, list[ImagePair]]) -> Bits:
-    return next((pair.form.bits for pairs in datasets.values() for pair in pairs), 8)
 
 
 def _hands(device: str) -> int:
@@ -148,7 +144,7 @@ def _outputs(
         thumbnail = None
         if traits.shuffle_thumbnails and traits.thumbnail:
             thumbnail = _of_another(datasets[dataset], index, traits.thumbnail)
-        sr = resolver(lr, thumbnail)
+        sr = resolver(lr, thumbnail, bits=pair.form.bits)
         if sr.shape != hr.shape:
             sizes = [f"{image.shape[1]}×{image.shape[0]}" for image in (lr, sr, hr)]
             raise UserError(

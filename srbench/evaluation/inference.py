@@ -122,26 +122,31 @@ def _turned(network: Callable[..., Tensor], images: Sequence[Tensor], turns: int
 
 class SuperResolver:
     """Callable: LR (h, w, C), uint8, uint16 or floats on 0–255 → SR (sh, sw, C), the network's output clipped to [0, 1]
-    and rounded to `bits`, 8 or 16.
+    and rounded to 8 or 16 bits.
 
     `model` is in eval mode on `device`; it computes in float32 (TF32 off). Beside a pass over one tile it takes memory
     for LR, as it is, and for SR in these bits only. A model with `thumbnail` is given that of the whole LR image with
     every tile. A model without weights, bicubic say, is no ensemble: it is what others are compared with.
     """
 
-    def __init__(self, model: nn.Module, device: str, inference: Inference, bits: Bits = 8) -> None:
+    def __init__(self, model: nn.Module, device: str, inference: Inference) -> None:
         self.model, self.device, self.inference, self.traits = model, device, inference, traits_of(model)
-        self.white, self.dtype = (255, torch.uint8) if bits == 8 else (65535, torch.uint16)
         self.overlap = overlap_for(model, inference)
         self.ensemble = inference.self_ensemble and any(True for _ in model.parameters())
         self.costs: dict[int | None, tuple[float, float]] = {}
         self.told = False
 
     def __call__(
-        self, lr: np.ndarray, thumbnail: Tensor | None = None, tell: Tell = lambda done, total: None
+        self,
+        lr: np.ndarray,
+        thumbnail: Tensor | None = None,
+        tell: Tell = lambda done, total: None,
+        bits: Bits | None = None,
     ) -> np.ndarray:
-        """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done."""
-        return self._run(lr, lambda sr: sr.mul_(self.white).round_().to(self.dtype), thumbnail, tell)
+        """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done. `bits`: of SR; None: 16
+        for LR of 16 bits, else 8."""
+        white, dtype = (65535, torch.uint16) if (bits or 8 * lr.dtype.itemsize) == 16 else (255, torch.uint8)
+        return self._run(lr, lambda sr: sr.mul_(white).round_().to(dtype), thumbnail, tell)
 
     def unrounded(self, lr: np.ndarray) -> np.ndarray:
         """The same SR before it is rounded: float32 on 0–255."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srbench.core.pixel_format import white_of
 from srbench.data.pairs import ImagePair
 from srbench.metrics.fidelity import psnr
 from srbench.metrics.protocol import Protocol
@@ -26,13 +27,13 @@ class Taken:
     multiple: int = 1
 
     def input(self, lr: np.ndarray) -> Tensor:
-        """uint8 (h, w, 3) → (1, 3, H, W) in [0, 1]."""
-        image = torch.tensor(lr[: self.side, : self.side]).permute(2, 0, 1)[None].float() / 255
+        """(h, w, C) → (1, C, H, W) in [0, 1]."""
+        image = torch.tensor(lr[: self.side, : self.side]).permute(2, 0, 1)[None].float() / white_of(lr.dtype)
         height, width = (self.side or -(-length // self.multiple) * self.multiple for length in image.shape[-2:])
         return pad_to(image, height, width)
 
     def picture(self, network: Network, lr: np.ndarray, scale: int) -> Tensor:
-        """SR of what is taken, clipped, without what was grown: (1, 3, s·h, s·w)."""
+        """SR of what is taken, clipped, without what was grown: (1, C, s·h, s·w)."""
         height, width = (scale * length for length in lr[: self.side, : self.side].shape[:2])
         return network(self.input(lr))[..., :height, :width].clamp(0, 1)
 
@@ -60,6 +61,6 @@ def _of_pair(model: nn.Module, network: Network, pair: ImagePair, taken: Taken) 
     full, lower = (taken.picture(one, lr, pair.scale) for one in (model, network))
     yield psnr(lower, full)
     for sr in (full, lower):
-        pixels = (255 * sr[0]).round().byte().permute(1, 2, 0).numpy()
+        pixels = (white_of(hr.dtype) * sr[0]).round().permute(1, 2, 0).numpy().astype(hr.dtype)
         reference = hr[: pixels.shape[0], : pixels.shape[1]]
         yield psnr(LUMA.prepare(pixels, pair.scale), LUMA.prepare(reference, pair.scale))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core.hardware import wait_for
+from srbench.core.pixel_format import white_of
 from srbench.core.progress import Listener
 from srbench.data.pairs import ImagePair
 from srbench.metrics.cost import complexity
@@ -32,7 +33,8 @@ def measure_routing(model: ClassSR, pairs: Sequence[ImagePair], device: str, tel
     with exact_float32():
         for number, pair in enumerate(pairs):
             lr, _ = pair.read()
-            image = torch.from_numpy(lr).permute(2, 0, 1)[None].to(device).float() / 255
+            image = torch.from_numpy(lr).permute(2, 0, 1)[None].to(device).float()
+            image /= white_of(lr.dtype)
             routes = model.routes(image).flatten()
             windows[pair.name] = tuple(routes.bincount(minlength=len(model.names)).tolist())
             if number < TIMED:

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from srbench.core.hardware import pick_device
-from srbench.core.pixel_format import format_of
 from srbench.data.any_image import AnyImage, pixels_of
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.own_network import check_network, check_values, in_float32
@@ -51,4 +50,4 @@ def upscale(
     lr, chosen = pixels_of(image, channels=image_channels_of(model)), pick_device(str(device))
     network = in_float32(model.eval().to(chosen), chosen).to(memory_format=torch.channels_last)
     check_size(network, lr, Path(image) if isinstance(image, str | Path) else Path("image"))
-    return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb), format_of(lr).bits)(lr)
+    return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb))(lr)

@@ -36,7 +36,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
             f"model.scale={told}: scale={run.scale} is the run's; set scale={told} and leave model.scale out"
         )
     run.data.component.check("data")
-    check_channels(run, model)
+    _check_channels(run, model)
     check_metrics(run.evaluation.metrics, "eval.metrics=[{}]")
     check_inference(run, model, "eval.")
     device = hardware.pick_device(run.device)
@@ -66,8 +66,7 @@ def check_run(run: RunSpec, model: nn.Module) -> None:
     _tell_of_doubtful(run)
 
 
-def check_channels(run: RunSpec, model: nn.Module) -> None:
-    """Raises UserError for a model of images of other channels than those that are read."""
+def _check_channels(run: RunSpec, model: nn.Module) -> None:
     takes, read = image_channels_of(model), run.data.form.channels
     if takes != read:
         cure = "use data.channels=3, which reads grey as RGB" if read == 1 else f"use data.channels={takes}"
