@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from srbench.audits.ticks import Fitness, Inspection, LeftOutError, RedError, Tick
 from srbench.audits.training_fitness import looks_at_training
-from srbench.core.errors import UserError
+from srbench.core.errors import UserError, first_line_with_type
 from srbench.core.hardware import pick_device
 from srbench.core.progress import Listener, bar
 from srbench.data.images import read_image
 from srbench.data.photos import Photos
 from srbench.evaluation.export import FORMS, export
-from srbench.evaluation.inference import GRID, on_multiples, overlap_for, tiled
+from srbench.evaluation.fitting_sizes import cure_of_failure
+from srbench.evaluation.inference import GRID, on_multiples, overlap_for, takes, tiled
 from srbench.evaluation.own_network import check_network, check_values
 from srbench.evaluation.own_scale import own_scale
 from srbench.evaluation.settings import Inference
@@ -34,6 +35,8 @@ from srbench.models.traits import Traits, traits_of, use_scale, whole_scale
 SIDE = 48  # pixels of LR
 CLOSE = 1e-4  # of values in [0, 1], by which float32 may differ from float64, and one way to run it from another
 LEVEL = 1 / 255
+TRACED = "torch.export must trace it: no choices by values, no numpy"
+ALL_WEIGHTS = "its weights must be all that makes its picture"
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _looks(subject: CheckedNetwork, folder: Path) -> Iterator[Inspection]:
     yield look("FLOPs", _flops, "use torch's operators, and decide nothing by values", must=False)
     yield look("latency", _latency, "it must take 256×256 pixels of LR", must=False)
     for form in FORMS:
-        cure = "torch.export must trace it: no choices by values, no numpy"
+        cure = ALL_WEIGHTS if form == ".safetensors" else TRACED
         yield look(f"export {form}", partial(_export, folder=folder, form=form), cure, must=False)
 
 
@@ -184,7 +187,11 @@ def _sizes(subject: CheckedNetwork) -> str:
         try:
             sr = subject.sr(lr)
         except Exception as error:
-            raise RedError(f"LR of {width}×{height}: {type(error).__name__}: {error}".splitlines()[0], "") from error
+            fits = takes(subject.model, lr, second_inputs(lr, subject.traits.thumbnail))
+            with torch.no_grad(), exact_float32():
+                cure = cure_of_failure(fits, *lr.shape[-2:])
+            told = f"LR of {lr.shape[3]}×{lr.shape[2]}: {first_line_with_type(error)}"
+            raise RedError(told, cure[:1].upper() + cure[1:]) from error
         _check_sr(sr, lr, subject.scale)
     return f"from {least}×{least} pixels on" + (
         f", padded to multiples of {subject.traits.multiple}" if subject.traits.multiple > 1 else ""

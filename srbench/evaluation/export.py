@@ -16,6 +16,7 @@ from torch.export import Dim, ExportedProgram
 
 from srbench.core.errors import UserError
 from srbench.data.pairs import ImagePair
+from srbench.evaluation.inference import sound_sr
 from srbench.evaluation.onnx_files import NEEDED, Lower, OnnxFile, write_lower
 from srbench.evaluation.precision_cost import Network, Taken, precision_cost
 from srbench.models.traits import traits_of
@@ -159,7 +160,7 @@ def _difference(model: nn.Module, network: Network, sizes: list[int]) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         for height in sizes:
-            lr = torch.rand(1, 3, height, sizes[0], generator=generator)
-            sr = model(lr)
+            lr = torch.rand(1, 3, *traits_of(model).size_for(height, sizes[0]), generator=generator)
+            sr = sound_sr(model, lr)
             worst = max(worst, ((sr - network(lr)).abs().max() / sr.abs().max().clamp(min=1)).item())
     return worst

@@ -17,7 +17,7 @@ All numbers are from benchmarks/tiling.py.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise, product
 from math import ceil, isqrt
 from pathlib import Path
@@ -26,7 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srbench.core.errors import FailedRunError, UserError
+from srbench.core.errors import FailedRunError, UserError, first_line_with_type
+from srbench.core.hardware import is_out_of_memory
+from srbench.evaluation.fitting_sizes import Fits, cure_of_failure
 from srbench.evaluation.settings import Inference
 from srbench.metrics.cost import peak_memory
 from srbench.metrics.exact_float32 import exact_float32
@@ -34,7 +36,7 @@ from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
-from srbench.models.traits import traits_of
+from srbench.models.traits import bare_network, traits_of
 
 log = logging.getLogger(__name__)
 
@@ -184,16 +186,11 @@ class SuperResolver:
 
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
         image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / 255
-        network = self._checked
+        network = partial(sound_sr, self.model)
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
         if not sr.isfinite().all():
             raise FailedRunError(f"{type(self.model).__name__} gives values that are not finite (NaN or inf)")
         return sr.clamp(0, 1).mul_(255)
-
-    def _checked(self, lr: Tensor, *others: Tensor) -> Tensor:
-        sr = on_multiples(self.model, lr, *others)
-        _check_sr(self.model, sr, lr)
-        return sr
 
     def _bytes(self, height: int, width: int) -> float:
         fixed, each = self._cost()
@@ -234,9 +231,44 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
         own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
         lr = torch.rand(1, 3, side, side, generator=own).to(next((p.device for p in model.parameters()), "cpu"))
         with torch.no_grad(), LiveBytes([*model.parameters(), *model.buffers(), lr]) as live:
-            model(lr)
+            sound_sr(model, lr)
         peak = live.peak
     return fixed, (peak - fixed) / side**2
+
+
+def sound_sr(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
+    """`on_multiples`, where that is SR of `lr`, at whatever scale.
+
+    UserError where it is not, and where somebody's network fails, which names the size and what to say in the class
+    where that helps. What is said of memory that has run out stays as it is said.
+    """
+    try:
+        sr = on_multiples(model, lr, *others)
+    except (UserError, FailedRunError, MemoryError):
+        raise
+    except Exception as error:  # whatever a network of somebody's does
+        if is_out_of_memory(error):
+            raise
+        height, width = lr.shape[-2:]
+        told = f"{_name(model)} fails on LR of {width}×{height}: {first_line_with_type(error)}"
+        raise UserError(f"{told}; {cure_of_failure(takes(model, lr, others), height, width)}") from error
+    _check_sr(model, sr, lr)
+    return sr
+
+
+def takes(model: nn.Module, like: Tensor, others: Sequence[Tensor]) -> Fits:
+    """Whether the network makes SR of noise of a size, where `like` lies."""
+
+    def fits(height: int, width: int) -> bool:
+        own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
+        lr = torch.rand(1, 3, height, width, generator=own).to(like)
+        try:
+            _check_sr(model, on_multiples(model, lr, *others), lr)
+        except Exception:  # the same again, or another
+            return False
+        return True
+
+    return fits
 
 
 def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
@@ -273,12 +305,16 @@ def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
 
 def _check_sr(model: nn.Module, sr: object, lr: Tensor) -> None:
     """Raises UserError for what is no SR of LR, at whatever scale."""
-    name = type(model).__name__
+    name = _name(model)
     if not isinstance(sr, Tensor):
         raise UserError(f"{name} gives a {type(sr).__name__}, not a tensor; let it return SR alone")
     times = sr.shape[-1] // lr.shape[-1] if sr.ndim == 4 else 0
     if not times or sr.shape != (len(lr), 3, times * lr.shape[2], times * lr.shape[3]):
         raise UserError(f"{name} gives {tuple(sr.shape)} for LR {tuple(lr.shape)}; SR is (N, 3, s·H, s·W)")
+
+
+def _name(model: nn.Module) -> str:
+    return type(bare_network(model)).__name__
 
 
 def _up(length: int, multiple: int) -> int:
