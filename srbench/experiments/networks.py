@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from srbench.core.errors import UserError
+from srbench.core.garbage import later_collections
 from srbench.core.paths import told_weights_dir
 from srbench.core.progress import bar
 from srbench.experiments.component import Component, component
@@ -18,6 +19,7 @@ from srbench.experiments.reopen import open_run
 from srbench.experiments.trust import check_trust
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.hub import bring, checkpoint_catalogue
+from srbench.models.layers.scale_free import PartsOnMeta
 from srbench.models.papers import papers
 from srbench.models.traits import use_scale, whole_scale
 from srbench.models.weights import load_weights
@@ -110,16 +112,18 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
     from pandas import DataFrame
 
-    rows = [_row(name) for name in preset_names() if fnmatchcase(name, pattern)]
+    parts = PartsOnMeta()
+    with later_collections():
+        rows = [_row(name, parts) for name in preset_names() if fnmatchcase(name, pattern)]
     columns = ["name", "class", "scales", "params", "paper", "year", "weights", "licence", "training_data"]
     table = DataFrame(rows, columns=columns, dtype=object)  # else None would be NaN
     return table.astype({"year": "Int64"})
 
 
-def _row(name: str) -> dict[str, Any]:
+def _row(name: str, parts: PartsOnMeta) -> dict[str, Any]:
     found = Preset(name, Component("", {}), {})
     with suppress(UserError):  # of a file of ./conf that is none of srbench's, or not ready yet
-        found = preset(name)
+        found = preset(name, parts)
     entries = [entry for entry in checkpoint_catalogue() if entry.model == name]
     told = papers().get(found.model.class_name)
     return {
@@ -137,7 +141,7 @@ def _row(name: str) -> dict[str, Any]:
 
 def _only_scale(name: str, network: str, published: list[int]) -> int:
     """The scale where there is no other; where weights are published, of theirs. UserError where there are several."""
-    scales = sorted({*published}) or list(preset(network).params)
+    scales = sorted({*published}) or list(preset(network, PartsOnMeta()).params)
     if len(scales) != 1:
         raise UserError(f"{name}: give scale=N, one of {', '.join(map(str, scales)) or 'none'}")
     return scales[0]
