@@ -31,27 +31,25 @@ def smallest_side(fits: Callable[[int], bool], small: int, step: int) -> int | N
     return large
 
 
-def to_say(traits: Traits) -> str:
+def to_say(traits: Traits, where: str = "the class") -> str:
     """What works, of either trait that `fitting_traits` finds, and how a class says it."""
-    said = "does work: say so in the class, traits = "
+    said = f"does work: say so in {where}, traits = "
     if (multiple := traits.multiple) > 1:
         return f'LR whose sides are multiples of {multiple} {said}{{"multiple": {multiple}}}, and srbench pads'
     side = traits.smallest_input
     return f'LR of {side} pixels a side and more {said}{{"smallest_input": {side}}}'
 
 
-def cure_of_failure(fits: Fits, height: int, width: int) -> str:
-    """What helps a network that fails on an image of that size."""
+def cure_of_failure(fits: Fits, height: int, width: int, where: str) -> str:
+    """What helps a network that fails on an image of that size. `where` its `traits` can stand: "the class"."""
     if fits(height, width):
         return "noise of that size does work: mend what its forward does with the values of this image"
     found = fitting_traits(fits, min(SIDE, height, width))
     if found and fits(*found.size_for(height, width)):
-        return to_say(found)
+        return to_say(found, where)
     if tile := next((side for side in TILES if side < max(height, width) and fits(side, side)), None):
         return f"LR of {tile}×{tile} does work: set tile={tile}"
-    return (
-        'mend its forward, or say in the class what it takes, traits = {"multiple": 8} or {"smallest_input": 16}, say'
-    )
+    return f'mend its forward, or say in {where} what it takes: traits = {{"multiple": 8}}, {{"smallest_input": 16}}'
 
 
 def _sizes(multiple: int, least: int) -> Iterator[tuple[int, int]]:

@@ -26,17 +26,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srbench.core.errors import FailedRunError, UserError, first_line_with_type
+from srbench.core.errors import FailedRunError, UserError
 from srbench.core.hardware import is_out_of_memory
-from srbench.evaluation.fitting_sizes import Fits, cure_of_failure
+from srbench.evaluation.fitting_sizes import cure_of_failure
 from srbench.evaluation.settings import Inference
+from srbench.evaluation.translated import FIXED, is_exported, network_name, what_it_said, where_it_says
 from srbench.metrics.cost import peak_memory
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
-from srbench.models.traits import bare_network, traits_of
+from srbench.models.traits import traits_of
 
 log = logging.getLogger(__name__)
 
@@ -249,26 +250,27 @@ def sound_sr(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
     except Exception as error:  # whatever a network of somebody's does
         if is_out_of_memory(error):
             raise
-        height, width = lr.shape[-2:]
-        told = f"{_name(model)} fails on LR of {width}×{height}: {first_line_with_type(error)}"
-        raise UserError(f"{told}; {cure_of_failure(takes(model, lr, others), height, width)}") from error
+        told = f"{network_name(model)} fails on LR of {lr.shape[3]}×{lr.shape[2]}: {what_it_said(error)}"
+        raise UserError(f"{told}; {cure_of_size(model, lr, others)}") from error
     _check_sr(model, sr, lr)
     return sr
 
 
-def takes(model: nn.Module, like: Tensor, others: Sequence[Tensor]) -> Fits:
-    """Whether the network makes SR of noise of a size, where `like` lies."""
+def cure_of_size(model: nn.Module, failed: Tensor, others: Sequence[Tensor]) -> str:
+    """What helps a network that fails on this LR; `others`: what it takes besides."""
+    if is_exported(model):
+        return FIXED
 
     def fits(height: int, width: int) -> bool:
         own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
-        lr = torch.rand(1, 3, height, width, generator=own).to(like)
+        lr = torch.rand(1, 3, height, width, generator=own).to(failed)
         try:
             _check_sr(model, on_multiples(model, lr, *others), lr)
         except Exception:  # the same again, or another
             return False
         return True
 
-    return fits
+    return cure_of_failure(fits, failed.shape[2], failed.shape[3], where_it_says(model))
 
 
 def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
@@ -305,16 +307,12 @@ def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
 
 def _check_sr(model: nn.Module, sr: object, lr: Tensor) -> None:
     """Raises UserError for what is no SR of LR, at whatever scale."""
-    name = _name(model)
+    name = network_name(model)
     if not isinstance(sr, Tensor):
         raise UserError(f"{name} gives a {type(sr).__name__}, not a tensor; let it return SR alone")
     times = sr.shape[-1] // lr.shape[-1] if sr.ndim == 4 else 0
     if not times or sr.shape != (len(lr), 3, times * lr.shape[2], times * lr.shape[3]):
         raise UserError(f"{name} gives {tuple(sr.shape)} for LR {tuple(lr.shape)}; SR is (N, 3, s·H, s·W)")
-
-
-def _name(model: nn.Module) -> str:
-    return type(bare_network(model)).__name__
 
 
 def _up(length: int, multiple: int) -> int:

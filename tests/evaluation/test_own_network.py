@@ -293,6 +293,48 @@ def test_a_network_that_fails_is_told_with_what_helps(kind, image, told):
         upscale(kind(), image)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_scripted_network_of_windows_tells_torch_s_own_line_and_a_class_around_it_helps(root):
+    class Windows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 12, 1)
+
+        def forward(self, lr: Tensor) -> Tensor:
+            height, width = lr.shape[2] // 8, lr.shape[3] // 8
+            windows = lr.reshape(1, 3, height, 8, width, 8)
+            return F.pixel_shuffle(self.conv(windows.reshape(1, 3, 8 * height, 8 * width)), 2)
+
+    class Around(nn.Module):
+        traits = Traits(multiple=8)
+
+        def __init__(self, held):
+            super().__init__()
+            self.held = held
+
+        def forward(self, lr):
+            return self.held(lr)
+
+    scripted = torch.jit.script(Windows())
+    told = r"^Windows fails on LR of 24×20: RuntimeError: shape .* is invalid .* say so in a class around it, traits = "
+    with pytest.raises(UserError, match=told):
+        upscale(scripted, LR)
+    assert upscale(Around(scripted), LR).shape == (40, 48, 3)
+
+
+def test_an_exported_network_runs_on_the_sizes_that_it_was_written_for(root):
+    model = Plain().eval()
+    exported = torch.export.export(model, (torch.rand(1, 3, 16, 24),)).module()
+    np.testing.assert_array_equal(upscale(exported, LR[:16]), upscale(model, LR[:16]))
+    assert row(exported, root, scale=2)["tiny.psnr"] == row(model, root, scale=2)["tiny.psnr"]
+    with pytest.raises(
+        UserError, match=r"^GraphModule fails on LR of 24×20: .*; it is as torch.export fixed it: give "
+    ):
+        upscale(exported, LR)
+    with pytest.raises(UserError, match=r"needed, not a ExportedProgram; its module\(\) is one$"):
+        upscale(torch.export.export(model, (torch.rand(1, 3, 16, 24),)), LR)
+
+
 def test_memory_that_has_run_out_is_no_matter_of_sizes():
     with pytest.raises(torch.OutOfMemoryError, match=r"^CUDA out of memory$"):
         upscale(Filling(), LR)
