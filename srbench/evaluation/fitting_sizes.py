@@ -48,7 +48,7 @@ def cure_of_failure(fits: Fits, height: int, width: int, where: str) -> str:
     if found and fits(*found.size_for(height, width)):
         return to_say(found, where)
     if tile := next((side for side in TILES if side < max(height, width) and fits(side, side)), None):
-        return f"LR of {tile}×{tile} does work: set tile={tile}"
+        return f"LR of {tile}×{tile} does work: set tile={tile} (of a run eval.tile)"
     return f'mend its forward, or say in {where} what it takes: traits = {{"multiple": 8}}, {{"smallest_input": 16}}'
 
 

@@ -282,7 +282,7 @@ def test_what_the_line_says_of_windows_makes_them_work_wherever_they_run(root):
         (
             Positioned,
             np.zeros((8, 300, 3), np.uint8),
-            r"RuntimeError: The size .*; LR of 192×192 does work: set tile=192$",
+            r"RuntimeError: The size .*; LR of 192×192 does work: set tile=192 ",
         ),
         (Dazzled, LR_OF_64 + 255, "ValueError: too bright; noise of that size does work: mend what its forward does"),
         (Broken, LR, "RuntimeError: of nothing; mend its forward, or say in the class what it takes"),
