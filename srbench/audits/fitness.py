@@ -3,7 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from srbench.core.progress import Listener, bar
 from srbench.data.images import read_image
 from srbench.data.photos import Photos, photographs_of
 from srbench.evaluation.export import FORMS, export
-from srbench.evaluation.inference import GRID, on_multiples, overlap_for, tiled
+from srbench.evaluation.inference import GRID, cure_of_size, on_multiples, overlap_for, tiled
 from srbench.evaluation.own_network import check_network, check_values
 from srbench.evaluation.own_scale import own_scale
 from srbench.evaluation.settings import Inference
+from srbench.evaluation.translated import FIXED, SCRIPTED, is_exported, is_scripted, network_name, what_it_said
 from srbench.experiments.trial import LOUDEST
 from srbench.metrics.cost import complexity, dead_parameters, latency_summary, parameters
 from srbench.metrics.exact_float32 import exact_float32
@@ -35,6 +36,8 @@ from srbench.models.traits import Traits, image_channels_of, traits_of, use_scal
 SIDE = 48  # pixels of LR
 CLOSE = 1e-4  # of values in [0, 1], by which float32 may differ from float64, and one way to run it from another
 LEVEL = 1 / 255
+TRACED = "torch.export must trace it: no choices by values, no numpy"
+ALL_WEIGHTS = "its weights must be all that makes its picture"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class CheckedNetwork:
         """What the network, or another one of its kind, makes of it."""
         others = second_inputs(lr, self.traits.thumbnail)
         with torch.no_grad(), exact_float32():
-            return on_multiples(model or self.model, lr, *others)
+            return on_multiples(self.model if model is None else model, lr, *others)
 
 
 @usual_torch()
@@ -90,7 +93,7 @@ def check(
     """
     check_network(model)
     check_values(model)
-    title, times = name or type(model).__name__, own_scale(model) if scale is None else whole_scale(scale)
+    title, times = name or network_name(model), own_scale(model) if scale is None else whole_scale(scale)
     chosen = pick_device(str(device))
     with torch.inference_mode(False), torch.enable_grad():  # in which it is trained
         copied = copy_to(model, chosen).float().eval()
@@ -103,6 +106,8 @@ def _looked_at(subject: CheckedNetwork, tell: Listener | None) -> Fitness:
     copied, title, times, chosen = subject.model, subject.name, subject.scale, subject.device
     with tempfile.TemporaryDirectory() as folder:
         looks = [*_looks(subject, Path(folder)), *looks_at_training(copied, times, chosen, Path(folder))]
+        if is_exported(copied):
+            looks = [replace(look, cure=FIXED) for look in looks]
         if tell is not None:
             return Fitness(f"{title} ×{times}", tuple(_ticks(looks, tell)))
         with bar(f"checks {title}") as own:
@@ -146,7 +151,7 @@ def _looks(subject: CheckedNetwork, folder: Path) -> Iterator[Inspection]:
     yield look("FLOPs", _flops, "use torch's operators, and decide nothing by values", must=False)
     yield look("latency", _latency, "it must take 256×256 pixels of LR", must=False)
     for form in FORMS:
-        cure = "torch.export must trace it: no choices by values, no numpy"
+        cure = ALL_WEIGHTS if form == ".safetensors" else TRACED
         yield look(f"export {form}", partial(_export, folder=folder, form=form), cure, must=False)
 
 
@@ -187,7 +192,10 @@ def _sizes(subject: CheckedNetwork) -> str:
         try:
             sr = subject.sr(lr)
         except Exception as error:
-            raise RedError(f"LR of {width}×{height}: {type(error).__name__}: {error}".splitlines()[0], "") from error
+            with torch.no_grad(), exact_float32():
+                cure = cure_of_size(subject.model, lr, second_inputs(lr, subject.traits.thumbnail))
+            told = f"LR of {lr.shape[3]}×{lr.shape[2]}: {what_it_said(error)}"
+            raise RedError(told, cure[:1].upper() + cure[1:]) from error
         _check_sr(sr, lr, subject.scale)
     return f"from {least}×{least} pixels on" + (
         f", padded to multiples of {subject.traits.multiple}" if subject.traits.multiple > 1 else ""
@@ -285,6 +293,8 @@ def _latency(subject: CheckedNetwork) -> str:
 
 
 def _export(subject: CheckedNetwork, folder: Path, form: str) -> str:
+    if is_scripted(subject.model) and form != ".safetensors":
+        raise LeftOutError(SCRIPTED)
     model = copy_to(subject.model, "cpu")
     if not hasattr(model, "scale"):
         model.scale = subject.scale  # type: ignore[assignment]

@@ -13,6 +13,7 @@ from srbench.core.pixel_format import PixelFormat
 from srbench.data.patches import Patches
 from srbench.data.photos import photographs_of
 from srbench.data.supply import Supply
+from srbench.evaluation.translated import SCRIPTED, is_scripted
 from srbench.metrics.cost import dead_parameters
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import thumbnail_maker
@@ -56,7 +57,7 @@ class _Trial:
 
     def ten_steps(self) -> str:
         """What comes of them."""
-        self._refuse_frozen()
+        self._refuse_untrainable()
         self.trained, outcome = self._fit("calm", STEPS)
         return f"loss {outcome.final_loss:.4f} at the end, {outcome.steps_per_second:.3g} steps/s of {BATCH} patches"
 
@@ -91,14 +92,16 @@ class _Trial:
         """Whether its steps run as CUDA graphs."""
         if not self.device.startswith("cuda"):
             raise LeftOutError("there is no GPU here" if not torch.cuda.is_available() else f"device={self.device}")
-        self._refuse_frozen()
+        self._refuse_untrainable()
         _, outcome = self._fit("captured", CAPTURED_STEPS)
         reasons = [session.not_captured for session in outcome.sessions if session.not_captured]
         if reasons or not any(session.captured for session in outcome.sessions):
             raise RedError(f"steps run as they are written: {'; '.join(reasons) or 'none was captured'}", "")
         return f"{outcome.steps_per_second:.3g} steps/s of {BATCH} patches"
 
-    def _refuse_frozen(self) -> None:
+    def _refuse_untrainable(self) -> None:
+        if is_scripted(self.model):
+            raise LeftOutError(SCRIPTED)
         if not any(one.requires_grad for one in self.model.parameters()):
             raise LeftOutError("it has nothing to train")
 

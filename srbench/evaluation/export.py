@@ -16,6 +16,7 @@ from torch.export import Dim, ExportedProgram
 
 from srbench.core.errors import UserError
 from srbench.data.pairs import ImagePair
+from srbench.evaluation.inference import sound_sr
 from srbench.evaluation.onnx_files import NEEDED, Lower, OnnxFile, write_lower
 from srbench.evaluation.precision_cost import Network, Taken, precision_cost
 from srbench.models.traits import image_channels_of, traits_of
@@ -160,7 +161,8 @@ def _difference(model: nn.Module, network: Network, sizes: list[int]) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         for height in sizes:
-            lr = torch.rand(1, image_channels_of(model), height, sizes[0], generator=generator)
-            sr = model(lr)
+            size = traits_of(model).size_for(height, sizes[0])
+            lr = torch.rand(1, image_channels_of(model), *size, generator=generator)
+            sr = sound_sr(model, lr)
             worst = max(worst, ((sr - network(lr)).abs().max() / sr.abs().max().clamp(min=1)).item())
     return worst

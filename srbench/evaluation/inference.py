@@ -17,7 +17,7 @@ All numbers are from benchmarks/tiling.py.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise, product
 from math import ceil, isqrt
 from pathlib import Path
@@ -27,8 +27,11 @@ import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import FailedRunError, UserError
+from srbench.core.hardware import is_out_of_memory
 from srbench.core.pixel_format import Bits, white_of
+from srbench.evaluation.fitting_sizes import cure_of_failure
 from srbench.evaluation.settings import Inference
+from srbench.evaluation.translated import FIXED, is_exported, network_name, what_it_said, where_it_says
 from srbench.metrics.cost import peak_memory
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.memory import LiveBytes
@@ -193,16 +196,11 @@ class SuperResolver:
     def _pixels(self, lr: Tensor, others: list[Tensor]) -> Tensor:
         white = white_of(lr.dtype)
         image = lr.to(self.device, torch.float32, memory_format=torch.channels_last) / white
-        network = self._checked
+        network = partial(sound_sr, self.model)
         sr = self_ensembled(network, image, *others) if self.ensemble else network(image, *others)
         if not sr.isfinite().all():
             raise FailedRunError(f"{type(self.model).__name__} gives values that are not finite (NaN or inf)")
         return sr.clamp(0, 1)
-
-    def _checked(self, lr: Tensor, *others: Tensor) -> Tensor:
-        sr = on_multiples(self.model, lr, *others)
-        _check_sr(self.model, sr, lr)
-        return sr
 
     def _bytes(self, height: int, width: int) -> float:
         fixed, each = self._cost()
@@ -244,9 +242,45 @@ def memory_of(model: nn.Module) -> tuple[float, float]:
         lr = torch.rand(1, image_channels_of(model), side, side, generator=own)
         lr = lr.to(next((p.device for p in model.parameters()), "cpu"))
         with torch.no_grad(), LiveBytes([*model.parameters(), *model.buffers(), lr]) as live:
-            model(lr)
+            sound_sr(model, lr)
         peak = live.peak
     return fixed, (peak - fixed) / side**2
+
+
+def sound_sr(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
+    """`on_multiples`, where that is SR of `lr`, at whatever scale.
+
+    UserError where it is not, and where somebody's network fails, which names the size and what to say in the class
+    where that helps. What is said of memory that has run out stays as it is said.
+    """
+    try:
+        sr = on_multiples(model, lr, *others)
+    except (UserError, FailedRunError, MemoryError):
+        raise
+    except Exception as error:  # whatever a network of somebody's does
+        if is_out_of_memory(error):
+            raise
+        told = f"{network_name(model)} fails on LR of {lr.shape[3]}×{lr.shape[2]}: {what_it_said(error)}"
+        raise UserError(f"{told}; {cure_of_size(model, lr, others)}") from error
+    _check_sr(model, sr, lr)
+    return sr
+
+
+def cure_of_size(model: nn.Module, failed: Tensor, others: Sequence[Tensor]) -> str:
+    """What helps a network that fails on this LR; `others`: what it takes besides."""
+    if is_exported(model):
+        return FIXED
+
+    def fits(height: int, width: int) -> bool:
+        own = torch.Generator().manual_seed(0)  # a training that validates must not lose numbers of its own
+        lr = torch.rand(1, failed.shape[1], height, width, generator=own).to(failed)
+        try:
+            _check_sr(model, on_multiples(model, lr, *others), lr)
+        except Exception:  # the same again, or another
+            return False
+        return True
+
+    return cure_of_failure(fits, failed.shape[2], failed.shape[3], where_it_says(model))
 
 
 def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
@@ -283,7 +317,7 @@ def check_size(model: nn.Module, lr: np.ndarray, file: Path) -> None:
 
 def _check_sr(model: nn.Module, sr: object, lr: Tensor) -> None:
     """Raises UserError for what is no SR of LR, at whatever scale."""
-    name = type(model).__name__
+    name = network_name(model)
     if not isinstance(sr, Tensor):
         raise UserError(f"{name} gives a {type(sr).__name__}, not a tensor; let it return SR alone")
     times = sr.shape[-1] // lr.shape[-1] if sr.ndim == 4 else 0

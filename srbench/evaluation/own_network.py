@@ -2,9 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 from torch.nn.parameter import is_lazy
 
 from srbench.core.errors import UserError
+from srbench.evaluation.translated import in_eval_mode
 from srbench.metrics.network_copy import copy_to
 from srbench.models.traits import image_channels_of, traits_of
 
@@ -13,6 +15,8 @@ def check_network(model: object) -> None:
     """UserError for what is no network, and for one whose layers wait for an image to know their sizes."""
     if not isinstance(model, nn.Module):
         how = f'; srbench.load("{model}") gives one' if isinstance(model, str) else ""
+        if isinstance(model, ExportedProgram):
+            how = "; its module() is one"
         raise UserError(f"model: a torch.nn.Module is needed, not a {type(model).__name__}{how}")
     waiting = [name for name, one in _tensors(model).items() if is_lazy(one)]
     if waiting:
@@ -36,7 +40,7 @@ def working_copy(model: nn.Module, device: str) -> nn.Module:
     try:
         copied = copy_to(model, device).eval()
     except Exception:  # whatever somebody else's network says when it is copied
-        copied = model.eval().to(device)
+        copied = in_eval_mode(model).to(device)
     return in_float32(copied, device)
 
 

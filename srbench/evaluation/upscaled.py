@@ -12,6 +12,7 @@ from srbench.data.any_image import AnyImage, pixels_of
 from srbench.evaluation.inference import SuperResolver, check_size
 from srbench.evaluation.own_network import check_network, check_values, in_float32
 from srbench.evaluation.settings import Inference
+from srbench.evaluation.translated import in_eval_mode
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.traits import image_channels_of
 
@@ -48,6 +49,6 @@ def upscale(
     check_network(model)
     check_values(model)
     lr, chosen = pixels_of(image, channels=image_channels_of(model)), pick_device(str(device))
-    network = in_float32(model.eval().to(chosen), chosen).to(memory_format=torch.channels_last)
+    network = in_float32(in_eval_mode(model).to(chosen), chosen).to(memory_format=torch.channels_last)
     check_size(network, lr, Path(image) if isinstance(image, str | Path) else Path("image"))
     return SuperResolver(network, chosen, Inference(tile, overlap, self_ensemble, memory_gb))(lr)

@@ -3,13 +3,16 @@
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from srbench.core.errors import UserError
+from srbench.core.garbage import later_collections
 from srbench.core.paths import told_weights_dir
 from srbench.core.progress import bar
 from srbench.experiments.component import Component, component
@@ -18,6 +21,7 @@ from srbench.experiments.reopen import open_run
 from srbench.experiments.trust import check_trust
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.hub import bring, checkpoint_catalogue
+from srbench.models.layers.scale_free import PartsOnMeta
 from srbench.models.papers import papers
 from srbench.models.traits import use_scale, whole_scale
 from srbench.models.weights import load_weights
@@ -53,43 +57,20 @@ def load(
         torch.Size([1, 3, 40, 60])
     """
     folders = told_weights_dir(weights_dir)
-    if not isinstance(name, str | os.PathLike):
-        raise UserError(f"load: a network's name or a file is needed, not a {type(name).__name__}")
-    if not (weights is None or isinstance(weights, str | os.PathLike)):
-        raise UserError(f'weights={weights}: "published", a file, or None for those that the constructor draws')
+    _check_kinds(name, weights)
     path, asked = Path(name).expanduser(), None if scale is None else whole_scale(scale)
     if path.is_file():
         with usual_torch():
             return _of_file(path, asked).eval()
-    text = str(name)
-    entries = [entry for entry in checkpoint_catalogue() if entry.name == text or entry.model == text]
-    network = text if text in preset_names() else entries[0].model if entries else text
-    if network not in preset_names() and (path.suffix or path.parent != Path()):
-        raise UserError(f"{path}: no such file")
-    times = asked or _only_scale(text, network, [one for entry in entries for one in entry.scales])
-    checkpoint = next((entry.name for entry in entries if times in entry.scales), None)
-    if weights is not None and (str(weights) != "published" or checkpoint):
-        with usual_torch():  # what the constructor draws is not kept
-            model = preset_model(network, times)
-            use_scale(model, times)
-            if str(weights) != "published":
-                _load_file(model, Path(weights).expanduser(), "weights")
-            elif checkpoint:
-                with bar(f"loads {text}") as tell:
-                    bring(model, checkpoint, folders, times, tell)
-        return model.eval()
-    model = preset_model(network, times)
-    use_scale(model, times)
-    if weights is None:
-        return model.eval()
-    if any(entry.name == text for entry in entries):
-        there = ", ".join(str(scale) for entry in entries for scale in entry.scales)
-        raise UserError(f"{text}: weights are published for scale={there}, not for {times}; weights=None goes without")
-    if any(True for _ in model.parameters()):
-        told = (
-            f"{text}: no weights are published for scale={times}; these are what its constructor draws (weights=None)"
-        )
-        warnings.warn(told, stacklevel=2)
+    named, published = _named(str(name), asked), str(weights) == "published"
+    if weights is None or (published and not named.checkpoint):
+        return _drawn(named, published)
+    with usual_torch():  # what the constructor draws is not kept
+        model = named.built()
+        if published:
+            _bring(model, named, folders)
+        else:
+            _load_file(model, Path(weights).expanduser(), "weights")
     return model.eval()
 
 
@@ -110,16 +91,18 @@ def list_models(pattern: str = "*") -> "DataFrame":
 
     from pandas import DataFrame
 
-    rows = [_row(name) for name in preset_names() if fnmatchcase(name, pattern)]
+    parts = PartsOnMeta()
+    with later_collections():
+        rows = [_row(name, parts) for name in preset_names() if fnmatchcase(name, pattern)]
     columns = ["name", "class", "scales", "params", "paper", "year", "weights", "licence", "training_data"]
     table = DataFrame(rows, columns=columns, dtype=object)  # else None would be NaN
     return table.astype({"year": "Int64"})
 
 
-def _row(name: str) -> dict[str, Any]:
+def _row(name: str, parts: PartsOnMeta) -> dict[str, Any]:
     found = Preset(name, Component("", {}), {})
     with suppress(UserError):  # of a file of ./conf that is none of srbench's, or not ready yet
-        found = preset(name)
+        found = preset(name, parts)
     entries = [entry for entry in checkpoint_catalogue() if entry.model == name]
     told = papers().get(found.model.class_name)
     return {
@@ -135,9 +118,71 @@ def _row(name: str) -> dict[str, Any]:
     }
 
 
-def _only_scale(name: str, network: str, published: list[int]) -> int:
+@dataclass(frozen=True)
+class _Named:
+    """A network by `name`, its own or that of published weights. `checkpoint`: those of its scale, None where there are
+    none; `scales`: of all weights that the name stands for."""
+
+    name: str
+    network: str
+    scale: int
+    checkpoint: str | None
+    scales: tuple[int, ...]
+    of_weights: bool
+
+    def built(self) -> nn.Module:
+        """As its constructor leaves it, at the scale."""
+        model = preset_model(self.network, self.scale)
+        use_scale(model, self.scale)
+        return model
+
+
+def _check_kinds(name: object, weights: object) -> None:
+    """UserError for what is no name or path."""
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"load: a network's name or a file is needed, not a {type(name).__name__}")
+    if not (weights is None or isinstance(weights, str | os.PathLike)):
+        raise UserError(f'weights={weights}: "published", a file, or None for those that the constructor draws')
+
+
+def _named(name: str, scale: int | None) -> _Named:
+    """What a name stands for. UserError for what looks like a file that is not there, and without the scale where there
+    are several."""
+    entries = [entry for entry in checkpoint_catalogue() if name in (entry.name, entry.model)]
+    network = name if name in preset_names() else entries[0].model if entries else name
+    path = Path(name).expanduser()
+    if network not in preset_names() and (path.suffix or path.parent != Path()):
+        raise UserError(f"{path}: no such file")
+    scales = tuple(one for entry in entries for one in entry.scales)
+    chosen = scale or _only_scale(name, network, scales)
+    checkpoint = next((entry.name for entry in entries if chosen in entry.scales), None)
+    return _Named(name, network, chosen, checkpoint, scales, any(entry.name == name for entry in entries))
+
+
+def _bring(model: nn.Module, named: _Named, folders: str) -> None:
+    """Gives the model its published weights."""
+    with bar(f"loads {named.name}") as tell:
+        bring(model, named.checkpoint or "", folders, named.scale, tell)
+
+
+def _drawn(named: _Named, published: bool) -> nn.Module:
+    """The network as its constructor draws it. Where `published` weights are asked for: UserError for a name of some,
+    which are of another scale, and else a warning of `load`, but for a network that has none."""
+    model = named.built().eval()
+    if published and named.of_weights:
+        there = ", ".join(map(str, named.scales))
+        raise UserError(
+            f"{named.name}: weights are published for scale={there}, not for {named.scale}; weights=None goes without"
+        )
+    if published and any(True for _ in model.parameters()):
+        told = f"no weights are published for scale={named.scale}; these are what its constructor draws (weights=None)"
+        warnings.warn(f"{named.name}: {told}", stacklevel=3)
+    return model
+
+
+def _only_scale(name: str, network: str, published: Sequence[int]) -> int:
     """The scale where there is no other; where weights are published, of theirs. UserError where there are several."""
-    scales = sorted({*published}) or list(preset(network).params)
+    scales = sorted({*published}) or list(preset(network, PartsOnMeta()).params)
     if len(scales) != 1:
         raise UserError(f"{name}: give scale=N, one of {', '.join(map(str, scales)) or 'none'}")
     return scales[0]

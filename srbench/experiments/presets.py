@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.defaults_list import create_defaults_list
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 from yaml import YAMLError
@@ -27,6 +28,7 @@ from srbench.experiments.component import Component, RefusedError, component, im
 from srbench.experiments.compose import SCALES, built_network
 from srbench.experiments.hydra_versions import VERSION_BASE
 from srbench.experiments.search_path import FileConfigSource, UserGroups
+from srbench.models.layers.scale_free import PartsOnMeta
 
 OF_OTHERS = ("custom", "spandrel")  # which name no network of their own
 
@@ -49,13 +51,13 @@ def preset_names() -> list[str]:
     return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")} - {*OF_OTHERS})
 
 
-def preset(name: str) -> Preset:
+def preset(name: str, parts: PartsOnMeta) -> Preset:
     """The network of that name, built at each scale, on the meta device, where it is a class of networks: what else a
-    file of ./conf names is not run. UserError as `preset_model`."""
+    file of ./conf names is not run. `parts`: those of other presets. UserError as `preset_model`."""
     node, found = _node(name), {}
     described = _component(node, name, 2)
     for scale in SCALES if _is_network(described) else ():
-        with suppress(UserError), torch.device("meta"):
+        with suppress(UserError), torch.device("meta"), parts.shared():
             found[scale] = sum(one.numel() for one in _built(node, name, scale).parameters())
     return Preset(name, described, found)
 
@@ -93,12 +95,12 @@ def _node(name: str) -> DictConfig:
         raise UserError(f"model={name}: no such network{did_you_mean(name, preset_names())}")
     with _one_at_a_time, _hydra() as loader:
         try:
-            words = ["+scale=2", "hydra.job.name=srbench"]
-            found = loader.load_configuration(f"model/{name}", words, RunMode.RUN, from_shell=False)
-        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            files = CachingConfigRepository(loader.repository)
+            chosen = create_defaults_list(files, f"model/{name}", [], prepend_hydra=False, skip_missing=False)
+            found = loader._compose_config_from_defaults_list(chosen.defaults, files)
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # the last of a defaults list
             raise UserError(f"model={name}: {first_line(error)}") from error
-    with open_dict(found):
-        del found["hydra"]
+    found.scale = 2
     return found
 
 

@@ -1,6 +1,5 @@
 """A trial of a user's network before anything is trained: what does not fit is told in one line, with its cure."""
 
-from collections.abc import Callable, Iterator
 from functools import cache
 from math import lcm
 
@@ -10,15 +9,13 @@ from torch import Tensor, nn
 from srbench.core import hardware
 from srbench.core.errors import UserError, first_line_with_type
 from srbench.core.progress import console
+from srbench.evaluation.fitting_sizes import SIDE, fitting_traits, smallest_side, to_say
 from srbench.evaluation.inference import on_multiples
 from srbench.experiments.component import Component
 from srbench.experiments.spec import RunSpec
 from srbench.models.layers.thumbnail import second_inputs
-from srbench.models.traits import image_channels_of, traits_of, use_scale
+from srbench.models.traits import Traits, image_channels_of, traits_of, use_scale
 
-SIDE = 48  # pixels of LR
-LARGER = (64, 96, 128, 192, 256)  # tried of a network that SIDE, or a patch, may be too small for
-MULTIPLES = (*range(2, 17), 20, 24, 28, 32, 48, 64, 128)  # that networks are known to take
 LOUDEST = 16.0  # that a network may be before it has learnt to give [0, 1]; one for 0-255 is louder
 
 
@@ -65,15 +62,8 @@ class _Trial:
             wrong = self._wrong(1, even, 2 * even) or self._wrong(1, least + 1, least + 19)
             if wrong is None:
                 return None
-            if side := self._smallest(least, 1, self._takes):
-                return f"{wrong}; {_too_small(side)}"
-            fitting = next((m for m in MULTIPLES if not any(self._wrong(1, *size) for size in _sizes(m, least))), None)
-        if fitting is None:
-            return wrong
-        return (
-            f"{wrong}; LR whose sides are multiples of {fitting} does work: say so in the class, "
-            f'traits = {{"multiple": {fitting}}}, and srbench pads'
-        )
+            found = fitting_traits(lambda height, width: not self._wrong(1, height, width), least)
+        return f"{wrong}; {to_say(found)}" if found else wrong
 
     def in_training(self, hr_patch: int, batch: int) -> str | None:
         """What is wrong with what comes of a batch of patches."""
@@ -84,26 +74,17 @@ class _Trial:
             nearest = _up(max(hr_patch, self.scale * self.traits.smallest_input), step)
             return f"does not take LR patches of {side}×{side}; set budget.hr_patch={nearest}"
         if wrong := self._wrong(batch, side, side):
-            enough = self._smallest(side, multiple, lambda side: not self._wrong(batch, side, side))
-            cure = f"; {_too_small(enough)}; set budget.hr_patch={self.scale * enough}" if enough else ""
+            enough = smallest_side(lambda side: not self._wrong(batch, side, side), side, multiple)
+            cure = (
+                f"; {to_say(Traits(smallest_input=enough))}; set budget.hr_patch={self.scale * enough}"
+                if enough
+                else ""
+            )
             return f"in training: {wrong}{cure}"
         trains = any(weight.requires_grad for weight in self.model.parameters())
         if trains and not self._output(batch, side, side).requires_grad:
             return "in training: no gradient reaches its weights; SR is detached from them, or made without them"
         return None
-
-    def _takes(self, side: int) -> bool:
-        """LR of that height or width, whatever the multiples."""
-        return not (self._wrong(1, side, side + 1) or self._wrong(1, side + 1, side))
-
-    def _smallest(self, small: int, step: int, fits: Callable[[int], bool]) -> int | None:
-        """The side of LR from which on it fits, above `small`, which does not; `step`: its multiples alone. None where
-        no larger one does."""
-        large = next((side for side in (_up(one, step) for one in LARGER) if side > small and fits(side)), None)
-        while large and large - small > step:
-            middle = _up((small + large) // 2, step)
-            small, large = (small, middle) if fits(middle) else (middle, large)
-        return large
 
     def tell_of_values(self, name: str) -> None:
         """Of a network that seems to be made for another range."""
@@ -157,20 +138,6 @@ class _Trial:
             return on_multiples(self.model, lr, *others)
         sr: Tensor = self.model(lr, *others)  # as it is: on_multiples would cut a tuple
         return sr
-
-
-def _sizes(multiple: int, least: int) -> Iterator[tuple[int, int]]:
-    """Two sizes whose sides are odd multiples, so that they are none of 2 · multiple."""
-    odd = -(-least // multiple) | 1
-    yield multiple * odd, multiple * (odd + 2)
-    yield multiple * (odd + 4), multiple * odd
-
-
-def _too_small(side: int) -> str:
-    return (
-        f"LR of {side} pixels a side and more does work: say so in the class, "
-        f'traits = {{"smallest_input": {side}}}, and srbench pads'
-    )
 
 
 def _up(length: int, multiple: int) -> int:

@@ -58,6 +58,12 @@ METRIC_FACTS = {
         "BasicSR computes it",
         f"{OURS}; parameters of BasicSR, Apache-2.0",
     ),
+    "niqe_pyiqa": MetricFacts(
+        "the same by pyiqa's convention: luma in 0–255 of the whole image",
+        "above 0, about 2 to 12",
+        "Mittal, Soundararajan and Bovik, IEEE SPL 2013, as the package pyiqa computes it",
+        f"{OURS}; parameters of BasicSR, Apache-2.0",
+    ),
     "pi": MetricFacts(
         "½ ((10 − Ma) + NIQE), without HR",
         "about 2 to 10",

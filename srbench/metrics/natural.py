@@ -1,14 +1,15 @@
 """How natural SR looks, without HR: NIQE and PI.
 
 NIQE: Mittal, Soundararajan and Bovik, "Making a 'Completely Blind' Image Quality Analyzer", IEEE SPL 2013, as BasicSR
-computes it, with the parameters that BasicSR publishes (NOTICE-niqe.txt). PI: Blau et al., "The 2018 PIRM Challenge on
-Perceptual Image Super-Resolution", ECCV Workshops 2018, with the score of Ma et al., CVIU 2017, by the package pyiqa.
+and as pyiqa compute it, with the parameters that BasicSR publishes (NOTICE-niqe.txt). PI: Blau et al., "The 2018 PIRM
+Challenge on Perceptual Image Super-Resolution", ECCV Workshops 2018, with the score of Ma et al., CVIU 2017, by the
+package pyiqa.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from pathlib import Path
 
 import cv2
@@ -30,11 +31,25 @@ def niqe(image: np.ndarray, border: int) -> float:
     2 to 12.
 
     Of the luma inside `border` (by convention the scale): BT.601 in 16–235, rounded to integers; of grey that itself.
-    BasicSR's numbers: on Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's `niqe`, which takes
-    luma in 0–255 and no border unless told otherwise; on Set5 the two differ by up to 1.0, in either direction.
+    BasicSR's numbers: on Set5 within 0.0003 of its `calculate_niqe` with float64 luma. Not pyiqa's (`niqe_pyiqa`); on
+    Set5 the two differ by up to 1.0, in either direction.
     Raises ValueError for less than two blocks of 96×96, or when less than two of the blocks have structure.
     """
-    return _distance(_luma(_inside(image, border)))
+    whole = _blocks(_luma(_inside(image, border)))
+    # float32, as in BasicSR, where the variance of nearly flat parts is all rounding: up to 0.009 on Set5.
+    return _distance(whole, _halve(whole).astype(np.float32), _model())
+
+
+def niqe_pyiqa(image: np.ndarray) -> float:
+    """The same by pyiqa's convention, which NTIRE's challenges score by: of the whole image, with luma in 0–255.
+
+    Of YIQ, rounded to integers. pyiqa's numbers: on Set5 within 3e-6 of its `niqe`. What BasicSR computes in float32
+    is float64 here, and the other way round: where an image is flat, each of these roundings counts.
+    Raises ValueError as `niqe`.
+    """
+    whole = _blocks(_luma_of_yiq(_inside(image, 0)))
+    window = _model().window.astype(np.float32).astype(np.float64)
+    return _distance(whole, _halve_in_float32(whole), replace(_model(), window=window))
 
 
 class PI:
@@ -101,13 +116,26 @@ def _luma(image: np.ndarray) -> np.ndarray:
     return result
 
 
-def _distance(luma: np.ndarray) -> float:
-    """NIQE of a plane (H, W) in 0–255, §II-E of the paper: a Mahalanobis distance between two Gaussians of features."""
-    model = _model()
+def _luma_of_yiq(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) or (H, W, 1) → (H, W) of whole numbers in float64, on 0–255. In float32, from red to blue, as pyiqa: a
+    pixel in a thousand lies between two of them."""
+    if image.shape[2] == 1:
+        return _luma(image)
+    red, green, blue = np.moveaxis(image.astype(np.float32) / np.float32(white_of(image.dtype)), 2, 0)
+    luma = (red * np.float32(0.299) + green * np.float32(0.587)) + blue * np.float32(0.114)
+    result: np.ndarray = np.rint(luma * np.float32(255)).astype(np.float64)
+    return result
+
+
+def _blocks(luma: np.ndarray) -> np.ndarray:
+    """What fills whole blocks, from the top left."""
     height, width = luma.shape
-    whole = np.ascontiguousarray(luma[: height - height % BLOCK, : width - width % BLOCK])
-    # float32, as in BasicSR, where the variance of nearly flat parts is all rounding: up to 0.009 on Set5.
-    half = _halve(whole).astype(np.float32)
+    return np.ascontiguousarray(luma[: height - height % BLOCK, : width - width % BLOCK])
+
+
+def _distance(whole: np.ndarray, half: np.ndarray, model: "_Model") -> float:
+    """NIQE of a plane (H, W) in 0–255 and of the same at half its size, §II-E of the paper: a Mahalanobis distance
+    between two Gaussians of features."""
     features = np.concatenate([_features(whole, BLOCK, model), _features(half, BLOCK // 2, model)], axis=1)
     complete = features[~np.isnan(features).any(axis=1)]
     if len(complete) < 2:
@@ -124,6 +152,17 @@ def _halve(plane: np.ndarray) -> np.ndarray:
     """The plane at half its size, which is even, mirrored at its edges: (H, W) → (H / 2, W / 2) float64."""
     filtered = cv2.sepFilter2D(plane, cv2.CV_64F, HALVE, HALVE, anchor=(3, 3), borderType=cv2.BORDER_REFLECT)
     return filtered[::2, ::2]
+
+
+def _halve_in_float32(plane: np.ndarray) -> np.ndarray:
+    """The same as `_halve` but for its rounding, which is pyiqa's: in [0, 1], height before width, tap after tap."""
+    half = (plane / 255).astype(np.float32)
+    for axis in (0, 1):
+        lines = np.moveaxis(half, axis, 0)
+        mirrored = np.pad(lines, ((3, 3), (0, 0)), mode="symmetric")
+        taps = (mirrored[k : k + len(lines) : 2] * weight for k, weight in enumerate(HALVE.astype(np.float32)))
+        half = np.moveaxis(reduce(np.add, taps), 0, axis)
+    return half.astype(np.float64) * 255
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from srbench.metrics.available import MetricUnavailable
 from srbench.metrics.dists import DISTS
 from srbench.metrics.fidelity import PIRM, psnr, rmse, ssim, ssim_global
 from srbench.metrics.missing import Missing
-from srbench.metrics.natural import PI, niqe
+from srbench.metrics.natural import PI, niqe, niqe_pyiqa
 from srbench.metrics.no_reference import ByPyiqa, NoReference, ntire_perceptual
 from srbench.metrics.perceptual import LPIPS, Net
 from srbench.metrics.protocol import Protocol
@@ -93,6 +93,7 @@ MAKERS: dict[str, Maker] = {
     "lpips_squeeze": _lpips("squeeze"),
     "dists": _dists,
     "niqe": _each(lambda pair: niqe(pair.sr, pair.scale)),
+    "niqe_pyiqa": _each(lambda pair: niqe_pyiqa(pair.sr)),
     "pi": _pi,
     "clipiqa": _no_reference("clipiqa"),
     "maniqa": _no_reference("maniqa"),

@@ -95,8 +95,15 @@ METRICS = {
             "niqe",
             False,
             2,
-            caveat="NIQE by BasicSR's convention (rounded luma in 16–235, border = scale); pyiqa's differs by up to "
-            "1.0 on Set5",
+            caveat="NIQE by BasicSR's convention (rounded luma in 16–235, border = scale); pyiqa's (niqe_pyiqa) "
+            "differs by up to 1.0 on Set5",
+        ),
+        Metric(
+            "niqe_pyiqa",
+            False,
+            2,
+            title="NIQE (pyiqa)",
+            caveat="NIQE by pyiqa's convention (rounded luma in 0–255 of the whole image), by srbench's own code",
         ),
         Metric(
             "pi",
@@ -135,9 +142,9 @@ METRICS = {
             4,
             title="NTIRE perceptual",
             caveat="score of the perceptual track of NTIRE 2025 and 2026's image SR ×4 challenges: (1 − LPIPS) + "
-            "(1 − DISTS) + CLIPIQA + MANIQA + MUSIQ/100 + max(0, (10 − NIQE)/10); its NIQE is pyiqa's, ours BasicSR's, "
-            "which moves the score by up to 0.1; the mean over images is that of their means unless a NIQE exceeds 10",
-            of=("lpips", "dists", "clipiqa", "maniqa", "musiq", "niqe"),
+            "(1 − DISTS) + CLIPIQA + MANIQA + MUSIQ/100 + max(0, (10 − NIQE)/10), NIQE by pyiqa's "
+            "convention; the mean over images is that of their means unless a NIQE exceeds 10",
+            of=("lpips", "dists", "clipiqa", "maniqa", "musiq", "niqe_pyiqa"),
             tolerance=NETWORKS,
         ),
         Metric(
@@ -157,8 +164,9 @@ METRICS = {
         ),
     )
 }
-# What one name stands for where metrics are asked for. perceptual: of the perceptual tracks of NTIRE 2025 and 2026.
-SETS = {"perceptual": (*METRICS["ntire_perceptual"].of, "ntire_perceptual")}
+# What one name stands for where metrics are asked for. perceptual: of the perceptual tracks of NTIRE 2025 and 2026, and
+# BasicSR's NIQE, which papers tell, beside the challenges'.
+SETS = {"perceptual": (*METRICS["ntire_perceptual"].of, "niqe", "ntire_perceptual")}
 ALWAYS = ("psnr", "ssim", "lpips", "niqe", "pi", "rmse")  # columns of every scores.csv
 
 # In the order of a table's columns.

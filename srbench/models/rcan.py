@@ -12,6 +12,7 @@ from srbench.models.layers.classsr_names import from_classsr
 from srbench.models.layers.conv3x3 import conv3x3
 from srbench.models.layers.initialise import start_small
 from srbench.models.layers.mean_shift import MeanShift
+from srbench.models.layers.scale_free import scale_free
 from srbench.models.layers.upsampler import upsampler
 from srbench.models.traits import Traits
 
@@ -45,6 +46,19 @@ class Residual(nn.Module):
         return output
 
 
+def residual_groups(width: int, groups: int, blocks: int, reduction: int) -> nn.Sequential:
+    """(N, width, H, W) → (N, width, H, W): `groups` of `blocks` residual blocks with attention, and a convolution."""
+
+    def block() -> Residual:
+        first, second = conv3x3(width, width), conv3x3(width, width)
+        return Residual(first, nn.ReLU(inplace=True), second, ChannelAttention(width, reduction))
+
+    def group() -> Residual:
+        return Residual(*(block() for _ in range(blocks)), conv3x3(width, width))
+
+    return nn.Sequential(*(group() for _ in range(groups)), conv3x3(width, width))
+
+
 class RCAN(nn.Module):
     """(N, C, H, W) in [0, 1] → (N, C, sH, sW), not clipped. `image_channels`: C, 3 of RGB or 1 of grey.
 
@@ -73,16 +87,9 @@ class RCAN(nn.Module):
         check_choice("image_channels", image_channels, 1, 3)
         self.scale, self.rgb_range, self.image_channels = scale, rgb_range, image_channels
 
-        def block() -> Residual:
-            first, second = conv3x3(width, width), conv3x3(width, width)
-            return Residual(first, nn.ReLU(inplace=True), second, ChannelAttention(width, reduction))
-
-        def group() -> Residual:
-            return Residual(*(block() for _ in range(blocks)), conv3x3(width, width))
-
         self.sub_mean = MeanShift(-1, rgb_range, trainable=True, image_channels=image_channels)
         self.head = nn.Sequential(conv3x3(image_channels, width))
-        self.body = nn.Sequential(*(group() for _ in range(groups)), conv3x3(width, width))
+        self.body = scale_free(residual_groups, width, groups, blocks, reduction)
         self.tail = nn.Sequential(upsampler(width, scale), conv3x3(width, image_channels))
         self.add_mean = MeanShift(1, rgb_range, trainable=True, image_channels=image_channels)
         start_small(self.head, self.body, self.tail)

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.export import Dim
 
 from srbench.audits.fitness import check
 from srbench.audits.metric_fitness import check_metric
@@ -227,6 +228,37 @@ def test_what_should_not_be_is_red_and_leaves_the_network_fit(kind, name, told):
     assert (tick.state, tick.must) == ("red", False), str(found)
     assert told in tick.told
     assert found.fit, str(found)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("translated", [torch.jit.script, lambda net: torch.jit.trace(net, torch.rand(1, 3, 16, 16))])
+def test_of_a_network_of_torch_jit_training_and_other_forms_are_left_out(translated):
+    found = check(translated(Net().eval()), 2)
+    assert str(found).startswith("Net ×2: ")
+    left_out = {tick.name: tick.told for tick in found.ticks if tick.state == "left out"}
+    assert not [tick for tick in found.ticks if tick.state == "red"]
+    for name in ("ten steps of training", "export .pt2", "export .onnx"):
+        assert left_out[name].endswith("look at the module that it was made of")
+    assert "latency" not in left_out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "red"),
+    [
+        ({2: Dim("height", min=16, max=4096), 3: Dim("width", min=16, max=4096)}, {"batches", "ten steps of training"}),
+        ({}, {"shape and values"}),
+    ],
+)
+def test_of_an_exported_network_the_cure_is_how_to_export_it(sizes, red):
+    exported = torch.export.export(Net().eval(), (torch.rand(1, 3, 64, 64),), dynamic_shapes=(sizes,)).module()
+    found = [tick for tick in check(exported, 2).ticks if tick.state == "red"]
+    assert red <= {tick.name for tick in found}
+    assert all("give that dynamic_shapes for N, H and W" in tick.cure for tick in found)
+
+
+def test_a_compiled_network_is_looked_at_as_what_it_is_made_of():
+    found = check(torch.compile(Net(), backend="eager"), 2)
+    assert not [str(tick) for tick in found.ticks if tick.state == "red"]
 
 
 def test_a_frozen_network_is_looked_at_without_training():

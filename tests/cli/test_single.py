@@ -201,13 +201,13 @@ def test_a_run_that_diverges_ends_with_a_line_that_names_the_fix_and_keeps_no_we
     assert json.loads((folder / "result.json").read_text())["error"] == line.removeprefix("srbench: ")
 
 
-@pytest.mark.parametrize("asked", ["perceptual", "[perceptual,niqe]"])
+@pytest.mark.parametrize("asked", ["perceptual", "[perceptual,niqe_pyiqa]"])
 def test_a_run_takes_the_name_of_a_set_of_metrics(srbench, asked):
     words = ("model=bicubic", "budget=none", "study=named", "eval.latency=false", f"eval.metrics={asked}")
     done = srbench(*words)
     assert done.returncode == 0, done.stderr
     (record,) = srbench.records("named").values()
-    assert record["scores"]["val"].keys() == {"niqe"}
+    assert record["scores"]["val"].keys() == {"niqe_pyiqa"}
     told = [one["what"] for one in record["missing"] if one["kind"] == "weights"]
     assert told == ["lpips", "dists", "clipiqa", "maniqa", "musiq", "ntire_perceptual"]
     assert srbench(*words, "dry_run=true").stdout.splitlines()[-1] == "1 runs, 0 of them to do"

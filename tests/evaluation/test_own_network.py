@@ -15,6 +15,7 @@ from srbench.core.errors import UserError
 from srbench.data.images import write_image
 from srbench.evaluation.benchmark import benchmark
 from srbench.evaluation.cost_of_network import cost
+from srbench.evaluation.export import export
 from srbench.evaluation.scores_of_images import score
 from srbench.evaluation.upscaled import upscale
 from srbench.metrics.usual_torch import usual_torch
@@ -199,6 +200,144 @@ def test_what_is_no_sr_is_told(kind, told, root):
         row(kind(), root, scale=2)
     with pytest.raises(UserError, match=rf"^{kind.__name__} gives "):
         upscale(kind(), LR, self_ensemble=True)
+
+
+class Windowed(Plain):
+    """Of windows of 8 pixels, which its class does not say."""
+
+    def forward(self, lr: Tensor) -> object:
+        height, width = lr.shape[-2:]
+        windows = lr.reshape(len(lr), 3, height // 8, 8, width // 8, 8)
+        return super().forward(windows.reshape(lr.shape))
+
+
+class Floored(Plain):
+    """Takes 30 pixels and more."""
+
+    def forward(self, lr: Tensor) -> object:
+        return super().forward(F.pad(lr, (29, 29, 29, 29), mode="reflect")[..., 29:-29, 29:-29])
+
+
+class Positioned(Plain):
+    """Knows 200×200 positions, and no more."""
+
+    def forward(self, lr: Tensor) -> object:
+        return super().forward(lr + torch.zeros(200, 200)[: lr.shape[2], : lr.shape[3]])
+
+
+class Dazzled(Plain):
+    def forward(self, lr: Tensor) -> object:
+        if (lr > 0.9).all():
+            raise ValueError("too bright\nfor me")
+        return super().forward(lr)
+
+
+class Broken(Plain):
+    def forward(self, lr: Tensor) -> object:
+        raise RuntimeError("of nothing")
+
+
+class Filling(Plain):
+    def forward(self, lr: Tensor) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+LR_OF_64 = np.zeros((64, 64, 3), np.uint8)
+OF_WINDOWS = (
+    r"^Windowed fails on LR of {}: RuntimeError: shape '\[.*\]' is invalid for input of size \d+; LR whose sides are "
+    r'multiples of 8 does work: say so in the class, traits = {{"multiple": 8}}, and srbench pads$'
+)
+
+
+def test_a_network_of_windows_that_does_not_say_so_is_told_in_one_line_wherever_it_runs(root):
+    write_image(root / "benchmark/Tiny/HR/0.png", np.zeros((30, 44, 3), np.uint8))
+    with pytest.raises(UserError, match=OF_WINDOWS.format("22×15")) as told:
+        row(Windowed(), root)
+    assert isinstance(told.value.__cause__, RuntimeError)  # torch's own, for who looks for the line
+    with pytest.raises(UserError, match=OF_WINDOWS.format("24×20")):
+        upscale(Windowed(), LR)
+    with pytest.raises(UserError, match=OF_WINDOWS.format("24×20")):
+        upscale(nn.DataParallel(Windowed()), LR)
+    with pytest.raises(UserError, match=OF_WINDOWS.format("97×112")):  # the first tile is of 112×112
+        upscale(Windowed(), np.zeros((112, 145, 3), np.uint8), tile=112)
+    with pytest.raises(UserError, match=OF_WINDOWS.format("64×73")):
+        export(Windowed(), "Windowed", {}, root / "net.safetensors", None)
+
+
+def test_what_the_line_says_of_windows_makes_them_work_wherever_they_run(root):
+    class Told(Windowed):
+        scale, traits = 2, {"multiple": 8}
+
+    write_image(root / "benchmark/Tiny/HR/0.png", np.zeros((30, 44, 3), np.uint8))
+    assert row(Told(), root)["tiny.psnr"] > 0
+    assert upscale(Told(), LR).shape == (40, 48, 3)
+    assert upscale(Told(), np.zeros((112, 145, 3), np.uint8), tile=112).shape == (224, 290, 3)
+    assert "the same picture within" in export(Told().eval(), "Told", {}, root / "net.safetensors", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "image", "told"),
+    [
+        (Floored, LR, r'LR of 30 pixels a side and more does work: .* traits = {"smallest_input": 30}$'),
+        (
+            Positioned,
+            np.zeros((8, 300, 3), np.uint8),
+            r"RuntimeError: The size .*; LR of 192×192 does work: set tile=192 ",
+        ),
+        (Dazzled, LR_OF_64 + 255, "ValueError: too bright; noise of that size does work: mend what its forward does"),
+        (Broken, LR, "RuntimeError: of nothing; mend its forward, or say in the class what it takes"),
+    ],
+)
+def test_a_network_that_fails_is_told_with_what_helps(kind, image, told):
+    with pytest.raises(UserError, match=rf"^{kind.__name__} fails on LR of \d+×\d+: .*{told}"):
+        upscale(kind(), image)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_scripted_network_of_windows_tells_torch_s_own_line_and_a_class_around_it_helps(root):
+    class Windows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 12, 1)
+
+        def forward(self, lr: Tensor) -> Tensor:
+            height, width = lr.shape[2] // 8, lr.shape[3] // 8
+            windows = lr.reshape(1, 3, height, 8, width, 8)
+            return F.pixel_shuffle(self.conv(windows.reshape(1, 3, 8 * height, 8 * width)), 2)
+
+    class Around(nn.Module):
+        traits = Traits(multiple=8)
+
+        def __init__(self, held):
+            super().__init__()
+            self.held = held
+
+        def forward(self, lr):
+            return self.held(lr)
+
+    scripted = torch.jit.script(Windows())
+    told = r"^Windows fails on LR of 24×20: RuntimeError: shape .* is invalid .* say so in a class around it, traits = "
+    with pytest.raises(UserError, match=told):
+        upscale(scripted, LR)
+    assert upscale(Around(scripted), LR).shape == (40, 48, 3)
+
+
+def test_an_exported_network_runs_on_the_sizes_that_it_was_written_for(root):
+    model = Plain().eval()
+    exported = torch.export.export(model, (torch.rand(1, 3, 16, 24),)).module()
+    np.testing.assert_array_equal(upscale(exported, LR[:16]), upscale(model, LR[:16]))
+    assert row(exported, root, scale=2)["tiny.psnr"] == row(model, root, scale=2)["tiny.psnr"]
+    with pytest.raises(
+        UserError, match=r"^GraphModule fails on LR of 24×20: .*; it is as torch.export fixed it: give "
+    ):
+        upscale(exported, LR)
+    with pytest.raises(UserError, match=r"needed, not a ExportedProgram; its module\(\) is one$"):
+        upscale(torch.export.export(model, (torch.rand(1, 3, 16, 24),)), LR)
+
+
+def test_memory_that_has_run_out_is_no_matter_of_sizes():
+    with pytest.raises(torch.OutOfMemoryError, match=r"^CUDA out of memory$"):
+        upscale(Filling(), LR)
 
 
 def test_a_picture_smaller_than_lr_is_no_sr():

@@ -107,6 +107,12 @@ def test_a_file_that_tells_nothing_says_how_to_go_on(tmp_path):
         load("fsrcnn", 2, weights=tmp_path / "x.pth")
 
 
+@pytest.fixture(scope="module")
+def table():
+    """Of all networks, by name."""
+    return list_models().set_index("name")
+
+
 def test_own_presets_are_found_beside_the_project_s(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf/model").mkdir(parents=True)
@@ -130,6 +136,37 @@ def test_the_table_tells_what_is_known_of_a_network():
     spans = list_models("span*").set_index("name")
     assert (spans.licence["span"], spans.training_data["span"]) == (None, None)
     assert spans.licence["span_ntire"]
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [("rcan", 2), ("rcan", 8), ("classsr_srresnet", 4), ("carn_waifu2x", 3), ("safmn", 4)]
+)
+def test_the_table_counts_what_the_network_has_that_is_built(name, scale, table):
+    built = load(name, scale, weights=None)
+    assert table.params[name][scale] == sum(one.numel() for one in built.parameters())
+
+
+def test_the_table_has_the_scales_that_can_be_built_alone(table):
+    assert {name: table.scales[name] for name in ("rcan", "mossnet", "bicubic")} == {
+        "rcan": (2, 3, 4, 8),
+        "mossnet": (2,),
+        "bicubic": (1, 2, 3, 4, 8),
+    }
+
+
+def test_parts_that_networks_share_are_counted_in_each_as_often_as_it_has_them(tmp_path, monkeypatch):
+    """Of three branches that are alike, the last one smaller."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf/model").mkdir(parents=True)
+    rcan = {"_target_": "srbench.models.rcan.RCAN", "scale": "${scale}", "width": 8, "groups": 1, "reduction": 2}
+    branches = [{**rcan, "blocks": blocks} for blocks in (2, 2, 1)]
+    node = {"_target_": "srbench.models.classsr.ClassSR", "scale": "${scale}", "branches": branches}
+    (tmp_path / "conf/model/alike.yaml").write_text(yaml.safe_dump(node))
+    counted = list_models("alike").params.iloc[0]
+    assert list(counted) == [2, 3, 4, 8]
+    for scale in (2, 4):
+        built = load("alike", scale, weights=None)
+        assert counted[scale] == sum(one.numel() for one in built.parameters())
 
 
 def test_an_app_of_hydra_s_own_finds_hydra_as_it_was(tmp_path):
@@ -162,13 +199,14 @@ def test_configs_of_another_program_in_the_current_folder_end_nothing_and_are_no
     (tmp_path / "conf/config.yaml").write_text("defaults: [{model: lookup}]\n")
     (folder / "lookup.yaml").write_text("_target_: torch.nn.Identity\nkey: ${oc.env:NOT_SET_ANYWHERE}\n")
     (folder / "broken.yaml").write_text("a: [\n")
+    (folder / "listless.yaml").write_text("defaults: 3\n")
     (folder / "command.yaml").write_text(f"_target_: os.system\ncommand: touch {tmp_path}/hurt\n")
     table = list_models().set_index("name")
-    assert [table.params[name] for name in ("lookup", "broken", "command")] == [{}, {}, {}]
+    assert [table.params[name] for name in ("lookup", "broken", "listless", "command")] == [{}] * 4
     assert table.params["safmn"][2] == 227820
     assert not (tmp_path / "hurt").exists()
     assert load("fsrcnn", scale=2, weights=None).scale == 2
-    for name in ("lookup", "broken"):
+    for name in ("lookup", "broken", "listless"):
         with pytest.raises(UserError, match=f"^model={name}: "):
             load(name, scale=2)
     assert capsys.readouterr() == ("", "")

@@ -100,7 +100,7 @@ class Items(Net):
     def forward(self, x):
         return super().forward(x) * (1.0 if x.mean().item() < 2 else 0.0)
 """
-SMALLEST = 'traits = {{"smallest_input": {}}}, and srbench pads'
+SMALLEST = 'traits = {{"smallest_input": {}}}'
 
 
 @pytest.fixture

@@ -205,12 +205,12 @@ def test_the_score_of_ntire_by_hand():
     parts = {"lpips": 0.25, "dists": 0.125, "clipiqa": 0.5, "maniqa": 0.25, "musiq": 50.0}
     assert ntire_perceptual(**parts, niqe=5.0) == 3.375  # 0.75 + 0.875 + 0.5 + 0.25 + 0.5 + 0.5
     assert ntire_perceptual(**parts, niqe=11.0) == 2.875
-    assert METRICS["ntire_perceptual"].of == (*parts, "niqe")
+    assert METRICS["ntire_perceptual"].of == (*parts, "niqe_pyiqa")
 
 
 def test_the_name_of_a_set_stands_for_its_metrics():
     assert members(["psnr", "perceptual", "lpips"]) == (
-        *("psnr", "lpips", "dists", "clipiqa", "maniqa", "musiq", "niqe", "ntire_perceptual"),
+        *("psnr", "lpips", "dists", "clipiqa", "maniqa", "musiq", "niqe_pyiqa", "niqe", "ntire_perceptual"),
     )
     assert not SETS.keys() & METRICS.keys()
     assert all(name in METRICS for names in SETS.values() for name in names)
@@ -225,17 +225,19 @@ def test_a_combined_score_that_lacks_a_part_says_which(photo, shared):
 
 
 def test_a_combined_score_is_that_of_its_parts_which_are_shown_only_if_asked_for(photo):
-    known = {"lpips": 0.25, "dists": 0.125, "clipiqa": 0.5, "maniqa": 0.25, "musiq": 50.0, "niqe": 5.0}
-    scorer = make_scorer(["psnr", "niqe"], RGB, [])
+    known = {"lpips": 0.25, "dists": 0.125, "clipiqa": 0.5, "maniqa": 0.25, "musiq": 50.0, "niqe_pyiqa": 5.0}
+    scorer = make_scorer(["psnr", "niqe_pyiqa"], RGB, [])
     scores = {name: lambda pairs, name=name: [known[name]] * len(pairs) for name in known}
     combined = replace(scorer, names=("ntire_perceptual",), scores=scores)
     assert combined(photo, photo, 2) == {"ntire_perceptual": 3.375}
     small = photo[:40]  # no NIQE
-    (found,) = replace(combined, scores=scores | {"niqe": scorer.scores["niqe"]}).of_images([(small, small, 2)])
+    (found,) = replace(combined, scores=scores | {"niqe_pyiqa": scorer.scores["niqe_pyiqa"]}).of_images(
+        [(small, small, 2)]
+    )
     assert not found.numbers
     (missing,) = found.missing
     assert (missing.what, missing.kind) == ("ntire_perceptual", "image")
-    assert "computed of niqe: NIQE takes images of 96×192 pixels or more" in missing.reason
+    assert "computed of niqe_pyiqa: NIQE takes images of 96×192 pixels or more" in missing.reason
 
 
 def test_pyiqa_is_imported_only_when_it_is_needed():

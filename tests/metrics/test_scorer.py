@@ -24,7 +24,7 @@ def pair():
 def test_each_metric_is_a_number_or_has_its_reason(pair, tmp_path):
     scorer = make_scorer(list(METRICS), Y, [tmp_path])
     scores = scorer(*pair, 2)
-    assert scores.keys() == {"psnr", "ssim", "niqe", "rmse", "rmse_pirm", "ssim_global"}
+    assert scores.keys() == {"psnr", "ssim", "niqe", "niqe_pyiqa", "rmse", "rmse_pirm", "ssim_global"}
     assert {(missing.what, missing.kind) for missing in scorer.missing} == {
         (name, "weights") for name in METRICS.keys() - scores.keys()
     }
