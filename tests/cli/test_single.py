@@ -207,7 +207,7 @@ def test_a_run_takes_the_name_of_a_set_of_metrics(srbench, asked):
     done = srbench(*words)
     assert done.returncode == 0, done.stderr
     (record,) = srbench.records("named").values()
-    assert record["scores"]["val"].keys() == {"niqe_pyiqa"}
+    assert record["scores"]["val"].keys() == {"niqe_pyiqa", "niqe"}
     told = [one["what"] for one in record["missing"] if one["kind"] == "weights"]
     assert told == ["lpips", "dists", "clipiqa", "maniqa", "musiq", "ntire_perceptual"]
     assert srbench(*words, "dry_run=true").stdout.splitlines()[-1] == "1 runs, 0 of them to do"
