@@ -5,7 +5,6 @@
 
 import os
 import sys
-import warnings
 
 from srbench.core.current_folder import find_own_modules
 
@@ -59,6 +58,7 @@ def _all_is_well(words: list[str]) -> bool:
 def _quiet_decoders() -> None:
     """Pillow and tifffile say on stderr what is odd in an image's tags; what matters srbench says."""
     import logging
+    import warnings
 
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from srbench.cli.hydra_words import CommandLine, command_line
 from srbench.core.errors import UserError
 from srbench.core.paths import PLUGINS, conf_folder
-from srbench.experiments.hydra_versions import VERSION_BASE
+from srbench.experiments.hydra_versions import VERSION_BASE, help_unread
 from srbench.experiments.store.overrides import parse_override
 
 
@@ -37,7 +37,7 @@ def run_app() -> None:
     # submitit_slurm has the name of the plugin's own settings, so that these check it; Hydra tells that it does.
     warnings.filterwarnings("ignore", r"\s*'hydra/launcher/submitit_slurm' is validated against ConfigStore schema")
     try:
-        with _errors_raised():
+        with _errors_raised(), help_unread():
             hydra.main(**VERSION_BASE, config_path=str(conf_folder()), config_name="config")(task)()
     except Leave as error:
         raise error.__cause__ or error from None

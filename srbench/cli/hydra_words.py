@@ -9,6 +9,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from srbench.core.errors import UserError
+from srbench.experiments.hydra_versions import help_unread
 from srbench.experiments.spelling import spelled
 from srbench.experiments.store.overrides import parse_override
 
@@ -37,7 +38,8 @@ class CommandLine:
 def command_line(words: Sequence[str]) -> CommandLine:
     """The words, flags apart: argparse, which Hydra uses, would take overrides in one piece only. UserError for a flag
     that Hydra has not, and for an override that cannot be meant."""
-    parser = get_args_parser()
+    with help_unread():
+        parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
     asked = parser.parse_intermixed_args(words)
     left = list(asked.overrides)

@@ -64,7 +64,7 @@ def _hear_interrupts() -> None:
 def shell_in(folder: Path) -> Shell:
     """srbench in a folder that now has four images in hr/."""
     make_images(folder / "hr", 4)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA"))}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA", "OMP_"))}
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
     # Each test's own cache would cost it a second for the script of pages, and some for Matplotlib's list of fonts.
     (folder / "cache" / "srbench").mkdir(parents=True, exist_ok=True)

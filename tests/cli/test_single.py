@@ -29,7 +29,7 @@ def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
     record = json.loads((folder / "result.json").read_text())
     assert record["cost"]["params"] > 0
     assert record["train"]["steps"] == 6
-    assert record["threads"] == hardware.threads("auto")
+    assert record["threads"] == hardware.cores()
     assert folder.name == f"carn-default-x2-s0-{record['config_hash'][:8]}"
     sr = read_image(folder / "images/val/0.png")
     assert sr.shape == (40, 48, 3)

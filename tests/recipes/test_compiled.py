@@ -16,6 +16,8 @@ from srbench.recipes.fit import fit
 from srbench.recipes.supervised import Supervised, as_images
 from tests.recipes.toys import a_session, a_stage, supervised, weights
 
+pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # torch; 3.13.1 mended it
+
 
 class Small(nn.Module):
     def __init__(self):
