@@ -58,7 +58,7 @@ def write_into(folder: Path, report: Report) -> Path:
     """The same in a folder of any name, which is returned."""
     files = _files(report, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{CROPS}/*.png"):
+    for old in folder.glob(f"{CROPS}/[0-9]*-*.png"):  # as named below; others are not the report's
         if f"{CROPS}/{old.name}" not in files:
             old.unlink(missing_ok=True)  # another process may write this report, too
     if report.crops:

@@ -129,6 +129,7 @@ def test_the_picture_shows_each_crop_pixel_by_pixel(build, three):
 def test_pictures_of_earlier_boxes_go(build, three, tmp_path):
     folder = write_report(build.folder, tmp_path)
     assert sorted(path.name for path in (folder / "crops").iterdir()) == ["1-0.png", "2-1.png"]
+    (folder / "crops" / "for_the_talk.png").touch()  # somebody's own
     (build.folder / three[1] / "images" / "set5" / "0.png").unlink()
     write_report(build.folder, tmp_path)
-    assert sorted(path.name for path in (folder / "crops").iterdir()) == ["1-1.png"]
+    assert sorted(path.name for path in (folder / "crops").iterdir()) == ["1-1.png", "for_the_talk.png"]
