@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from srbench.core.paths import conf_folder
+from srbench.core.pixel_format import PixelFormat
 from srbench.experiments.component import PARTIAL, TARGET, imported, parameters_of
 from srbench.experiments.configured_run import OF_THE_DATA, OF_THE_STAGE
 from srbench.experiments.schema_parts import DEFAULTS, JSON_TYPES, LOOKED_UP, NODE, Schema, object_of, one_of
@@ -48,7 +49,7 @@ def node_schema() -> Schema:
     """A part of a config that names a class, or holds such parts."""
     data = set(_named_in(sorted((conf_folder() / "data").glob("*.yaml"))))
     targets = [
-        _when(name, _arguments(target, OF_THE_DATA if name in data else ())) for name, target in shipped_targets()
+        _when(name, _of_data(target) if name in data else _arguments(target)) for name, target in shipped_targets()
     ]
     return {
         "properties": {TARGET: CLASS, PARTIAL: {"type": "boolean"}, "defaults": DEFAULTS},
@@ -109,6 +110,11 @@ def _arguments(target: Callable[..., Any], beside: Iterable[str] = ()) -> Schema
     if names is not None:
         found["propertyNames"] = {"enum": [TARGET, PARTIAL, "defaults", *beside, *names]}
     return found
+
+
+def _of_data(target: Callable[..., Any]) -> Schema:
+    found = _arguments(target, OF_THE_DATA)
+    return found | {"properties": found["properties"] | argument_values(PixelFormat)}
 
 
 def argument_values(target: Callable[..., Any]) -> dict[str, Schema]:
