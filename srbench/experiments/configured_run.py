@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from srbench.core.errors import UserError
-from srbench.core.pixel_format import PixelFormat
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.pixel_limit import limit_pixels
 from srbench.core.suggest import did_you_mean
 from srbench.data.chains import parse_degradation
@@ -165,7 +165,7 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
     length = _length(key, node, keys)
     return StageSpec(
         name=name,
-        recipe=found.without(*OF_THE_STAGE),
+        recipe=_for_images(found.without(*OF_THE_STAGE), key, data.form),
         batches=component(node.get("batches"), f"{key}.batches"),
         length=length,
         epoch_steps=epoch_steps,
@@ -175,6 +175,15 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         full_steps=_full_steps(node.get("full")),
         keep=_keep(keys, length, key),
     )
+
+
+def _for_images(recipe: Component, key: str, form: PixelFormat) -> Component:
+    """The recipe, its teacher, where it has one, told of the images as the model is."""
+    teacher = recipe.arguments.get("teacher")
+    if not isinstance(teacher, dict) or form == RGB8:
+        return recipe
+    told = for_images(component(teacher, f"{key}.teacher"), form)
+    return Component(recipe.target, {**recipe.arguments, "teacher": {TARGET: told.target, **told.arguments}})
 
 
 def _keep(keys: Keys, length: Length, key: str) -> Keep:
