@@ -38,7 +38,7 @@ from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
-from srbench.models.traits import image_channels_of, traits_of
+from srbench.models.traits import image_channels_of, traits_of, use_bits
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,9 @@ class SuperResolver:
     ) -> np.ndarray:
         """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done. `bits`: of SR; None: 16
         for LR of 16 bits, else 8."""
-        white, dtype = (65535, torch.uint16) if (bits or 8 * lr.dtype.itemsize) == 16 else (255, torch.uint8)
+        deep = (bits or 8 * lr.dtype.itemsize) == 16
+        white, dtype = (65535, torch.uint16) if deep else (255, torch.uint8)
+        use_bits(self.model, 16 if deep else 8)
         return self._run(lr, lambda sr: sr.mul_(white).round_().to(dtype), thumbnail, tell)
 
     def unrounded(self, lr: np.ndarray) -> np.ndarray:

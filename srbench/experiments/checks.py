@@ -72,7 +72,7 @@ def _check_channels(run: RunSpec, model: nn.Module) -> None:
         cure = "use data.channels=3, which reads grey as RGB" if read == 1 else f"use data.channels={takes}"
         raise UserError(
             f"data.channels={read}: model={run.name} takes images of {takes} channel{'s' * (takes > 1)}; {cure}, or "
-            "a network whose class takes image_channels, as model=carn"
+            "a network whose constructor takes image_channels, and keeps it as that, as model=carn"
         )
 
 
