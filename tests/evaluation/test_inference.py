@@ -234,3 +234,13 @@ def test_bicubic_has_the_bits_of_lr_whatever_it_was_built_for(dtype):
     for built_for in (8, 16):
         sr = SuperResolver(Bicubic(2, image_bits=built_for), "cpu", Inference())(lr)
         np.testing.assert_array_equal(sr, imresize(lr, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_white_of_16_bits_is_white_in_every_precision(dtype):
+    class Rounds(Nearest):
+        def forward(self, lr):
+            return super().forward(lr).to(dtype)
+
+    lr = np.full((5, 6, 3), 65535, np.uint16)
+    assert (SuperResolver(Rounds(2), "cpu", Inference())(lr) == 65535).all()
