@@ -89,11 +89,12 @@ def _number_or_auto(value: int | str) -> int | Literal["auto"]:
     return value if isinstance(value, int) else "auto"
 
 
-def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
+def _data(node: Mapping[str, Any], key: str, option: str | None, usual: PixelFormat = RGB8) -> DataSpec:
+    """`usual`: what its images are read as where it says nothing."""
     found = component(node, key)
     degradation = parse_degradation(node.get("degradation"))
     try:
-        form = PixelFormat(node.get("bits", 8), node.get("channels", 3))
+        form = PixelFormat(node.get("bits", usual.bits), node.get("channels", usual.channels))
     except ValueError as error:
         raise UserError(f"{key}.{error}") from error
     if degradation:
@@ -171,7 +172,7 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
         epoch_steps=epoch_steps,
         start=start,
         part=part,
-        data=_data(own, f"{key}.data", None) if own else data,
+        data=_data(own, f"{key}.data", None, data.form) if own else data,
         full_steps=_full_steps(node.get("full")),
         keep=_keep(keys, length, key),
     )

@@ -131,3 +131,12 @@ def test_a_teacher_of_other_channels_is_refused(run):
     taught = run(*TAUGHT, *SHORT)
     with pytest.raises(UserError, match=r"the teacher, MossNet, takes images of 3 channels, and its student of 1\."):
         check_run(taught, build_on_meta(taught))
+
+
+def test_data_of_a_stage_are_read_as_data_is(plan):
+    own = "+recipe.stages.pixel.data={_target_: srbench.data.photos.Photos"
+    (stage,) = plan(*TINY, *SHORT, "data.bits=16", f"{own}}}").stages
+    assert stage.data.form == PixelFormat(16)
+    one = plan(*TINY, *SHORT, "data.bits=16", f"{own}, bits: 8}}")
+    with pytest.raises(UserError, match=r"pixel\.data: is read with 8 bits.*leave its bits and channels out"):
+        check_run(one, build_on_meta(one))
