@@ -22,8 +22,8 @@ class PixelFormat:
     def __post_init__(self) -> None:
         for name, allowed in {"bits": get_args(Bits), "channels": get_args(Colours)}.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or value not in allowed:
-                raise ValueError(f"{name}={value}: {' or '.join(map(str, allowed))}")
+            if type(value) is not int or value not in allowed:
+                raise ValueError(f"{name}={value!r}: {' or '.join(map(str, allowed))}")
 
     @property
     def dtype(self) -> "np.dtype[Any]":

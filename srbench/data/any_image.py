@@ -28,6 +28,7 @@ def pixels_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES, c
     if isinstance(image, str | os.PathLike):
         return read_stored(Path(image).expanduser(), channels)
     pixels = image if isinstance(image, np.ndarray) else _from_tensor(image, name, channels)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)  # a file's may have its greatest byte first
     if pixels.ndim != 3 or pixels.shape[2] != channels or 0 in pixels.shape:
         wanted = f"an array (H, W, {channels}) or a tensor ({channels}, H, W) is needed"
         raise ValueError(f"{name}: {wanted}, not {_shape(image)}")
@@ -44,6 +45,12 @@ def pixels_of(image: AnyImage, name: str = "image", beyond: float = OF_IMAGES, c
         cure = "divide by 255" if low >= 0 else "bring it to [0, 1] first, from [-1, 1] by (x + 1) / 2"
         raise ValueError(f"{name}: reaches from {low:.4g} to {high:.4g}, where [0, 1] is needed; {cure}")
     return np.rint(255 * pixels.clip(0, 1).astype(np.float64)).astype(np.uint8)
+
+
+def has_one_channel(image: AnyImage) -> bool:
+    """Whether it is an array (H, W, 1), or a tensor (1, H, W) or (1, 1, H, W)."""
+    shape = getattr(image, "shape", ())
+    return len(shape) in (3, 4) and shape[-1 if isinstance(image, np.ndarray) else -3] == 1
 
 
 def _from_tensor(image: Any, name: str, channels: int) -> np.ndarray:

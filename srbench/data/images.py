@@ -13,7 +13,7 @@ from srbench.core.errors import UserError
 from srbench.core.files import in_one_step
 from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.pixel_limit import check_pixels
-from srbench.data.decode import decoded, header
+from srbench.data.decode import bits_of, decoded, header
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 DECODING = 2  # another number whenever `read_image` gives other pixels of some file: caches of pixels keep it
@@ -29,6 +29,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
 LOSSY = (".jpg", ".jpeg")
+ONE_CHANNEL = "as data.channels=1 and networks of one channel do"
 DEEP = (".png", ".tif", ".tiff")  # that 16 bits a channel are written in
 
 
@@ -90,7 +91,7 @@ def read_image(path: Path, form: PixelFormat = RGB8) -> np.ndarray:
     is_grey = pixels.shape[2] < 3
     if form.channels == 1:
         if not is_grey and (pixels[..., :1] != pixels[..., 1:3]).any():
-            raise UserError(f"{path}: is in colour, and one channel (data.channels=1) is read of grey images")
+            raise UserError(f"{path}: is in colour; of grey images alone is one channel read, {ONE_CHANNEL}")
         return np.ascontiguousarray(pixels[..., :1])
     return np.ascontiguousarray(np.repeat(pixels[..., :1], 3, axis=2) if is_grey else pixels[..., :3])
 
@@ -109,8 +110,8 @@ def read_stored(path: Path, channels: int = 3) -> np.ndarray:
 
 
 def is_deep(path: Path) -> bool:
-    """Whether a file has more than 8 bits a channel. Raises UserError as `read_image` does."""
-    return header(path).bits > 8
+    """Whether a file has more than 8 bits a channel. UserError for one that cannot be opened."""
+    return bits_of(path) > 8
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

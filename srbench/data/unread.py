@@ -10,7 +10,7 @@ from PIL import ImageCms
 
 from srbench.core.errors import UserError
 from srbench.core.pixel_format import Bits
-from srbench.data.decode import Header, header
+from srbench.data.decode import Header, bits_of, header
 
 MOST_NAMED = 5
 GAMMA = 0.45455  # of sRGB, as PNG has it
@@ -33,7 +33,7 @@ def shallow(files: Iterable[Path]) -> Iterator[str]:
     found = defaultdict[str, list[Path]](list)
     for file in files:
         with suppress(UserError):
-            if (bits := header(file).bits) > 8:
+            if (bits := bits_of(file)) > 8:
                 found[_of_depth(bits)].append(file)
     yield from _by_line(found)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ from torch import nn
 from srbench.core.hardware import pick_device
 from srbench.core.name_lists import name_list
 from srbench.core.paths import default_places, told_weights_dir, weights_folders
+from srbench.core.pixel_format import PixelFormat
 from srbench.core.progress import bar
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.pairs import digests, lr_source
@@ -26,7 +28,7 @@ from srbench.metrics.scorer import check_metrics, make_scorer
 from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.bicubic import Bicubic
-from srbench.models.traits import use_scale
+from srbench.models.traits import image_channels_of, use_scale
 from srbench.models.weights import network_digest
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def benchmark(
     self_ensemble: bool = False,
 ) -> "DataFrame":
     """One row for bicubic interpolation and one for `model`, any module from LR (N, 3, H, W) in [0, 1] to SR, which
-    stays as it is. It computes in float32.
+    stays as it is; one with `image_channels` of 1 is given grey images. It computes in float32.
 
     `datasets`: folders of `data_root/benchmark` ($SRBENCH_DATA, else data), without regard to case. `scale`: where the
     model has several; else what its `scale` says, or its output. `metrics`, `protocol` (y, y_uint8, rgb, ntire, or a
@@ -84,13 +86,14 @@ def benchmark(
     working = working_copy(model, chosen)
     use_scale(working, times)
     root = Path(data_root or default_places()["data_root"]).expanduser()
-    pairs = {name.lower(): benchmark_set(root, name, times) for name in datasets}
+    form = PixelFormat(channels=image_channels_of(working))  # type: ignore[arg-type]
+    pairs = {name.lower(): [replace(pair, form=form) for pair in benchmark_set(root, name, times)] for name in datasets}
     scorer = make_scorer(metrics, asked, weights_folders(told_weights_dir(weights_dir)))
     for line in shallow(pair.hr_file for found in pairs.values() for pair in found):
         log.warning("%s", line)
     sources = {name: (len(found), lr_source(found), *digests(found)) for name, found in pairs.items()}
     rows = []
-    for name, network in {"bicubic": Bicubic(times), type(model).__name__: working}.items():
+    for name, network in {"bicubic": Bicubic(times, form.channels), type(model).__name__: working}.items():
         with bar(name) as tell:
             results = evaluate(network, pairs, scorer, chosen, tell, lambda *_: None, inference)
         costs = cost(network, times, latency=True)

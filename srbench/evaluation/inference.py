@@ -38,7 +38,7 @@ from srbench.metrics.memory import LiveBytes
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.layers.tiles import pad_to
-from srbench.models.traits import image_channels_of, traits_of
+from srbench.models.traits import image_channels_of, traits_of, use_bits
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +148,9 @@ class SuperResolver:
     ) -> np.ndarray:
         """`thumbnail`: another one than the image's own. `tell` hears how many tiles are done. `bits`: of SR; None: 16
         for LR of 16 bits, else 8."""
-        white, dtype = (65535, torch.uint16) if (bits or 8 * lr.dtype.itemsize) == 16 else (255, torch.uint8)
-        return self._run(lr, lambda sr: sr.mul_(white).round_().to(dtype), thumbnail, tell)
+        deep = (bits or 8 * lr.dtype.itemsize) == 16
+        use_bits(self.model, 16 if deep else 8)
+        return self._run(lr, _rounded_to_16 if deep else _rounded_to_8, thumbnail, tell)
 
     def unrounded(self, lr: np.ndarray) -> np.ndarray:
         """The same SR before it is rounded: float32 on 0–255."""
@@ -293,6 +294,14 @@ def on_multiples(model: nn.Module, lr: Tensor, *others: Tensor) -> Tensor:
         return sr
     s = sr.shape[-1] // padded.shape[-1]
     return sr[..., : s * height, : s * width]
+
+
+def _rounded_to_8(sr: Tensor) -> Tensor:
+    return sr.mul_(255).round_().to(torch.uint8)
+
+
+def _rounded_to_16(sr: Tensor) -> Tensor:
+    return sr.float().mul_(65535).round_().to(torch.uint16)  # half precision ends at 65504
 
 
 def overlap_for(model: nn.Module, inference: Inference) -> int:

@@ -9,7 +9,7 @@ from srbench.core.errors import UserError
 from srbench.core.name_lists import name_list
 from srbench.core.paths import told_weights_dir, weights_folders
 from srbench.core.pixel_format import format_of
-from srbench.data.any_image import OF_NETWORKS, AnyImage, pixels_of
+from srbench.data.any_image import OF_NETWORKS, AnyImage, has_one_channel, pixels_of
 from srbench.data.pairs import sizes_fit
 from srbench.metrics.protocol import Protocol, protocol_named
 from srbench.metrics.scorer import check_metrics, make_scorer
@@ -31,9 +31,10 @@ def score(
 
     `sr`, `hr`: paths, arrays (H, W, 3) or tensors (3, H, W), uint8, uint16 or floating-point in [0, 1], RGB; both of 8
     bits or both of 16. SR in floating point is clipped and rounded to uint8; HR may exceed it by up to scale - 1 pixels
-    at the right and bottom. `metrics`: of psnr, ssim, lpips, niqe, rmse, … (`conf/config.yaml`, eval.metrics).
-    `protocol`: y, y_uint8, rgb, ntire, or a Protocol; it crops the border and chooses the channels, for every metric
-    alike. `weights_dir`: folders of metrics' weights, separated as in PATH; by default those of a run.
+    at the right and bottom. Where one of them is an array (H, W, 1) or a tensor (1, H, W), both are grey, as in a run
+    of data.channels=1; else grey files become RGB. `metrics`: of psnr, ssim, lpips, niqe, rmse, … (`conf/config.yaml`,
+    eval.metrics). `protocol`: y, y_uint8, rgb, ntire, or a Protocol; it crops the border and chooses the channels, for
+    every metric alike. `weights_dir`: folders of metrics' weights, separated as in PATH; by default those of a run.
 
     Raises UserError for a metric that does not exist or cannot be had here, saying how to get it; ValueError for images
     that are none or do not fit, and for scores that an image cannot have (NIQE of a small one).
@@ -48,7 +49,8 @@ def score(
     times, metrics = whole_scale(scale), members(name_list(metrics, "metrics"))
     check_metrics(metrics, "metrics=[{}]")
     told = protocol if isinstance(protocol, Protocol) else protocol_named(str(protocol))
-    pixels, reference = pixels_of(sr, "sr", OF_NETWORKS), pixels_of(hr, "hr")
+    channels = 1 if has_one_channel(sr) or has_one_channel(hr) else 3
+    pixels, reference = pixels_of(sr, "sr", OF_NETWORKS, channels), pixels_of(hr, "hr", channels=channels)
     if pixels.dtype != reference.dtype:
         bits = [format_of(image).bits for image in (pixels, reference)]
         raise ValueError(f"sr has {bits[0]} bits a channel and hr {bits[1]}; give both of 8, or both of 16")

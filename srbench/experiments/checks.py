@@ -72,7 +72,7 @@ def _check_channels(run: RunSpec, model: nn.Module) -> None:
         cure = "use data.channels=3, which reads grey as RGB" if read == 1 else f"use data.channels={takes}"
         raise UserError(
             f"data.channels={read}: model={run.name} takes images of {takes} channel{'s' * (takes > 1)}; {cure}, or "
-            "a network whose class takes image_channels, as model=carn"
+            "a network whose constructor takes image_channels, and keeps it as that, as model=carn"
         )
 
 
@@ -143,7 +143,8 @@ def _check_stage(run: RunSpec, stage: StageSpec, model: nn.Module) -> None:
     if stage.batches.arguments.get("multi_scale") and not traits_of(model).scales:
         raise UserError(f"recipe.multi_scale=true: model={run.name} has one scale; use model=carn_multiscale")
     if stage.data.form != run.data.form:
-        raise UserError(f"{key}.data: is read with {stage.data.form.name}, and data with {run.data.form.name}")
+        told = f"{key}.data: is read with {stage.data.form.name}, and data with {run.data.form.name}"
+        raise UserError(f"{told}; leave its bits and channels out, and it is read as data is")
     if stage.batches.arguments.get("degrade") and stage.data.form.bits > 8:
         raise UserError(f"data.bits={stage.data.form.bits}: {key}.batches.degrade leaves 8 bits; use data.bits=8")
     degraded = stage.batches.arguments.get("degrade") or stage.data.degradation

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from srbench.core.errors import UserError
-from srbench.core.pixel_format import PixelFormat
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.pixel_limit import limit_pixels
 from srbench.core.suggest import did_you_mean
 from srbench.data.chains import parse_degradation
@@ -89,11 +89,12 @@ def _number_or_auto(value: int | str) -> int | Literal["auto"]:
     return value if isinstance(value, int) else "auto"
 
 
-def _data(node: Mapping[str, Any], key: str, option: str | None) -> DataSpec:
+def _data(node: Mapping[str, Any], key: str, option: str | None, usual: PixelFormat = RGB8) -> DataSpec:
+    """`usual`: what its images are read as where it says nothing."""
     found = component(node, key)
     degradation = parse_degradation(node.get("degradation"))
     try:
-        form = PixelFormat(node.get("bits", 8), node.get("channels", 3))
+        form = PixelFormat(node.get("bits", usual.bits), node.get("channels", usual.channels))
     except ValueError as error:
         raise UserError(f"{key}.{error}") from error
     if degradation:
@@ -165,16 +166,25 @@ def _stage(name: str, node: Any, recipe: Mapping[str, Any], keys: Keys, data: Da
     length = _length(key, node, keys)
     return StageSpec(
         name=name,
-        recipe=found.without(*OF_THE_STAGE),
+        recipe=_for_images(found.without(*OF_THE_STAGE), key, data.form),
         batches=component(node.get("batches"), f"{key}.batches"),
         length=length,
         epoch_steps=epoch_steps,
         start=start,
         part=part,
-        data=_data(own, f"{key}.data", None) if own else data,
+        data=_data(own, f"{key}.data", None, data.form) if own else data,
         full_steps=_full_steps(node.get("full")),
         keep=_keep(keys, length, key),
     )
+
+
+def _for_images(recipe: Component, key: str, form: PixelFormat) -> Component:
+    """The recipe, its teacher, where it has one, told of the images as the model is."""
+    teacher = recipe.arguments.get("teacher")
+    if not isinstance(teacher, dict) or form == RGB8:
+        return recipe
+    told = for_images(component(teacher, f"{key}.teacher"), form)
+    return Component(recipe.target, {**recipe.arguments, "teacher": {TARGET: told.target, **told.arguments}})
 
 
 def _keep(keys: Keys, length: Length, key: str) -> Keep:

@@ -11,6 +11,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import Bits
 from srbench.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def bare_network(model: Any) -> Any:
 def image_channels_of(model: Any) -> int:
     """Of the images that a model takes and gives: its `image_channels`; 3 where it says nothing."""
     return int(getattr(bare_network(model), "image_channels", 3))
+
+
+def use_bits(model: Any, bits: Bits) -> None:
+    """Tells a network that looks at values as whole numbers, as bicubic does, of how many bits: its `image_bits`."""
+    bare = bare_network(model)
+    if hasattr(bare, "image_bits"):
+        bare.image_bits = bits
 
 
 def traits_of(model: Any) -> Traits:

@@ -17,7 +17,7 @@ from srbench.core.errors import UserError
 from srbench.core.progress import silent
 from srbench.data.supply import Batch
 from srbench.models import hub
-from srbench.models.traits import traits_of
+from srbench.models.traits import image_channels_of, traits_of
 from srbench.recipes.constants import as_constants
 from srbench.recipes.length import Length
 from srbench.recipes.losses import checked_weight, weighted
@@ -44,8 +44,8 @@ class Distillation(Supervised):
     `checkpoint=` are. It sees the LR of the student, and the picture of the whole LR image, in eval mode. The other
     arguments are Supervised's.
 
-    Raises ValueError for weights that are none, for a teacher of another scale, and for one whose own weights are not
-    given, not there or do not fit.
+    Raises ValueError for weights that are none, for a teacher of another scale or other channels, and for one whose
+    own weights are not given, not there or do not fit.
     """
 
     capturable = True
@@ -112,6 +112,11 @@ def _with_weights(teacher: nn.Module, checkpoint: str | None, weights_dir: str, 
     if ours and theirs and not set(ours) <= set(theirs):
         told, asked = (" ".join(f"×{scale}" for scale in scales) for scales in (theirs, ours))
         raise ValueError(f"the teacher, {_name(teacher)}, is for {told}, and its student for {asked}.")
+    takes, given = image_channels_of(teacher), image_channels_of(student)
+    if takes != given:
+        raise ValueError(
+            f"the teacher, {_name(teacher)}, takes images of {takes} channels, and its student of {given}."
+        )
     if not checkpoint:
         raise ValueError(
             f"the teacher, {_name(teacher)}, has no weights; train it first, and give recipe.teacher_checkpoint=FILE."

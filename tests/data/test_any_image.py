@@ -66,3 +66,11 @@ def test_values_beyond_the_range_are_clipped():
 def test_what_is_no_picture_is_told(image, told):
     with pytest.raises(ValueError, match=told):
         pixels_of(image, "sr")
+
+
+def test_the_order_of_bytes_changes_nothing():
+    deep = np.random.default_rng(0).integers(0, 65536, (4, 5, 3)).astype(np.uint16)
+    found = pixels_of(deep.astype(">u2"))
+    assert found.dtype == np.uint16
+    np.testing.assert_array_equal(found, deep)
+    np.testing.assert_array_equal(pixels_of((deep / 65535).astype(">f8")), pixels_of(deep / 65535))

@@ -12,8 +12,10 @@ from srbench.core.pixel_format import RGB8, PixelFormat, white_of
 from srbench.core.progress import silent
 from srbench.data import memmap
 from srbench.data.chains import parse_degradation
+from srbench.data.decode import bits_of, header
 from srbench.data.digests import image_digest, pixel_digest
-from srbench.data.images import read_image, write_image
+from srbench.data.images import DEEP as DEEP_FILES
+from srbench.data.images import read_image, read_stored, write_image
 from srbench.data.memmap import Pile
 from srbench.data.pairs import ImagePair, digests, lr_source
 from srbench.data.patches import Patches
@@ -56,7 +58,7 @@ def test_grey_is_read_where_the_channels_are_equal(tmp_path):
     write_image(tmp_path / "a.png", np.repeat(image(GREY), 3, axis=2))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png", GREY), image(GREY))
     write_image(tmp_path / "b.png", image(RGB8))
-    with pytest.raises(UserError, match=r"b\.png: is in colour, and one channel"):
+    with pytest.raises(UserError, match=r"b\.png: is in colour; of grey images alone is one channel read"):
         read_image(tmp_path / "b.png", GREY)
 
 
@@ -191,3 +193,26 @@ def test_a_blurred_grey_photograph_through_jpeg_is_grey():
     found = parse_degradation([{"blur": {}}, {"jpeg": {"quality": 90}}])(image(GREY), 2, np.random.RandomState(0))
     assert (found.shape, found.dtype) == ((40, 48, 1), np.uint8)
     assert math.isfinite(found.mean())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".jpg"])
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_the_bits_of_a_file_are_those_of_its_header(tmp_path, form, suffix):
+    file = tmp_path / f"a{suffix}"
+    if form.bits == 16 and suffix not in DEEP_FILES:
+        return
+    write_image(file, image(form))
+    assert bits_of(file) == header(file).bits == form.bits
+
+
+def test_the_bits_of_a_png_that_is_cut_off_are_8_until_it_is_read(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert bits_of(tmp_path / "a.png") == 8
+    with pytest.raises(UserError, match=r"a\.png: cannot be read"):
+        read_stored(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("bits", [16.0, "16", True, None, 12])
+def test_bits_are_a_whole_number(bits):
+    with pytest.raises(ValueError, match=f"^bits={bits!r}: 8 or 16$"):
+        PixelFormat(bits)

@@ -7,6 +7,7 @@ from srbench.core.errors import FailedRunError, UserError
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
+from srbench.data.resize import imresize
 from srbench.evaluation import evaluate as evaluation
 from srbench.evaluation.benchmark import benchmark
 from srbench.evaluation.evaluate import evaluate, mean_scores, missing_means
@@ -276,3 +277,12 @@ def test_what_goes_wrong_beside_the_network_reaches_the_caller(stage, tmp_path):
 
     with pytest.raises(UserError, match=r"2\.png"):
         evaluate(Bicubic(2), {"x": pairs}, make_scorer(["psnr"], Y, []), "cpu", silent, keep)
+
+
+def test_a_network_of_one_channel_is_compared_on_grey_images(tmp_path):
+    hr = imresize(np.random.default_rng(0).integers(0, 256, (15, 12, 1)).astype(np.uint8), 4)
+    (tmp_path / "benchmark/grey").mkdir(parents=True)
+    write_image(tmp_path / "benchmark/grey/a.png", hr)
+    table = benchmark(Bicubic(2, image_channels=1), ["grey"], metrics=["psnr"], data_root=tmp_path, device="cpu")
+    error = (imresize(imresize(hr, 1 / 2), 2) - hr.astype(float))[2:-2, 2:-2] / 255
+    assert list(table["grey.psnr"]) == pytest.approx([-10 * np.log10(np.square(error).mean())] * 2)

@@ -11,6 +11,7 @@ from torch import nn
 from srbench.core.errors import UserError
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
+from srbench.data.resize import imresize
 from srbench.evaluation.evaluate import evaluate
 from srbench.evaluation.inference import (
     SuperResolver,
@@ -225,3 +226,21 @@ def test_settings_that_make_no_sense_are_refused(settings, line):
     with pytest.raises(ValueError, match="=") as error:
         Inference(**settings)
     assert str(error.value).startswith(line)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bicubic_has_the_bits_of_lr_whatever_it_was_built_for(dtype):
+    lr = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (9, 12, 3)).astype(dtype)
+    for built_for in (8, 16):
+        sr = SuperResolver(Bicubic(2, image_bits=built_for), "cpu", Inference())(lr)
+        np.testing.assert_array_equal(sr, imresize(lr, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_white_of_16_bits_is_white_in_every_precision(dtype):
+    class Rounds(Nearest):
+        def forward(self, lr):
+            return super().forward(lr).to(dtype)
+
+    lr = np.full((5, 6, 3), 65535, np.uint16)
+    assert (SuperResolver(Rounds(2), "cpu", Inference())(lr) == 65535).all()

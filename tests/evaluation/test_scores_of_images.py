@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from srbench.core.errors import UserError
-from srbench.data.images import read_image
+from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.scores_of_images import score
 from srbench.metrics.protocol import Protocol
@@ -61,3 +61,17 @@ def test_what_cannot_be_had_is_told(baby, tmp_path):
         score(sr, hr, 2, protocol="luma")
     with pytest.raises(ValueError, match=r"^niqe: NIQE takes images of"):
         score(np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40, 3), np.uint8), 2, ["niqe"])
+
+
+@pytest.mark.parametrize("white", [255, 65535])
+def test_an_array_of_one_channel_is_scored_as_a_run_of_one_channel_does(tmp_path, white):
+    random = np.random.default_rng(0)
+    hr, sr = (random.integers(0, white + 1, (40, 44, 1)).astype(np.uint8 if white == 255 else np.uint16) for _ in "ab")
+    error = (sr - hr.astype(float))[2:-2, 2:-2] / white
+    expected = pytest.approx(-10 * np.log10(np.square(error).mean()))
+    assert score(sr, hr, 2, ["psnr"])["psnr"] == expected
+    write_image(tmp_path / "hr.png", hr)
+    tensor = torch.from_numpy(sr.copy()).permute(2, 0, 1)
+    assert score(tensor, tmp_path / "hr.png", 2, ["psnr"])["psnr"] == expected
+    with pytest.raises(ValueError, match=r"^hr: an array \(H, W, 1\)"):
+        score(sr, np.repeat(hr, 3, axis=2), 2, ["psnr"])

@@ -110,3 +110,33 @@ def test_what_does_not_go_together_is_told_before_the_run(plan, words, line):
 
     with pytest.raises(UserError, match=line):
         check()
+
+
+TAUGHT = ("model=edsr", "model.width=4", "model.blocks=1", "budget.steps=2", "recipe=distillation")
+
+
+@pytest.mark.parametrize("form", ["deep grey"], indirect=True)
+def test_a_teacher_is_told_of_the_images_as_the_model_is(run, tmp_path):
+    like = ("model@recipe.teacher=edsr", "recipe.teacher.width=4", "recipe.teacher.blocks=1")
+    trained = run(*TAUGHT[:-1], *SHORT)
+    carried_out(trained)
+    weights = trained.folder / "weights.safetensors"
+    taught = run(*TAUGHT, *SHORT, *like, f"recipe.teacher_checkpoint={weights}")
+    check_run(taught, build_on_meta(taught))
+    assert carried_out(taught).status == "done"
+
+
+@pytest.mark.parametrize("form", ["grey"], indirect=True)
+def test_a_teacher_of_other_channels_is_refused(run):
+    taught = run(*TAUGHT, *SHORT)
+    with pytest.raises(UserError, match=r"the teacher, MossNet, takes images of 3 channels, and its student of 1\."):
+        check_run(taught, build_on_meta(taught))
+
+
+def test_data_of_a_stage_are_read_as_data_is(plan):
+    own = "+recipe.stages.pixel.data={_target_: srbench.data.photos.Photos"
+    (stage,) = plan(*TINY, *SHORT, "data.bits=16", f"{own}}}").stages
+    assert stage.data.form == PixelFormat(16)
+    one = plan(*TINY, *SHORT, "data.bits=16", f"{own}, bits: 8}}")
+    with pytest.raises(UserError, match=r"pixel\.data: is read with 8 bits.*leave its bits and channels out"):
+        check_run(one, build_on_meta(one))
