@@ -50,7 +50,7 @@ def score_images(asked: ScoreVerb) -> bool:
     tell_unread([file for one in pairs if one not in deep for file in one[1:]])
     tell_unread([file for one in pairs if one in deep for file in one[1:]], bits=16)
     with progress.bar("score") as tell:
-        table, missing = score_files(pairs, asked.scale, scorer, tell)
+        table, missing = score_files(pairs, asked.scale, scorer, tell, 1 if asked.channels == "1" else 3)
     mean = table.drop(columns="image").mean(skipna=False).to_frame().T.assign(image="mean")
     shown = pd.concat([table, mean]).assign(image=lambda rows: rows.image.map(visible))
     print(shown.to_string(index=False, float_format="{:.4f}".format, na_rep="–"))

@@ -214,6 +214,11 @@ class ScoreVerb(
     scale: int = option(whole(1), "by which the protocol crops the border")
     metrics: tuple[str, ...] = option(listed(NAME), "columns of the table", default=("psnr", "ssim", "lpips"))
     protocol: str = option(NAME, "how SR is compared with HR: a file of conf/protocol", default="y")
+    channels: Literal["3", "1"] = option(
+        choice("3", "1"),
+        "that images are read with: grey becomes RGB, or stays as data.channels=1 scores it",
+        default="3",
+    )
     weights_dir: list[Path] = option(
         DIRS, "where weights of metrics are looked for", default_factory=_weights, told=OF_WEIGHTS
     )

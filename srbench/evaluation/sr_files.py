@@ -9,7 +9,7 @@ import numpy as np
 from pandas import DataFrame
 
 from srbench.core.errors import UserError
-from srbench.core.pixel_format import RGB8, PixelFormat
+from srbench.core.pixel_format import RGB8, Colours, PixelFormat
 from srbench.core.progress import Listener
 from srbench.data.images import by_name, image_files, is_deep, read_image
 from srbench.data.pairs import sizes_fit
@@ -22,14 +22,17 @@ Pair = tuple[str, Path, Path]  # the image's name, its SR file and its HR file
 SUFFIX = r"([\W_]|x\d).*"
 
 
-def score_files(pairs: Sequence[Pair], scale: int, scorer: Scorer, tell: Listener) -> tuple[DataFrame, list[Missing]]:
+def score_files(
+    pairs: Sequence[Pair], scale: int, scorer: Scorer, tell: Listener, channels: Colours = 3
+) -> tuple[DataFrame, list[Missing]]:
     """One row an image, `image` and the metrics, NaN where an image has none, and the reasons for what is missing.
+    `channels`: that both images are read with.
 
     HR may exceed SR by up to scale - 1 pixels at the right and bottom. Raises UserError for what does not fit.
     """
     rows, missing = [], {one.what: one for one in scorer.missing}
     for number, (name, sr_file, hr_file) in enumerate(pairs, 1):
-        found = scorer.of_images([(*_fitting(sr_file, hr_file, scale), scale)])[0]
+        found = scorer.of_images([(*_fitting(sr_file, hr_file, scale, channels), scale)])[0]
         rows.append({"image": name} | found.numbers)
         for one in found.missing:
             missing.setdefault(one.what, replace(one, reason=f"{name}: {one.reason}"))
@@ -78,8 +81,8 @@ def _suffixed(file: Path, name: str) -> bool:
     return re.fullmatch(re.escape(name) + SUFFIX, file.stem, re.DOTALL) is not None
 
 
-def _fitting(sr_file: Path, hr_file: Path, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    form = form_of_pair(sr_file, hr_file)
+def _fitting(sr_file: Path, hr_file: Path, scale: int, channels: Colours) -> tuple[np.ndarray, np.ndarray]:
+    form = replace(form_of_pair(sr_file, hr_file), channels=channels)
     sr, hr = read_image(sr_file, form), read_image(hr_file, form)
     height, width = sr.shape[:2]
     if not sizes_fit(hr.shape, sr.shape, scale):

@@ -9,6 +9,7 @@ import torch
 from srbench.core import hardware
 from srbench.core.pixel_limit import limit_pixels
 from srbench.core.progress import RunListener
+from srbench.evaluation.inference import failures_as_raised
 from srbench.experiments.measuring import measure_cost, measure_latency
 from srbench.experiments.recording import Slot, recording
 from srbench.experiments.scoring import score_run
@@ -31,7 +32,7 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     torch.set_num_threads(slot.threads)
     limit_pixels(spec.max_megapixels)
     hardware.keep_freed_memory()
-    with recording(spec, slot) as attempt, noted_progress(spec.folder, hear) as tell:
+    with recording(spec, slot) as attempt, noted_progress(spec.folder, hear) as tell, failures_as_raised():
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))
         for part, step in STEPS.items():
             attempt.tell = attempt.as_long_as_it_is_ours(partial(tell, part))

@@ -161,6 +161,15 @@ def test_score_compares_16_bits_where_both_images_have_them(door, tmp_path):
     assert mixed.returncode == 0
 
 
+def test_score_takes_grey_images_as_a_run_on_one_channel_does(door, tmp_path):
+    hr = noise()[..., :1]
+    write_image(tmp_path / "hr.png", hr)
+    write_image(tmp_path / "sr.png", hr // 2)
+    error = np.square((hr // 2).astype(float) - hr)[2:-2, 2:-2].mean()
+    done = door("score", "sr.png", "hr.png", "scale=2", "metrics=psnr", "channels=1")
+    assert f"{10 * np.log10(255**2 / error):.4f}" in done.stdout
+
+
 def test_the_limit_on_pixels_is_told_and_can_be_lifted(verb, tmp_path):
     put(tmp_path / "a.png")
     before = contents(tmp_path)

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from srbench.cli.dispatch import perform
 from srbench.core.errors import UserError
+from srbench.core.pixel_format import PixelFormat
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.evaluation.inference import SuperResolver
@@ -58,14 +59,16 @@ def test_what_is_no_image_is_named(carn, tmp_path, capsys):
     np.testing.assert_array_equal(read_image(tmp_path / "out/a.png"), imresize(noise(5, 7), 3))
 
 
-def test_grey_alpha_and_16_bits_are_read_as_everywhere(carn, tmp_path):
+def test_grey_and_alpha_are_read_as_everywhere_and_16_bits_stay(carn, tmp_path):
     Image.fromarray(noise(9, 12, 1)).save(tmp_path / "grey.png")
     Image.fromarray(noise(9, 12, 4)).save(tmp_path / "alpha.png")
     cv2.imwrite(str(tmp_path / "deep.png"), noise(9, 12, 3, np.uint16))
-    for name in ("grey", "alpha", "deep"):
+    for name, bits in {"grey": 8, "alpha": 8, "deep": 16}.items():
         perform(["upscale", f"{name}.png", f"{name}_x2.png", *CARN_8])
-        expected = SuperResolver(carn, "cpu", Inference())(read_image(tmp_path / f"{name}.png"))
-        np.testing.assert_array_equal(read_image(tmp_path / f"{name}_x2.png"), expected)
+        expected = SuperResolver(carn, "cpu", Inference())(read_image(tmp_path / f"{name}.png", PixelFormat(bits)))
+        written = read_image(tmp_path / f"{name}_x2.png", PixelFormat(bits))
+        np.testing.assert_array_equal(written, expected)
+    assert (written % 257 != 0).any()
 
 
 def test_tiles_and_the_self_ensemble_are_as_asked(carn, tmp_path, capsys):
