@@ -15,7 +15,6 @@ from srbench.audits.ticks import Fitness, Inspection, LeftOutError, RedError, Ti
 from srbench.audits.training_fitness import looks_at_training
 from srbench.core.errors import UserError
 from srbench.core.hardware import pick_device
-from srbench.core.pixel_format import PixelFormat
 from srbench.core.progress import Listener, bar
 from srbench.data.images import read_image
 from srbench.data.photos import Photos, photographs_of
@@ -31,7 +30,7 @@ from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.network_copy import copy_to
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.layers.thumbnail import second_inputs
-from srbench.models.traits import Traits, image_channels_of, traits_of, use_scale, whole_scale
+from srbench.models.traits import Traits, format_for, traits_of, use_scale, whole_scale
 
 SIDE = 48  # pixels of LR
 CLOSE = 1e-4  # of values in [0, 1], by which float32 may differ from float64, and one way to run it from another
@@ -126,9 +125,9 @@ def _ticks(looks: Sequence[Inspection], tell: Listener) -> Iterator[Tick]:
 
 
 def _photo(model: nn.Module) -> Tensor:
-    channels = image_channels_of(model)
-    file = Photos().valid()[0] if channels == 3 else photographs_of(channels)[0]
-    pixels = torch.from_numpy(read_image(file, PixelFormat(channels=channels)))  # type: ignore[arg-type]
+    form = format_for(model)
+    file = Photos().valid()[0] if form.channels == 3 else photographs_of(form.channels)[0]
+    pixels = torch.from_numpy(read_image(file, form))
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 

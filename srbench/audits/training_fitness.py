@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from srbench.audits.ticks import Inspection, LeftOutError, RedError
-from srbench.core.pixel_format import PixelFormat
 from srbench.data.patches import Patches
 from srbench.data.photos import photographs_of
 from srbench.data.supply import Supply
@@ -17,7 +16,7 @@ from srbench.evaluation.translated import SCRIPTED, is_scripted
 from srbench.metrics.cost import dead_parameters
 from srbench.metrics.network_copy import copy_to
 from srbench.models.layers.thumbnail import thumbnail_maker
-from srbench.models.traits import image_channels_of, traits_of
+from srbench.models.traits import format_for, traits_of
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.history import LOSSES
 from srbench.recipes.length import Length
@@ -123,7 +122,7 @@ class _Trial:
     def _patches(self, length: Length) -> Patches:
         traits = traits_of(self.model)
         thumbnail = thumbnail_maker(traits.thumbnail)
-        form = PixelFormat(channels=image_channels_of(self.model))  # type: ignore[arg-type]
+        form = format_for(self.model)
         files, scales = photographs_of(form.channels)[:1], traits.scales or None
         return Patches(
             Supply(files, self.scale, scales, BATCH, length.hr_patch, seed=0, thumbnail=thumbnail, form=form)

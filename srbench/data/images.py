@@ -122,19 +122,19 @@ def write_image(path: Path, image: np.ndarray) -> None:
         raise ValueError(f"{path.suffix or path.name}: no format that is written; known: {', '.join(WRITTEN)}")
     if image.dtype == np.uint16 and path.suffix.lower() not in DEEP:
         raise ValueError(f"16 bits a channel are written as {' or '.join(DEEP)}, not as {path.suffix}")
+    plain = image[..., 0] if image.shape[2] == 1 else image
     with in_one_step(path) as partial:
         if image.dtype == np.uint16:
-            _write_deep(partial, path.suffix.lower(), image)
+            _write_deep(partial, path.suffix.lower(), plain)
             return
-        plain = image[..., 0] if image.shape[2] == 1 else image
         try:
             Image.fromarray(plain).save(partial, **WRITTEN[path.suffix.lower()])
         except struct.error as error:  # sizes that have no room in the header
             raise ValueError(f"{image.shape[1]}×{image.shape[0]} are too many pixels for {path.suffix}") from error
 
 
-def _write_deep(partial: Path, suffix: str, image: np.ndarray) -> None:
-    plain = image[..., 0] if image.shape[2] == 1 else image
+def _write_deep(partial: Path, suffix: str, plain: np.ndarray) -> None:
+    """uint16 (H, W, 3) or (H, W)."""
     if suffix == ".png":
         import cv2
 

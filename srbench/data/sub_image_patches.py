@@ -54,9 +54,9 @@ class SubImagePatches:
     bicubic where that is None.
 
     Raises ValueError for arguments that do not fit, and UserError for another scale, for images of other than 8 bits
-    and three channels, for a patch larger than a
-    sub-image, for sub-images of other files than the supply's, for images that are smaller than a sub-image, and, with
-    a `level`, for a class without sub-images. That all are in one class is a warning.
+    and three channels, for a patch larger than a sub-image, for sub-images of other files than the supply's, for images
+    that are smaller than a sub-image, and, with a `level`, for a class without sub-images. That all are in one class is
+    a warning.
     """
 
     only_scale = SCALE

@@ -12,7 +12,6 @@ from torch import nn
 from srbench.core.hardware import pick_device
 from srbench.core.name_lists import name_list
 from srbench.core.paths import default_places, told_weights_dir, weights_folders
-from srbench.core.pixel_format import PixelFormat
 from srbench.core.progress import bar
 from srbench.data.folders import benchmark_pairs as benchmark_set
 from srbench.data.pairs import digests, lr_source
@@ -28,7 +27,7 @@ from srbench.metrics.scorer import check_metrics, make_scorer
 from srbench.metrics.table import COSTS, MORE_COSTS, members, score_name
 from srbench.metrics.usual_torch import usual_torch
 from srbench.models.bicubic import Bicubic
-from srbench.models.traits import image_channels_of, use_scale
+from srbench.models.traits import format_for, use_scale
 from srbench.models.weights import network_digest
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def benchmark(
     working = working_copy(model, chosen)
     use_scale(working, times)
     root = Path(data_root or default_places()["data_root"]).expanduser()
-    form = PixelFormat(channels=image_channels_of(working))  # type: ignore[arg-type]
+    form = format_for(working)
     pairs = {name.lower(): [replace(pair, form=form) for pair in benchmark_set(root, name, times)] for name in datasets}
     scorer = make_scorer(metrics, asked, weights_folders(told_weights_dir(weights_dir)))
     for line in shallow(pair.hr_file for found in pairs.values() for pair in found):

@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from srbench.core.errors import UserError
-from srbench.core.pixel_format import Bits
+from srbench.core.pixel_format import Bits, PixelFormat
 from srbench.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ def bare_network(model: Any) -> Any:
 def image_channels_of(model: Any) -> int:
     """Of the images that a model takes and gives: its `image_channels`; 3 where it says nothing."""
     return int(getattr(bare_network(model), "image_channels", 3))
+
+
+def format_for(model: Any) -> PixelFormat:
+    """Of images of 8 bits that a model takes. ValueError for one of other than 3 channels or 1."""
+    return PixelFormat(channels=image_channels_of(model))  # type: ignore[arg-type]
 
 
 def use_bits(model: Any, bits: Bits) -> None:
