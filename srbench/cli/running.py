@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from functools import partial
 
 from hydra.core.config_loader import ConfigLoader
@@ -37,16 +36,16 @@ def run_grid(loader: ConfigLoader, config: DictConfig, launcher: Launcher, argum
     request = read_request(arguments, loader)
     runs = expand(request, compose)
     launch = partial(_launch, launcher)
-    started = partial(_start, runs[0], getattr(launcher, "warm_up", lambda: None))
     slots = slots_for if hasattr(launcher, "known") else here  # of another launcher nobody knows how many at once
-    _finish(carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, slots, started))
+    _finish(
+        carry_out(runs, plan_of(request, runs, _command()), launch, compose.scales, slots, partial(_start, runs[0]))
+    )
 
 
-def _start(run: RunSpec, warm_up: Callable[[], None] = lambda: None) -> None:
-    """What is done once it is known that runs are to start. UserError where their report would replace another's."""
+def _start(run: RunSpec) -> None:
+    """Looks before the first run starts. UserError where the report of the runs would replace another study's."""
     study_dir = run.places.study_dir
     report_place(study_dir.resolve().name, [study_dir], run.places.reports_dir)
-    warm_up()
 
 
 def _finish(tried: Tried | None) -> None:

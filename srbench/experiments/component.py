@@ -11,6 +11,7 @@ from types import FunctionType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from srbench.core.errors import UserError, first_line, first_line_with_type
+from srbench.core.garbage import later_collections
 from srbench.core.suggest import did_you_mean
 
 TARGET, PARTIAL = "_target_", "_partial_"
@@ -210,7 +211,8 @@ def imported(path: Any) -> Callable[..., Any]:
     for end in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:end])
         try:
-            found: Any = import_module(name)
+            with later_collections():
+                found: Any = import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise RefusedError(f"{path}: {name} cannot be imported: {error}") from error

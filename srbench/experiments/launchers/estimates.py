@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from srbench.core import progress
 from srbench.core.errors import first_line_with_type
 from srbench.core.interrupts import uninterrupted
-from srbench.experiments.launchers.pool import shared_gpus, warm_up
+from srbench.experiments.launchers.pool import shared_gpus
+from srbench.experiments.launchers.server import warm_up
 from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
 

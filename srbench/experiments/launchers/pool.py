@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -47,13 +46,13 @@ from srbench.experiments.launchers.launched import (
 from srbench.experiments.launchers.mps import is_shared, multi_process_service
 from srbench.experiments.launchers.occupancy import Occupancy, Stay
 from srbench.experiments.launchers.room import room_on
+from srbench.experiments.launchers.server import warm_up
 from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.launchers.tries import is_tried_again, tell_of_stop
 from srbench.experiments.recording import Slot
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 
-PRELOADED = ["torch", "lightning", "srbench.experiments.run"]
 GRACE_SECONDS = 30.0
 LOOK_SECONDS = 1.0  # between two looks at runs that other processes work on
 
@@ -91,12 +90,6 @@ def run_all(runs: Sequence[RunSpec]) -> list[str | None]:
         return [job.error for job in jobs]
     _work_off(to_be_timed(jobs, runs), [Slot(slots[0].device, hardware.threads(runs[0].threads))], {}, "latencies")
     return [job.error for job in jobs]
-
-
-def warm_up() -> None:
-    """Starts the server that runs are forked from; it imports what they need, seconds' worth, in the background."""
-    multiprocessing.set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
 
 
 def shared_gpus(run: RunSpec, slots: Sequence[Slot], folder: Path) -> AbstractContextManager[Mapping[str, str]]:

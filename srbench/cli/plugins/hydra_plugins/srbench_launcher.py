@@ -59,8 +59,8 @@ class LocalLauncher(OwnLauncher):
     """`hydra/launcher=local`: see srbench.experiments.launchers.pool."""
 
     def warm_up(self) -> None:
-        """Lets the imports of the runs begin while the grid is still being checked."""
-        from srbench.experiments.launchers.pool import warm_up
+        """Lets the imports of the runs begin while the grid is still being composed and checked."""
+        from srbench.experiments.launchers.server import warm_up
 
         warm_up()
 

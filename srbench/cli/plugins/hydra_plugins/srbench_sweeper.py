@@ -18,13 +18,16 @@ class AblationSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Hydra's hook: the whole study. Leave, from a FailedRunError, if one of its runs is not done."""
-        from srbench.cli.app import Leave
-        from srbench.cli.running import run_grid
-        from srbench.core.errors import FailedRunError
-
         assert self.hydra_context is not None
         assert self.config is not None
         assert self.launcher is not None
+        getattr(self.launcher, "warm_up", lambda: None)()
+        from srbench.cli.app import Leave
+        from srbench.core.errors import FailedRunError
+        from srbench.core.garbage import no_collections
+
+        with no_collections():
+            from srbench.cli.running import run_grid
         try:
             run_grid(self.hydra_context.config_loader, self.config, self.launcher, arguments)
         except FailedRunError as error:
