@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from srbench.cli.hydra_words import CommandLine, command_line
 from srbench.core.errors import UserError
-from srbench.core.garbage import no_collections
+from srbench.core.garbage import later_collections
 from srbench.core.paths import PLUGINS, conf_folder
 from srbench.experiments.hydra_versions import VERSION_BASE, help_unread
 from srbench.experiments.store.overrides import parse_override
@@ -68,7 +68,7 @@ def task(config: DictConfig) -> None:
 
 
 def _run(config: DictConfig) -> None:
-    with no_collections():
+    with later_collections():
         from srbench.cli.running import run_alone, run_job
 
     if HydraConfig.get().mode == RunMode.RUN:

@@ -50,6 +50,7 @@ class DevicePatches:
 
     def __init__(self, patches: Patches, device: torch.device) -> None:
         self.patches, self.device = patches, device
+        self.dtype = torch.from_numpy(np.empty(0, patches.supply.form.dtype)).dtype
         every = [*patches.lr.values(), *patches.hr.values()]
         self.pixels, found = _on(device, every)
         self.lr = dict(zip(patches.lr, found, strict=False))
@@ -64,10 +65,9 @@ class DevicePatches:
 
     @staticmethod
     def fits(patches: Patches, most: int) -> bool:
-        """Whether the images take `most` bytes at most, are uint8, of which alone a GPU can choose rows, and nothing is
-        done to them but cutting and turning."""
+        """Whether the images take `most` bytes at most, and nothing is done to them but cutting and turning."""
         images = [*patches.lr.values(), *patches.hr.values(), *(patches.thumbnails or {}).values()]
-        bare = patches.degrade is None and patches.supply.degradation is None and patches.supply.form.bits == 8
+        bare = patches.degrade is None and patches.supply.degradation is None
         return bare and sum(image.nbytes for each in images for image in each) <= most
 
     def batch(self, step: int) -> Cuts:
@@ -87,6 +87,7 @@ class DevicePatches:
         """As DeviceSource says."""
         number, steps = len(rows), self.steps[scale]
         chosen = self.pixels.index_select(0, (rows[:, :6] @ steps).long().reshape(-1)).unflatten(0, (number, -1))
+        chosen = chosen.view(self.dtype)
         lr = chosen[:, : size**2].unflatten(1, (size, size))
         hr = chosen[:, size**2 :].unflatten(1, (size * scale, size * scale))
         if not self.thumbnails:
@@ -105,20 +106,26 @@ class DevicePatches:
 
 
 def _on(device: torch.device, images: list[list[np.ndarray]]) -> tuple[Tensor, list[_Images]]:
-    """The pixels of all, (number, C), and where each list's lie."""
+    """The pixels of all, (number, C), uint16 as int16 of the same bits, and where each list's lie: torch chooses no
+    rows of uint16."""
     number = sum(image.shape[0] * image.shape[1] for each in images for image in each)
     channels = images[0][0].shape[2]
-    pixels = torch.empty((number, channels), dtype=torch.from_numpy(images[0][0][:1].copy()).dtype, device=device)
+    pixels = torch.empty((number, channels), dtype=_chosen(images[0][0][:1]).dtype, device=device)
     found, begin = [], 0
     for each in images:
         first = []
         for image in each:
             end = begin + image.shape[0] * image.shape[1]
-            pixels[begin:end] = torch.from_numpy(np.array(image)).reshape(-1, channels).to(device)
+            pixels[begin:end] = _chosen(image).reshape(-1, channels).to(device)
             first.append(begin)
             begin = end
         found.append(_Images(np.array(first), np.array([image.shape[1] for image in each])))
     return pixels, found
+
+
+def _chosen(image: np.ndarray) -> Tensor:
+    copied = np.array(image)
+    return torch.from_numpy(copied.view(np.int16) if copied.dtype == np.uint16 else copied)
 
 
 def _grid(size: int, device: torch.device) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from srbench.core.pixel_format import PixelFormat
 from srbench.data.chains import Degradation
 from srbench.data.device_patches import DevicePatches
 from srbench.data.images import write_image
@@ -43,6 +44,24 @@ def test_so_are_those_of_several_scales(files):
     found = [fed.cut(*fed.batch(step)) for step in range(12)]
     assert all(same(batch, patches.batch(step)) for step, batch in enumerate(found))
     assert {batch.scale for batch in found} == {2, 3, 4}
+
+
+@pytest.mark.parametrize("form", [PixelFormat(16, 3), PixelFormat(16, 1), PixelFormat(8, 1)])
+def test_so_are_those_of_16_bits_and_of_one_channel(tmp_path, form):
+    random = np.random.default_rng(0)
+    for number, shape in enumerate([(40, 52), (61, 37)]):
+        pixels = random.integers(0, 2**form.bits, (*shape, form.channels), form.dtype)
+        write_image(tmp_path / f"{number}.png", pixels)
+    supply = Supply(
+        sorted(tmp_path.iterdir()), 2, None, 6, 24, seed=3, thumbnail=lambda lr: make_thumbnail(lr, size=8), form=form
+    )
+    patches = Patches(supply)
+    assert DevicePatches.fits(patches, 10**6)
+    fed = DevicePatches(patches, CPU)
+    for step in range(6):
+        found = fed.cut(*fed.batch(step))
+        assert found.hr.dtype == torch.from_numpy(np.empty(0, form.dtype)).dtype
+        assert same(found, patches.batch(step))
 
 
 def test_images_stay_on_the_host_where_they_are_too_many_or_changed(files):

@@ -9,9 +9,10 @@ from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import build_model, build_on_meta
+from srbench.experiments.launchers.probe import measured
 from srbench.experiments.store.scores import read_rows, sr_file
 from srbench.models.traits import image_channels_of
-from tests.tiny_runs import SHORT, TINY, carried_out
+from tests.tiny_runs import HERE, SHORT, TINY, carried_out
 
 FORMS = {"deep": PixelFormat(16, 3), "grey": PixelFormat(8, 1), "deep grey": PixelFormat(16, 1)}
 
@@ -47,6 +48,10 @@ def psnr(sr, hr, white):
     if sr.shape[2] == 3:
         planes = [(16 + plane @ [65.481, 128.553, 24.966]) / 255 for plane in planes]
     return -10 * np.log10(np.square(planes[0] - planes[1]).mean())
+
+
+def test_a_dry_run_trains_some_steps(run, tmp_path):
+    assert measured(run(*TINY, *SHORT), HERE, tmp_path / "scratch").bytes > 0
 
 
 def test_bicubic_is_computed_and_kept_in_the_format(run, form):

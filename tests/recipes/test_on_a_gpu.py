@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.core.progress import silent
 from srbench.data.device_patches import DevicePatches
+from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
@@ -32,7 +35,7 @@ from srbench.recipes.losses import FFT, L1, Edge
 from srbench.recipes.routed import AverageLoss, ClassLoss, Routed
 from srbench.recipes.schedules import constant, cosine
 from srbench.recipes.stages import Stage
-from srbench.recipes.supervised import Supervised
+from srbench.recipes.supervised import Supervised, as_images
 from tests.recipes.toys import weights
 
 pytestmark = pytest.mark.gpu
@@ -161,8 +164,13 @@ def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_wh
 
 
 @pytest.mark.parametrize("multi_scale", [False, True])
-def test_batches_that_it_cuts_are_those_of_the_host(multi_scale):
-    supply = Supply(Photos().train(), 2, (2, 3, 4), 16, 96, seed=1, thumbnail=partial(make_thumbnail, size=64))
+@pytest.mark.parametrize("form", [RGB8, PixelFormat(16, 3), PixelFormat(16, 1)], ids=lambda form: form.name)
+def test_batches_that_it_cuts_are_those_of_the_host(multi_scale, form, tmp_path):
+    random = np.random.default_rng(0)
+    for number in range(3):
+        write_image(tmp_path / f"{number}.png", random.integers(0, 2**form.bits, (300, 400, form.channels), form.dtype))
+    files, thumbnail = sorted(tmp_path.iterdir()), partial(make_thumbnail, size=64)
+    supply = Supply(files, 2, (2, 3, 4), 16, 96, seed=1, thumbnail=thumbnail, form=form)
     patches = Patches(supply, multi_scale=multi_scale)
     fed = DevicePatches(patches, torch.device("cuda"))
     for step in range(8):
@@ -172,6 +180,7 @@ def test_batches_that_it_cuts_are_those_of_the_host(multi_scale):
         host = patches.batch(step)
         assert torch.equal(found.lr.cpu(), host.lr)
         assert torch.equal(found.hr.cpu(), host.hr)
+        assert torch.equal(as_images(found.hr).cpu(), as_images(host.hr))
         assert torch.equal(found.thumbnail.cpu(), host.thumbnail)
 
 

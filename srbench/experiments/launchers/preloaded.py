@@ -1,36 +1,13 @@
-"""What a run needs, imported by the server that runs are forked from. A command that is refused meanwhile takes the
-server with it: it would hold the command's output open for seconds, and whoever reads that would wait."""
+"""What a run needs, imported by the server that runs are forked from."""
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import atexit
+import gc
 
 from srbench.core.garbage import no_collections
+from srbench.experiments.launchers.server import ends_with_its_command
 
-LOOK_SECONDS = 0.05
-
-
-@contextmanager
-def _ends_with_its_command() -> Iterator[None]:
-    """Meanwhile this process ends as soon as the one that started it has ended."""
-    command, done = os.getppid(), threading.Event()
-
-    def look() -> None:
-        while not done.wait(LOOK_SECONDS):
-            if os.getppid() != command:
-                os._exit(0)
-
-    watch = threading.Thread(target=look, daemon=True)
-    watch.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watch.join()  # processes are forked from here, and a fork takes no thread along
-
-
-with no_collections(), _ends_with_its_command():
+atexit.register(gc.unfreeze)  # else libraries complain, when the server ends, of what was never collected
+with no_collections(), ends_with_its_command():
     import lightning
     import torch
 

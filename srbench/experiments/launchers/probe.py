@@ -100,9 +100,9 @@ def _only_cuts(stage: StageSpec) -> bool:
 def _noise(stage: StageSpec, folder: Path) -> DataSpec:
     """Images that a patch fits into, at any place but the last."""
     folder.mkdir(parents=True)
-    side = 2 * stage.length.hr_patch
+    side, form = 2 * stage.length.hr_patch, stage.data.form
     for number in range(IMAGES):
-        pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), np.uint8)
+        pixels = np.random.default_rng(number).integers(0, 2**form.bits, (side, side, form.channels), form.dtype)
         write_image(folder / f"{number}.png", pixels)
     return replace(stage.data, component=Component("srbench.data.folders.Folder", {"root": str(folder)}))
 

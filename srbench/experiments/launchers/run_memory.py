@@ -55,7 +55,7 @@ def images_on_gpu(stage: StageSpec, scales: Sequence[int], free: int) -> int:
     `free` bytes; 0 where they stay on the host."""
     batches, told = imported(stage.batches.target), stage.batches.arguments
     cuts = batches is Patches
-    if not cuts or told.get("degrade") or stage.data.degradation or stage.data.form.bits > 8:
+    if not cuts or told.get("degrade") or stage.data.degradation:
         return 0
     needed = image_bytes(stage, scales)
     return needed if needed <= IMAGES_SHARE * free else 0

@@ -24,9 +24,9 @@ class AblationSweeper(Sweeper):
         getattr(self.launcher, "warm_up", lambda: None)()
         from srbench.cli.app import Leave
         from srbench.core.errors import FailedRunError
-        from srbench.core.garbage import no_collections
+        from srbench.core.garbage import later_collections
 
-        with no_collections():
+        with later_collections():
             from srbench.cli.running import run_grid
         try:
             run_grid(self.hydra_context.config_loader, self.config, self.launcher, arguments)
