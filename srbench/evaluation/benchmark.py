@@ -99,7 +99,7 @@ def benchmark(
         own = network_digest(network)
         certificates = {
             f"{one}.certificate": str(
-                Certificate(asked, lr, number, hr, lr_files, own, inference, _tiled(results, one))
+                Certificate(asked, lr, number, hr, lr_files, own, inference, _tiled(results, one), form)
             )
             for one, (number, lr, hr, lr_files) in sources.items()
         }

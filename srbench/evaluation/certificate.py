@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data.lr_source import LrSource
 from srbench.evaluation.settings import Inference
 from srbench.metrics.protocol import Protocol
@@ -12,7 +13,7 @@ from srbench.metrics.protocol import Protocol
 class Certificate:
     """`images`: their number. `hr_sha256` and `lr_sha256`: the `pixel_digest` of HR and, where LR files are read, of
     these; None in records of before digests were written. `weights_sha256`: of the network's weights, None for a
-    network without any. `tiled`: an image or more ran in tiles."""
+    network without any. `tiled`: an image or more ran in tiles. `form`: of the images; None in older records."""
 
     protocol: Protocol
     lr: LrSource
@@ -22,6 +23,7 @@ class Certificate:
     weights_sha256: str | None
     inference: Inference
     tiled: bool
+    form: PixelFormat | None = None
 
     @property
     def pixels(self) -> Hashable:
@@ -31,12 +33,18 @@ class Certificate:
         return self.protocol, self.images, self.hr_sha256, self.lr_sha256, lr, self.inference.self_ensemble
 
     @property
+    def told_form(self) -> str:
+        """ " of 16 bits, 1 channel"; "" of 8 bits in RGB, as nearly all are."""
+        return f" of {self.form.name}" if self.form not in (None, RGB8) else ""
+
+    @property
     def told_protocol(self) -> str:
         """The protocol with what it stands for, for people."""
         return f"{self.protocol}{', self-ensemble ×8' if self.inference.self_ensemble else ''}"
 
     def __str__(self) -> str:
-        """`y (luma, border scale), 5 images (LR: file by matlab-replicate), HR 5eeecb039e98, LR 4355cdb7bcc0`."""
+        """`y (luma, border scale), 5 images (LR: file by matlab-replicate), HR 5eeecb039e98, LR 4355cdb7bcc0`; or
+        `5 images of 16 bits, 1 channel`."""
         named = {"HR": self.hr_sha256, "LR": self.lr_sha256}
         digests = [f"{name} {digest[:12]}" for name, digest in named.items() if digest]
-        return ", ".join([self.told_protocol, f"{self.images} images (LR: {self.lr})", *digests])
+        return ", ".join([self.told_protocol, f"{self.images} images{self.told_form} (LR: {self.lr})", *digests])

@@ -137,6 +137,7 @@ def _certificate(attempt: Attempt, pairs: list[ImagePair], results: list[ImageRe
         weights_sha256=attempt.weights_sha256,
         inference=asked.inference,
         tiled=any(result.tile for result in results),
+        form=pairs[0].form,
     )
 
 

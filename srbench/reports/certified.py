@@ -40,7 +40,10 @@ def told_degradations(degradations: Degradations) -> str:
 
 def certificate_digest(certificate: Certificate) -> str:
     """SHA-256, in hex: files made beside the record name by it what they rest on."""
-    return json_digest(encode(certificate))
+    told = encode(certificate)
+    if not certificate.told_form:
+        del told["form"]  # so that it is that of releases that knew no other
+    return json_digest(told)
 
 
 def _once(record: Record, told: Callable[[Certificate], str]) -> str | None:

@@ -152,7 +152,7 @@ def _data(done: Sequence[Record]) -> str:
             maker = f" by {one.lr.maker}" if one.lr.recognised is not None else ""
             texts = found.setdefault(dataset, {})
             if one.hr_sha256:
-                texts[f"HR {one.hr_sha256[:12]}"] = None
+                texts[f"HR{one.told_form} {one.hr_sha256[:12]}"] = None
             if one.lr_sha256:
                 texts[f"LR ×{record.scale} {one.lr_sha256[:12]}{maker}"] = None
     return "; ".join(f"{dataset} {', '.join(texts)}" for dataset, texts in found.items() if texts) or NOT_RECORDED

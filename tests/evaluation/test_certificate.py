@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from srbench.core.pixel_format import PixelFormat
 from srbench.data.lr_source import DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
@@ -65,6 +66,10 @@ def test_noise_compares_by_its_strength():
         (
             replace(MADE, hr_sha256=None, inference=Inference(self_ensemble=True)),
             "y (luma, border scale), self-ensemble ×8, 5 images (LR: matlab-symmetric)",
+        ),
+        (
+            replace(MADE, form=PixelFormat(16, 1)),
+            "y (luma, border scale), 5 images of 16 bits, 1 channel (LR: matlab-symmetric), HR aaaaaaaaaaaa",
         ),
     ],
 )

@@ -56,7 +56,8 @@ def test_a_dry_run_trains_some_steps(run, tmp_path):
 
 def test_bicubic_is_computed_and_kept_in_the_format(run, form):
     one = run("model=bicubic", "budget=none")
-    carried_out(one)
+    record = carried_out(one)
+    assert f"2 images of {form.name} (" in str(record.certificates["val"])
     for row in read_rows(one.folder):
         sr = read_image(sr_file(one.folder, row), form)
         hr = smooth(form, int(row.image))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from srbench.audits.conventions import CONVENTIONS, CORE, OF_BICUBIC
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data.lr_source import DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.settings import Inference
@@ -15,7 +16,7 @@ from srbench.experiments.store.record import read_record
 from srbench.reports.certified import certificate_digest
 from srbench.reports.explained import TITLE
 from srbench.reports.write import write_report
-from tests.builders import RGB
+from tests.builders import RGB, certificate
 from tests.reports.conftest import ON_FILES, Outcome, scored
 
 HEADING = f"## {TITLE}"
@@ -147,3 +148,10 @@ def test_a_certificate_has_one_digest_before_and_after_it_is_stored(build):
     name = build.run("carn", left=replace(scored(37.0), on=noisy))
     stored = read_record(build.folder / name).certificates["set5"]
     assert certificate_digest(stored) == certificate_digest(noisy)
+
+
+def test_what_scores_of_8_bits_in_rgb_rest_on_is_named_as_it_was_before_others_were_known():
+    on = certificate()
+    assert certificate_digest(on) == certificate_digest(replace(on, form=RGB8))
+    assert certificate_digest(on) == "bc3b99170ab4002596e7d70397c1583a7c0730528e67aefd9afc17f349a819f7"
+    assert certificate_digest(on) != certificate_digest(replace(on, form=PixelFormat(16, 3)))
