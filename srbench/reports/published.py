@@ -6,6 +6,7 @@ from typing import Any
 
 from pandas import DataFrame
 
+from srbench.core.pixel_format import RGB8
 from srbench.data.catalog.catalog import missing_part
 from srbench.data.lr_source import RESIZER, DegradationStep, LrSource
 from srbench.evaluation.certificate import Certificate
@@ -122,6 +123,8 @@ def _other_conditions(certificate: Certificate) -> str:
     of_luma = protocol.channels in ("luma", "luma_rounded") and protocol.border == "scale"
     if not of_luma or certificate.inference.self_ensemble:
         return f"published under luma with border = scale, measured under {certificate.told_protocol}"
+    if certificate.told_form:
+        return f"published for images of {RGB8.name}, measured on images{certificate.told_form}"
     other = _other_lr(lr)
     return f"published for LR by MATLAB's bicubic, measured on {other}" if other else ""
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data.lr_source import DegradationStep
 from srbench.experiments.literature import entries
 from srbench.reports.certified import certificate_digest
@@ -185,6 +186,12 @@ def test_rounded_luma_is_compared(build):
 def test_a_self_ensemble_is_not_compared(build):
     found = one(build, inference=replace(ON_FILES.inference, self_ensemble=True))
     assert found.reason == f"{UNDER}y (luma, border scale), self-ensemble ×8"
+
+
+def test_a_score_on_deep_images_is_not_compared(build):
+    told = "published for images of 8 bits, 3 channels, measured on images of 16 bits, 3 channels"
+    assert one(build, form=PixelFormat(16, 3)).reason == told
+    assert one(build, form=RGB8).difference == -1
 
 
 @pytest.mark.parametrize(
