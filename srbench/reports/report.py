@@ -8,7 +8,6 @@ from pathlib import Path
 from pandas import DataFrame
 
 from srbench.experiments.store.loss_table import loss_frame
-from srbench.experiments.store.scores import score_frame
 from srbench.experiments.store.stated_claims import StatedClaim
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.answers import AblationAnswer, answers, best_trade_offs
@@ -21,6 +20,7 @@ from srbench.reports.comparison import TableRow, table_rows
 from srbench.reports.crops import CropSet, crop_sets
 from srbench.reports.differences import by_run
 from srbench.reports.explained_scores import explained_scores
+from srbench.reports.image_scores import image_scores
 from srbench.reports.loss_curves import Panel, loss_panels
 from srbench.reports.means import deltas, deviations, long_scores, means, usable_scores
 from srbench.reports.ntire_score import with_ntire_score
@@ -138,7 +138,7 @@ def _judged(study: Study, rows: Sequence[TableRow], losses: DataFrame) -> tuple[
     """Reads the scores of single images where a claim is about scores."""
     metrics = {one.metric for claim in study.claims if isinstance(claim, StatedClaim) for one in claim.decides}
     scored = any("." in metric for metric in metrics)
-    images = score_frame([run.folder for run in study.runs if run.status == "done"] if scored else [])
+    images = image_scores([run for run in study.runs if run.status == "done"] if scored else [])
     return judge_claims(study.claims, rows, by_run(losses), by_run(images))
 
 
@@ -149,8 +149,8 @@ def _numbers(
     usable, beside = usable_scores(members, refused, scores), baseline_pairs(members)
     alike = [pair for pair in beside if degraded_alike(members, pair)]
     differences = deltas(usable, alike)
-    compared = dict.fromkeys(one.run.folder for one in members if one.record and one.ablation)
-    certain = certainty(members, alike, differences, score_frame(list(compared)))
+    compared = {one.run.folder: one.run for one in members if one.record and one.ablation}
+    certain = certainty(members, alike, differences, image_scores(compared.values()))
     numbers = Numbers(
         means=means(usable),
         deviations=deviations(members, usable),

@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from srbench.core.errors import UserError
 from srbench.experiments.store.joined_studies import LONGEST, join_studies
 from srbench.experiments.store.study import Study, open_study
+from srbench.reports.columns import ScoreColumn
 from srbench.reports.report import Report, build_report
 from srbench.reports.write import rewrite_report, write_files, write_report
 from tests.builders import RGB
@@ -110,6 +112,20 @@ def test_scores_on_other_data_sets_are_joined_where_the_weights_are_the_same(bui
         builder.run("bicubic", hashed="0", left=left.with_facts(weights_sha256=None))
     (run,) = both(a, b).runs
     assert run.record.scores == {"set5": {"psnr": 30.0}, "set14": {"psnr": 28.0}}
+
+
+def test_scores_that_are_joined_have_their_intervals(builders):
+    gains = [0.1, 0.2, 0.6]
+    for builder, dataset in zip(builders, ("set5", "set14"), strict=True):
+        same = {"weights_sha256": "1"}
+        left = [imaged(**{dataset: [30.0 + gain for gain in more]}).with_facts(**same) for more in ([0.0] * 3, gains)]
+        builder.run("carn", BASE, words=BASE_WORDS, hashed="0", left=left[0])
+        builder.run("carn", OTHER, words=OTHER_WORDS, hashed="1", left=left[1])
+    found = row(report_of(*builders), "1-2-1").scores
+    limits = stats.ttest_1samp(gains, 0).confidence_interval()
+    for dataset in ("set5", "set14"):
+        figures = found[ScoreColumn(dataset, "psnr")]
+        assert (figures.delta_low, figures.delta_high) == pytest.approx(tuple(limits), abs=1e-6)
 
 
 def test_of_two_trainings_of_one_run_one_counts_and_that_is_said(builders):

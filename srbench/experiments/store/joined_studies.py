@@ -82,27 +82,25 @@ def _one_of(copies: Copies) -> StudyRun:
     best = max((run for _, run in copies), key=_worth)  # of equal ones the first
     plans = [run.planned for _, run in copies if run.planned]
     planned = reduce(both_plans, plans) if plans else None
-    return replace(
-        best,
-        planned=planned,
-        record=_completed(best, [run for _, run in copies]),
-        studies=tuple(name for name, _ in copies),
-    )
+    whole = _completed(best, [run for _, run in copies])
+    return replace(whole, planned=planned, studies=tuple(name for name, _ in copies))
 
 
 def _worth(run: StudyRun) -> tuple[bool, bool, int]:
     return run.status == "done", run.record is not None, len(run.record.scores) if run.record else 0
 
 
-def _completed(best: StudyRun, copies: Sequence[StudyRun]) -> Record | None:
+def _completed(best: StudyRun, copies: Sequence[StudyRun]) -> StudyRun:
     """With the data sets that only others were scored on."""
-    record = best.record
-    for other in (run.record for run in copies if run.status == best.status == "done"):
-        if record and other and _is_same(record, other):
+    record, scored_in = best.record, dict[str, Path]()
+    for copy in copies:
+        other = copy.record
+        if copy.status == best.status == "done" and record and other and _is_same(record, other):
             for dataset in [name for name in other.certificates if name not in record.certificates]:
                 told = other.fingerprints.score.get(dataset, "")
                 record = record.with_evaluation(dataset, other.evaluations[dataset], told)
-    return record
+                scored_in[dataset] = copy.folder
+    return replace(best, record=record, scored_in=scored_in)
 
 
 def _is_same(one: Record, other: Record) -> bool:

@@ -1,8 +1,8 @@
 """A study as it stands on disk: the union of its plans, with the records of its runs. No torch, no Hydra."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,13 +19,15 @@ BEGUN = "config.yaml"  # what a run writes first
 @dataclass(frozen=True)
 class StudyRun:
     """A run that is planned, or lies there unplanned. `problem`: why it has no record that can be read. `studies`: the
-    names of those in which it lies, where several are read together."""
+    names of those in which it lies, where several are read together; `scored_in`: of these the run's other folders, by
+    the data sets that its record has from there."""
 
     folder: Path
     planned: PlannedRun | None
     record: Record | None
     problem: str = ""
     studies: tuple[str, ...] = ()
+    scored_in: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
