@@ -5,8 +5,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from srbench.core import hardware
 from srbench.core.errors import first_line_with_type
 from srbench.core.files import write_file
+from srbench.core.lock_files import locked
 from srbench.core.paths import cache_folder
 from srbench.metrics.network_copy import copy_to
 from srbench.models.traits import image_channels_of, traits_of
@@ -39,35 +40,47 @@ TURNS, PASSES = 5, 10  # the fastest turn counts: other runs may be at work on t
 def fastest_layout(model: nn.Module, length: Length, precision: str, device: torch.device, graphs: Graphs) -> Layout:
     """In which `model` trains fastest on batches of such a length: passes forward and back by L1, as a graph. Measured
     once for its class and the shapes of its weights, so that variants of one network are laid out alike, its batches,
-    precision, GPU and torch, and kept in the user's cache."""
+    precision, GPU and torch, and kept in the user's cache; of runs that begin together one measures, and the others
+    wait for what it finds."""
     shapes = {name: list(weight.shape) for name, weight in model.named_parameters()}
     what = [type(model).__qualname__, shapes, length.batch_size, length.hr_patch, getattr(model, "scale", 1), precision]
     about = [*what, hardware.describe_device(str(device)), torch.__version__]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     kept = cache_folder("layouts") / f"{key}.json"
-    if there := _read(kept):
-        return there
-    try:
-        seconds = {layout: _seconds(model, layout, length, precision, device, graphs) for layout in FORMATS}
-    except Exception as error:  # whatever somebody's network does; the training will say it in its own words
-        log.warning("memory_format=auto: %s, as nothing could be measured (%s)", USUAL, first_line_with_type(error))
-        return USUAL
-    finally:
-        torch.cuda.empty_cache()
-    if there := _read(kept):  # of another run that measured it at the same time: all of a table are laid out alike
-        return there
-    fastest = min(seconds, key=lambda layout: seconds[layout] * (1 if layout == USUAL else BY))
-    log.info("memory_format=auto: %s (%s)", fastest, ", ".join(f"{k} {1000 * v:.2f} ms" for k, v in seconds.items()))
-    with suppress(OSError):  # the cache only saves time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_file(kept, json.dumps({"fastest": fastest, "seconds": seconds, "of": about}, indent=1).encode())
+    with _alone(kept):
+        if there := _read(kept):
+            return there
+        try:
+            seconds = {layout: _seconds(model, layout, length, precision, device, graphs) for layout in FORMATS}
+        except Exception as error:  # whatever somebody's network does; the training will say it in its own words
+            log.warning("memory_format=auto: %s, as nothing could be measured (%s)", USUAL, first_line_with_type(error))
+            return USUAL
+        finally:
+            torch.cuda.empty_cache()
+        fastest = min(seconds, key=lambda layout: seconds[layout] * (1 if layout == USUAL else BY))
+        times = ", ".join(f"{layout} {1000 * one:.2f} ms" for layout, one in seconds.items())
+        log.info("memory_format=auto: %s (%s)", fastest, times)
+        with suppress(OSError):
+            write_file(kept, json.dumps({"fastest": fastest, "seconds": seconds, "of": about}, indent=1).encode())
     return fastest
 
 
+@contextmanager
+def _alone(kept: Path) -> Iterator[None]:
+    """No other process looks for what is kept there, or measures it, if the disk allows: the cache only saves time."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(kept.with_suffix(".lock"), lambda: None))
+        yield
+
+
 def _read(kept: Path) -> Layout | None:
-    if not kept.is_file():
+    """None where nothing is kept, or something else."""
+    try:
+        told: Any = json.loads(kept.read_text(encoding="utf-8"))["fastest"]
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    told: Any = json.loads(kept.read_text(encoding="utf-8")).get("fastest")
     return cast(Layout, told) if told in get_args(Layout) else None
 
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -15,6 +17,7 @@ from srbench.experiments.recording import Slot
 from srbench.experiments.training import validation
 from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.recipes import fit as fitting
+from srbench.recipes import memory_layout
 from srbench.recipes.adversarial import RelativisticAverage
 from srbench.recipes.captured import WARM_UP, CapturedSteps
 from srbench.recipes.fit import fit
@@ -282,13 +285,40 @@ def test_the_faster_layout_is_measured_once_and_kept(monkeypatch, tmp_path):
     assert graphs.captured == 2
     fastest_layout(model, length, "bf16-mixed", torch.device("cpu"), graphs)
     assert graphs.captured == 4
+    kept.write_text("[1")
+    fastest_layout(model, length, "32-true", torch.device("cpu"), graphs)
+    assert json.loads(kept.read_text())["of"] == told["of"]
+
+
+def test_of_two_runs_one_measures_and_the_other_waits(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    measures, waits, length = threading.Event(), threading.Event(), Length(10, 2, 16, 0)
+    lock = memory_layout.locked
+    monkeypatch.setattr(memory_layout, "locked", lambda path, _: lock(path, waits.set))
+
+    class Slow(Double):
+        def capture(self, step):
+            measures.set()
+            assert waits.wait(60)
+            return super().capture(step)
+
+    def found(graphs):
+        return fastest_layout(small_carn(), length, "32-true", torch.device("cpu"), graphs)
+
+    first, second = Slow(), Double()
+    with ThreadPoolExecutor(2) as runs:
+        ours = runs.submit(found, first)
+        assert measures.wait(60)
+        theirs = runs.submit(found, second)
+    assert ours.result() == theirs.result()
+    assert (first.captured, second.captured) == (2, 0)
 
 
 def test_a_network_that_does_not_run_has_the_usual_layout(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     broken = nn.Conv2d(4, 3, 3)
     assert fastest_layout(broken, Length(10, 2, 16, 0), "32-true", torch.device("cpu"), Double()) == "channels_last"
-    assert not (tmp_path / "srbench").exists()
+    assert not list((tmp_path / "srbench/layouts").iterdir())
 
 
 def test_what_is_drawn_in_a_late_kind_of_step_is_seen(files, tmp_path):
