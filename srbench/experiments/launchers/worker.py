@@ -15,6 +15,7 @@ from typing import NoReturn
 from srbench.core.code_version import CodeVersion, code_version
 from srbench.core.current_folder import find_own_modules
 from srbench.core.errors import UserError
+from srbench.core.garbage import later_collections
 from srbench.core.heartbeat import living_worker
 from srbench.core.streams import replace_unknown_characters
 from srbench.experiments.inputs import left_of_run, wanted
@@ -105,7 +106,8 @@ def answer(handed: HandedOver, slot_of: Callable[[RunSpec], Slot]) -> Answer:
 
 
 def _carry_out(run: RunSpec, slot: Slot) -> None:
-    from srbench.experiments.run import run as do_run  # Lightning takes seconds to import
+    with later_collections():
+        from srbench.experiments.run import run as do_run  # Lightning takes seconds to import
 
     do_run(run, slot, _unheard)
 
