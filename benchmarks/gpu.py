@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.measured import Note, command, measuring, natural
+from benchmarks.measured import Note, command, measuring, natural, take_lines
 from srbench.core import hardware
 from srbench.core.paths import default_places
 from srbench.core.progress import silent
@@ -265,17 +265,13 @@ def one_of_many(name: str, seconds: float, folder: str, number: int) -> None:
 
 def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    lines = [*LINES, "evaluation"]
     parser = command(__file__, __doc__, repeats=2)
-    parser.add_argument("lines", nargs="*", metavar="LINE", help=f"of {', '.join(lines)}; default: all but the last")
+    take_lines(parser, [*LINES, "evaluation"], "all but the last")
     parser.add_argument("--seconds", type=float, default=3, help="of a measurement of steps (default: 3)")
     parser.add_argument("--runs", type=natural, help="trainings at once")
     parser.add_argument("--mps", choices=("on", "off"), default="on", help="NVIDIA's service for --runs (default: on)")
     parser.add_argument("--weights", type=Path, default=default_places()["weights_dir"], help="AlexNet's folder")
     asked = parser.parse_args()
-    for name in asked.lines:
-        if name not in lines:
-            parser.error(f"{name}: no such line; there are {', '.join(lines)}")
     print(f"{hardware.describe_device('cuda')}, torch {torch.__version__}", flush=True)
     with measuring(asked, torch.get_num_threads(), "cuda") as note:
         for name in dict.fromkeys(asked.lines or LINES):

@@ -83,6 +83,19 @@ def command(file: str, doc: str | None, repeats: int, threads: int | None = None
     return parser
 
 
+def take_lines(parser: argparse.ArgumentParser, lines: Iterable[str], usual: str) -> None:
+    """Adds the arguments LINE … to a benchmark's command line, each one of `lines`; `usual`: what is meant by none."""
+    names = list(lines)
+
+    def line(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text}: no such line; there are {', '.join(names)}")
+        return text
+
+    told = f"of {', '.join(names)}; default: {usual}"
+    parser.add_argument("lines", nargs="*", type=line, metavar="LINE", help=told)
+
+
 def natural(text: str) -> int:
     """A number of an argument, 1 or more."""
     if not text.isdecimal() or int(text) < 1:

@@ -1,8 +1,9 @@
-"""How soon srbench answers: python -m benchmarks.startup [--main]
+"""How soon srbench answers: python -m benchmarks.startup [LINE …]
 
-Wall seconds, medians: Python alone, importing the package, --help, the plan of 200 runs (dry_run), and from the command
-to the weights of a first step on disk, of one run and of the main command's nine. `--main`: also the main command as a
-whole, nine runs of 500 steps and their report. On a GPU where there is one.
+Wall seconds, medians, of what a LINE names: Python alone (python), importing the package (import), --help (help), the
+plan of 200 runs (plan); from the command to the weights of a first step on disk, of one run (run) and of the main
+command's nine (grid); and the main command as a whole, nine runs of 500 steps and their report (main). On a GPU where
+there is one.
 """
 
 import os
@@ -11,19 +12,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measured import Note, command, measuring
+from benchmarks.measured import command, measuring, take_lines
 from srbench.core import hardware
 
 PLAN = ["-m", "srbench", "-m", "ablation=atrous", f"seed={','.join(map(str, range(40)))}", "dry_run=true"]
 MAIN = ["-m", "srbench", "-m", "model=carn,mossnet", "ablation=atrous"]
 ONE_STEP = ["budget=quick", "budget.steps=1"]
 LOOK_SECONDS = 0.01
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path.cwd())}
 
 
 def whole(words: Sequence[str], folder: Path) -> float:
@@ -54,34 +55,33 @@ def until_a_step(words: Sequence[str], folder: Path) -> float:
         child.wait()
 
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path.cwd())}
-LINES: dict[str, Callable[[Path], float]] = {
-    "python -c pass": partial(whole, ["-c", "pass"]),
-    "import srbench": partial(whole, ["-c", "import srbench"]),
-    "--help": partial(whole, ["-m", "srbench", "--help"]),
-    "a plan of 200 runs (5 variants, 40 seeds) and the bicubic one": partial(whole, PLAN),
-    "a run, to the weights of its first step": partial(until_a_step, ["-m", "srbench", "model=carn"]),
-    "nine runs, to the weights of a first step": partial(until_a_step, MAIN),
+LINES: dict[str, tuple[str, Callable[[Path], float]]] = {
+    "python": ("python -c pass", partial(whole, ["-c", "pass"])),
+    "import": ("import srbench", partial(whole, ["-c", "import srbench"])),
+    "help": ("--help", partial(whole, ["-m", "srbench", "--help"])),
+    "plan": ("a plan of 200 runs (5 variants, 40 seeds) and the bicubic one", partial(whole, PLAN)),
+    "run": ("a run, to the weights of its first step", partial(until_a_step, ["-m", "srbench", "model=carn"])),
+    "grid": ("nine runs, to the weights of a first step", partial(until_a_step, MAIN)),
+    "main": ("the main command", partial(whole, MAIN)),
 }
 
 
-def measure(name: str, line: Callable[[Path], float], asked: Namespace, note: Note) -> None:
-    times = []
-    for _ in range(asked.repeats):
-        with tempfile.TemporaryDirectory() as folder:
-            times.append(line(Path(folder)))
-    note(name, "s", times)
-    print(f"{name}: {median(times):.2f} s", flush=True)
+def seconds(line: Callable[[Path], float]) -> float:
+    """Of one repeat, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return line(Path(folder))
 
 
 def main() -> None:
     parser = command(__file__, __doc__, repeats=5)
-    parser.add_argument("--main", action="store_true", help="also the main command, from start to report")
+    take_lines(parser, LINES, "all but the last")
     asked = parser.parse_args()
-    lines = LINES | ({"the main command": partial(whole, MAIN)} if asked.main else {})
     with measuring(asked, threads=None, device=hardware.pick_device("auto")) as note:
-        for name, line in lines.items():
-            measure(name, line, asked, note)
+        for name in dict.fromkeys(asked.lines or [name for name in LINES if name != "main"]):
+            told, line = LINES[name]
+            times = [seconds(line) for _ in range(asked.repeats)]
+            note(told, "s", times)
+            print(f"{told}: {median(times):.2f} s", flush=True)
 
 
 if __name__ == "__main__":
