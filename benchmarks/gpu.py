@@ -1,10 +1,10 @@
 """How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [--runs N] [--mps off]
 
 A line is one of LINES, or "evaluation". For each, in turns and in this process: srbench's training, a step of the same
-network that is captured by hand as one CUDA graph and fed from a batch that lies on the device, and the loop that users
-write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a second, and srbench's ratio to
-both; above 1 srbench is faster. `--runs`: as many trainings at once, each in a process of its own; their steps a second
-in all.
+network that is captured by hand as one CUDA graph, in either layout of memory, and fed from a batch that lies on the device, and the
+loop that users write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a second, and
+srbench's ratio to each; above 1 srbench is faster. `--compile`: also srbench's with compile=true. `--runs`:
+as many trainings at once, each in a process of its own; their steps a second in all.
 "evaluation": of images of DIV2K's size, read, upscaled and scored, against the network's passes alone.
 """
 
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +47,6 @@ from srbench.models.layers.thumbnail import thumbnail_maker
 from srbench.models.traits import traits_of
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
-from srbench.recipes.outcome import Capture
 from srbench.recipes.schedules import cosine
 from srbench.recipes.stages import Stage
 from srbench.recipes.stream import Stream
@@ -89,7 +88,7 @@ LINES = {
 }
 
 
-def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
+def ours(line: Line, seconds: float, compiled: bool = False) -> float:
     """Steps a second of srbench's training, between what its progress tells."""
     told = list[tuple[float, int]]()
 
@@ -103,7 +102,7 @@ def ours(line: Line, seconds: float, capture: Capture = "auto") -> float:
     recipe = partial(Supervised, loss=nn.L1Loss(), optimizer=ADAM, schedule=cosine)
     stage = Stage("all", recipe, line.batches, length, epoch_steps=1000)
     precision = hardware.pick_precision("auto", "cuda")
-    session = Session(0, "cuda", precision, lambda _: 0.0, tell, capture=capture)
+    session = Session(0, "cuda", precision, lambda _: 0.0, tell, compile=compiled)
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         fit(line.network(), [stage], Path(folder), session)
     (began, first), (ended, last) = told[0], told[-1]
@@ -174,18 +173,22 @@ def pace(step: Callable[[], object], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def compare(name: str, seconds: float, repeats: int, note: Note) -> None:
-    line, ways = LINES[name], (ours, by_hand, eager)
-    rates = [[way(line, seconds) for way in ways] for _ in range(repeats)]
-    for way, column in zip(ways, zip(*rates, strict=True), strict=True):
-        note(f"{name}: {way.__name__}", "steps/s", column, lower_is_better=False)
-    own, hand, plain = (median(column) for column in zip(*rates, strict=True))
-    to_hand, to_plain = (median(row[0] / row[other] for row in rates) for other in (1, 2))
-    print(
-        f"{name}: srbench {own:.1f} steps/s; by hand {hand:.1f} (ratio {to_hand:.3f}); eager {plain:.1f} "
-        f"(ratio {to_plain:.2f})",
-        flush=True,
-    )
+def compare(name: str, asked: Namespace, note: Note) -> None:
+    line, planar = LINES[name], partial(by_hand, channels_last=False)
+    ways = {"ours": ours, "by_hand": by_hand, "by_hand, contiguous": planar, "eager": eager}
+    if asked.compile:
+        ways["compiled"] = partial(ours, compiled=True)
+    rates = [{told: way(line, asked.seconds) for told, way in ways.items()} for _ in range(asked.repeats)]
+    for told in ways:
+        note(f"{name}: {told}", "steps/s", [each[told] for each in rates], lower_is_better=False)
+    told = (f"{way} {median(column):.1f} (ratio {ratio:.3f})" for way, column, ratio in against_ours(rates))
+    print(f"{name}: srbench {median(each['ours'] for each in rates):.1f} steps/s; {'; '.join(told)}", flush=True)
+
+
+def against_ours(rates: list[dict[str, float]]) -> Iterator[tuple[str, list[float], float]]:
+    """Of each other way its rates, and the median of srbench's ratio to it."""
+    for way in list(rates[0])[1:]:
+        yield way, [each[way] for each in rates], median(each["ours"] / each[way] for each in rates)
 
 
 def many(name: str, asked: Namespace, note: Note) -> None:
@@ -268,6 +271,7 @@ def main() -> None:
     parser = command(__file__, __doc__, repeats=2)
     take_lines(parser, [*LINES, "evaluation"], "all but the last")
     parser.add_argument("--seconds", type=float, default=3, help="of a measurement of steps (default: 3)")
+    parser.add_argument("--compile", action="store_true", help="also with compile=true")
     parser.add_argument("--runs", type=natural, help="trainings at once")
     parser.add_argument("--mps", choices=("on", "off"), default="on", help="NVIDIA's service for --runs (default: on)")
     parser.add_argument("--weights", type=Path, default=default_places()["weights_dir"], help="AlexNet's folder")
@@ -280,7 +284,7 @@ def main() -> None:
             elif asked.runs:
                 many(name, asked, note)
             else:
-                compare(name, asked.seconds, asked.repeats, note)
+                compare(name, asked, note)
 
 
 if __name__ == "__main__":
