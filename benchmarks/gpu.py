@@ -1,9 +1,9 @@
 """How fast training is on a GPU: python -m benchmarks.gpu [LINE …] [--runs N] [--mps off]
 
 A line is one of LINES, or "evaluation". For each, in turns and in this process: srbench's training, a step of the same
-network that is captured by hand as one CUDA graph, in either layout of memory, and fed from a batch that lies on the device, and the
-loop that users write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a second, and
-srbench's ratio to each; above 1 srbench is faster. `--compile`: also srbench's with compile=true. `--runs`:
+network that is captured by hand as one CUDA graph, in either layout of memory, and fed from a batch that lies on the
+device, and the loop that users write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a
+second, and srbench's ratio to each; above 1 srbench is faster. `--compile`: also srbench's with compile=true. `--runs`:
 as many trainings at once, each in a process of its own; their steps a second in all.
 "evaluation": of images of DIV2K's size, read, upscaled and scored, against the network's passes alone.
 """
