@@ -175,12 +175,17 @@ def pace(step: Callable[[], object], seconds: float) -> float:
 
 def compare(name: str, asked: Namespace, note: Note) -> None:
     line, planar = LINES[name], partial(by_hand, channels_last=False)
-    ways = {"ours": ours, "by_hand": by_hand, "by_hand, contiguous": planar, "eager": eager}
+    ways: dict[str, Callable[[Line, float], float]] = {
+        "ours": ours,
+        "by_hand": by_hand,
+        "by_hand, contiguous": planar,
+        "eager": eager,
+    }
     if asked.compile:
         ways["compiled"] = partial(ours, compiled=True)
-    rates = [{told: way(line, asked.seconds) for told, way in ways.items()} for _ in range(asked.repeats)]
-    for told in ways:
-        note(f"{name}: {told}", "steps/s", [each[told] for each in rates], lower_is_better=False)
+    rates = [{way: pace_of(line, asked.seconds) for way, pace_of in ways.items()} for _ in range(asked.repeats)]
+    for way in ways:
+        note(f"{name}: {way}", "steps/s", [each[way] for each in rates], lower_is_better=False)
     told = (f"{way} {median(column):.1f} (ratio {ratio:.3f})" for way, column, ratio in against_ours(rates))
     print(f"{name}: srbench {median(each['ours'] for each in rates):.1f} steps/s; {'; '.join(told)}", flush=True)
 
