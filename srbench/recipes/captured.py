@@ -10,7 +10,7 @@ import logging
 import random
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -78,9 +78,18 @@ class CudaGraphs:
             with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
                 step()
         except Exception:
-            self.pool = torch.cuda.graph_pool_handle()  # the other is left as if the capture went on
+            self._end_what_failed()
             raise
         return graph.replay
+
+    def _end_what_failed(self) -> None:
+        """torch up to 2.12 leaves a capture that fails as if it went on: no memory is ever given back then, also where
+        a tensor finds none, and what draws random numbers on the GPU raises."""
+        with suppress(RuntimeError):  # of a torch that has ended it
+            torch._C._cuda_endAllocateToPool(self.stream.device_index, self.pool)
+        self.pool = torch.cuda.graph_pool_handle()
+        with suppress(RuntimeError), torch.cuda.graph(torch.cuda.CUDAGraph(), stream=self.stream):
+            torch.zeros(1, device=self.device)  # a capture that ends well puts the generator right
 
     def mark(self) -> Callable[[], None]:
         """As Graphs says."""

@@ -28,6 +28,7 @@ from srbench.models.mossnet import MossNet
 from srbench.models.safmn import SAFMN
 from srbench.models.traits import traits_of
 from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
@@ -161,6 +162,27 @@ def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_wh
     assert "captur" in outcome.sessions[-1].not_captured
     assert rows == others
     assert torch.equal(found, plain)
+
+
+def test_after_a_capture_that_fails_numbers_are_drawn_and_memory_is_given_back():
+    graphs = CudaGraphs(torch.device("cuda"))
+    with pytest.raises(RuntimeError):
+        graphs.capture(lambda: torch.rand(8, device="cuda").sum().item())
+    torch.rand(8, device="cuda")
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    torch.empty(2**28, dtype=torch.uint8, device="cuda")
+    assert torch.cuda.memory_reserved() >= before + 2**28
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before
+
+
+def test_a_training_leaves_little_memory_taken_and_warns_of_nothing(tmp_path, recwarn):
+    trained(TRAININGS["carn"], tmp_path / "first")
+    before = torch.cuda.memory_reserved()
+    trained(TRAININGS["carn"], tmp_path / "second")
+    assert torch.cuda.memory_reserved() <= before + 2**25
+    assert not [str(one.message) for one in recwarn if "captur" in str(one.message)]
 
 
 @pytest.mark.parametrize("multi_scale", [False, True])
