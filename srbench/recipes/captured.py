@@ -74,13 +74,16 @@ class CudaGraphs:
         """As Graphs says."""
         graph = torch.cuda.CUDAGraph()
         try:
-            # Meanwhile the next batches are made by another thread.
-            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-                step()
+            self._captured(graph, step, self.pool)
         except Exception:
             self._end_what_failed()
             raise
         return graph.replay
+
+    def _captured(self, graph: torch.cuda.CUDAGraph, step: Callable[[], object], pool: Any = None) -> None:
+        # Meanwhile the next batches are made by another thread.
+        with torch.cuda.graph(graph, pool, self.stream, capture_error_mode="thread_local"):
+            step()
 
     def _end_what_failed(self) -> None:
         """torch up to 2.12 leaves a capture that fails as if it went on: no memory is ever given back then, also where
@@ -88,8 +91,8 @@ class CudaGraphs:
         with suppress(RuntimeError):  # of a torch that has ended it
             torch._C._cuda_endAllocateToPool(self.stream.device_index, self.pool)
         self.pool = torch.cuda.graph_pool_handle()
-        with suppress(RuntimeError), torch.cuda.graph(torch.cuda.CUDAGraph(), stream=self.stream):
-            torch.zeros(1, device=self.device)  # a capture that ends well puts the generator right
+        with suppress(RuntimeError):  # one that ends well puts the generator right
+            self._captured(torch.cuda.CUDAGraph(), lambda: torch.zeros(1, device=self.device))
 
     def mark(self) -> Callable[[], None]:
         """As Graphs says."""
