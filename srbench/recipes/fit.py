@@ -287,7 +287,6 @@ def _quiet_lightning() -> Iterator[None]:
             ".*LeafSpec.*deprecated.*",
             ".*in eval mode at the start of training.*",
             ".*deterministic.*",  # told of once, by the steps
-            ".*capturable=True.*without.*graph capture.*",  # of the steps before the first that is captured
             ".*srun. command is available.*",  # on a machine of a cluster; a run starts its processes itself
             ".*lr_scheduler.step.*before.*optimizer.step.*",  # fp16 skips updates, the first one often
         ):
