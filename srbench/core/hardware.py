@@ -147,6 +147,16 @@ def pick_device(name: str) -> str:
     return name
 
 
+def make_current(device: str) -> None:
+    """Lets torch, and kernels of a network's own, take this GPU where nobody names one: else the process holds memory
+    of the first, too."""
+    import torch
+
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and int(index or 0):
+        torch.cuda.set_device(int(index))
+
+
 @cache  # every run of a grid asks
 def _tell(line: str) -> None:
     console.print(line)

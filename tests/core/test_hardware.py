@@ -115,3 +115,11 @@ def test_an_apple_gpu_trains_in_float32():
     for name in ("16", "bf16"):
         with pytest.raises(UserError, match=f"precision={name}: on an Apple GPU trainings are float32"):
             hardware.pick_precision(name, "mps")
+
+
+@pytest.mark.parametrize(("device", "current"), [("cuda:1", [1]), ("cuda:0", []), ("cuda", []), ("cpu", [])])
+def test_another_gpu_than_the_first_is_the_current_one(device, current, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "set_device", told.append)
+    hardware.make_current(device)
+    assert told == current
