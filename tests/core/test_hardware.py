@@ -71,7 +71,8 @@ def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
     allocation.error_code, other.error_code = 2, 700  # cudaErrorMemoryAllocation, cudaErrorIllegalAddress
     later = ValueError("what was to be closed was never opened")
     later.__context__ = torch.OutOfMemoryError("CUDA")
-    assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later)))
+    library = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later, library)))
     assert not any(map(hardware.is_out_of_memory, (other, RuntimeError("CUDA out of memory"), MemoryError())))
 
 
