@@ -152,9 +152,19 @@ def pick_device(name: str) -> str:
             _tell(f"device=auto: the CPU, as torch cannot use the GPU: {reason}")
         return "cuda" if there else "cpu"
     if not there or torch.cuda.device_count() <= int(index or 0):
-        number = f"this machine has {torch.cuda.device_count() if there else 0} CUDA devices"
-        raise UserError(f"device={name}: {reason or number}; use device=auto")
+        raise UserError(f"device={name}: {reason or _what_there_is(there)}; use device=auto")
     return name
+
+
+def _what_there_is(there: bool) -> str:
+    """Of CUDA devices, as torch sees them; `there`: any are."""
+    import torch
+
+    if not torch.backends.cuda.is_built():
+        return "this torch is built without CUDA"
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    told = "" if shown is None else f", with CUDA_VISIBLE_DEVICES={shown}"
+    return f"this machine has {torch.cuda.device_count() if there else 0} CUDA devices{told}"
 
 
 def make_current(device: str) -> None:

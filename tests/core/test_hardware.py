@@ -93,6 +93,26 @@ def test_a_gpu_that_torch_cannot_use_is_told_and_refused_by_name(monkeypatch, ca
         hardware.pick_device("cuda:1")
 
 
+@pytest.mark.parametrize(
+    ("built", "shown", "reason"),
+    [
+        (True, None, "this machine has 2 CUDA devices"),
+        (True, "3,1", "this machine has 2 CUDA devices, with CUDA_VISIBLE_DEVICES=3,1"),
+        (False, None, "this torch is built without CUDA"),
+    ],
+)
+def test_of_a_gpu_that_is_not_there_is_told_which_are(built, shown, reason, monkeypatch):
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: built)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if shown:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    with pytest.raises(UserError) as told:
+        hardware.pick_device("cuda:9")
+    assert str(told.value) == f"device=cuda:9: {reason}; use device=auto"
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", "auto:0"])
 def test_a_device_of_no_such_name_is_refused(name):
     with pytest.raises(UserError, match=f"device={name}: no such device"):
