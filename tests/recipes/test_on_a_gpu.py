@@ -138,6 +138,26 @@ def test_stopped_it_ends_as_if_it_had_not_been(training, tmp_path):
     assert are_the_same(whole, stopped)
 
 
+def test_stages_of_one_process_are_captured_one_after_the_other(tmp_path):
+    def in_two(name, **changes):
+        torch.manual_seed(0)
+        (tmp_path / name).mkdir()
+        supply, length = Supply(Photos().train(), 2, None, 8, 48, seed=0), Length(30, 8, 48, val_every=10)
+        stages = [
+            Stage(which, TRAININGS[which][1], lambda: Patches(supply), length, 10, keep="best")
+            for which in ("carn", "gan")
+        ]
+        session = Session(0, "cuda", "bf16-mixed", lambda model: float(weights(model).sum().sin()), silent, **changes)
+        model, outcomes = fit(CARN(width=16), stages, tmp_path / name, session)
+        return weights(model), (tmp_path / name / "losses.csv").read_text(), outcomes
+
+    found, rows, outcomes = in_two("captured", capture=True)
+    plain, others, _ = in_two("plain", capture=False)
+    assert all(outcome.sessions[-1].captured for outcome in outcomes)
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
 def test_of_which_networks_two_trainings_may_differ_is_told(tmp_path):
     told = {name: trained(one, tmp_path / name)[2].sessions[-1].not_repeatable for name, one in TRAININGS.items()}
     assert {name for name, text in told.items() if text} <= {"edge", "mdrn", "safmn"}
