@@ -26,6 +26,14 @@ CGROUPS = [  # files that limit a container's memory, say what it takes, and wha
 ]
 
 ALLOCATION_CODE = 2  # CUDA's, cudaErrorMemoryAllocation
+NO_MEMORY = (  # of a library of NVIDIA's that finds none for itself, which torch tells in words alone
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "CUFFT_ALLOC_FAILED",
+    "CUDA driver error: out of memory",
+)
 
 
 def cores() -> int:
@@ -101,12 +109,14 @@ def memory(device: str) -> DeviceMemory | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, is of a GPU that has no memory left: for a tensor, as torch says it, or
-    for the context of a process, as CUDA does."""
+    """Whether an error, or one that led to it, is of a GPU that has no memory left: for a tensor, as torch says it, for
+    the context of a process, as CUDA does, or for what a library keeps there."""
     import torch
 
     cuda_code = getattr(error, "error_code", None) if isinstance(error, torch.AcceleratorError) else None
     if isinstance(error, torch.OutOfMemoryError) or cuda_code == ALLOCATION_CODE:
+        return True
+    if isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY):
         return True
     before = error.__cause__ or error.__context__
     return before is not None and is_out_of_memory(before)
@@ -142,9 +152,29 @@ def pick_device(name: str) -> str:
             _tell(f"device=auto: the CPU, as torch cannot use the GPU: {reason}")
         return "cuda" if there else "cpu"
     if not there or torch.cuda.device_count() <= int(index or 0):
-        number = f"this machine has {torch.cuda.device_count() if there else 0} CUDA devices"
-        raise UserError(f"device={name}: {reason or number}; use device=auto")
+        raise UserError(f"device={name}: {reason or _what_there_is(there)}; use device=auto")
     return name
+
+
+def _what_there_is(there: bool) -> str:
+    """Of CUDA devices, as torch sees them; `there`: any are."""
+    import torch
+
+    if not torch.backends.cuda.is_built():
+        return "this torch is built without CUDA"
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    told = "" if shown is None else f", with CUDA_VISIBLE_DEVICES={shown}"
+    return f"this machine has {torch.cuda.device_count() if there else 0} CUDA devices{told}"
+
+
+def make_current(device: str) -> None:
+    """Lets torch, and kernels of a network's own, take this GPU where nobody names one: else the process holds memory
+    of the first, too."""
+    import torch
+
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and int(index or 0):
+        torch.cuda.set_device(int(index))
 
 
 @cache  # every run of a grid asks

@@ -12,11 +12,12 @@ OF_COSTS = ("flops", "memory", "params_dead")  # what is missing where a network
 
 
 def measure_cost(attempt: Attempt) -> Record:
-    """Parameters, FLOPs, activations and memory, counted on torch's meta device."""
+    """Parameters, FLOPs, activations and memory, counted on torch's meta device; what needs values, on the CPU: a GPU's
+    allocator would tell of other memory."""
     record = attempt.record
     if not attempt.left.cost:
         return record
-    found, uncounted = cost.cost_summary(attempt.model, attempt.run.scale)
+    found, uncounted = cost.cost_summary(attempt.model.cpu(), attempt.run.scale)
     others = tuple(missing for missing in record.missing if missing.what not in OF_COSTS)
     prints = replace(record.fingerprints, cost=attempt.asked.cost)
     return replace(record, cost=found, missing=others + uncounted, fingerprints=prints)

@@ -33,6 +33,7 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     limit_pixels(spec.max_megapixels)
     hardware.keep_freed_memory()
     with recording(spec, slot) as attempt, noted_progress(spec.folder, hear) as tell, failures_as_raised():
+        hardware.make_current(slot.device)
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))
         for part, step in STEPS.items():
             attempt.tell = attempt.as_long_as_it_is_ours(partial(tell, part))

@@ -10,7 +10,7 @@ import logging
 import random
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -74,13 +74,25 @@ class CudaGraphs:
         """As Graphs says."""
         graph = torch.cuda.CUDAGraph()
         try:
-            # Meanwhile the next batches are made by another thread.
-            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-                step()
+            self._captured(graph, step, self.pool)
         except Exception:
-            self.pool = torch.cuda.graph_pool_handle()  # the other is left as if the capture went on
+            self._end_what_failed()
             raise
         return graph.replay
+
+    def _captured(self, graph: torch.cuda.CUDAGraph, step: Callable[[], object], pool: Any = None) -> None:
+        # Meanwhile the next batches are made by another thread.
+        with torch.cuda.graph(graph, pool, self.stream, capture_error_mode="thread_local"):
+            step()
+
+    def _end_what_failed(self) -> None:
+        """torch up to 2.12 leaves a capture that fails as if it went on: no memory is ever given back then, also where
+        a tensor finds none, and what draws random numbers on the GPU raises."""
+        with suppress(RuntimeError, AttributeError):  # of a torch that has ended it, or has another way to
+            torch._C._cuda_endAllocateToPool(self.stream.device_index, self.pool)
+        self.pool = torch.cuda.graph_pool_handle()
+        with suppress(RuntimeError):  # one that ends well puts the generator right
+            self._captured(torch.cuda.CUDAGraph(), lambda: torch.zeros(1, device=self.device))
 
     def mark(self) -> Callable[[], None]:
         """As Graphs says."""

@@ -110,6 +110,8 @@ def fit(
     with stop.handlers_put_back(), _quiet_lightning(), repeatable(session.device):
         for index in range(len(outcomes), len(stages)):
             outcome = _train(model, _Turn(stages, index, folder, session), stop)
+            if session.device.startswith("cuda"):
+                torch.cuda.empty_cache()  # for other runs on the GPU
             keep_stage(files[index], model, outcome)
             (folder / CHECKPOINT).unlink(missing_ok=True)
             outcomes.append(outcome)
@@ -174,6 +176,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             raise KeyboardInterrupt from None
         finally:
             steps.end()
+            stream.end()
             del recipe.training_step  # which holds the steps, as they hold it
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")

@@ -71,7 +71,8 @@ def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
     allocation.error_code, other.error_code = 2, 700  # cudaErrorMemoryAllocation, cudaErrorIllegalAddress
     later = ValueError("what was to be closed was never opened")
     later.__context__ = torch.OutOfMemoryError("CUDA")
-    assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later)))
+    library = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later, library)))
     assert not any(map(hardware.is_out_of_memory, (other, RuntimeError("CUDA out of memory"), MemoryError())))
 
 
@@ -90,6 +91,26 @@ def test_a_gpu_that_torch_cannot_use_is_told_and_refused_by_name(monkeypatch, ca
     assert capsys.readouterr().err.count(told) == 1
     with pytest.raises(UserError, match=r"device=cuda:1: .*too old \(found version 11020\)\.; use device=auto"):
         hardware.pick_device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("built", "shown", "reason"),
+    [
+        (True, None, "this machine has 2 CUDA devices"),
+        (True, "3,1", "this machine has 2 CUDA devices, with CUDA_VISIBLE_DEVICES=3,1"),
+        (False, None, "this torch is built without CUDA"),
+    ],
+)
+def test_of_a_gpu_that_is_not_there_is_told_which_are(built, shown, reason, monkeypatch):
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: built)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if shown:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    with pytest.raises(UserError) as told:
+        hardware.pick_device("cuda:9")
+    assert str(told.value) == f"device=cuda:9: {reason}; use device=auto"
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", "auto:0"])
@@ -115,3 +136,11 @@ def test_an_apple_gpu_trains_in_float32():
     for name in ("16", "bf16"):
         with pytest.raises(UserError, match=f"precision={name}: on an Apple GPU trainings are float32"):
             hardware.pick_precision(name, "mps")
+
+
+@pytest.mark.parametrize(("device", "current"), [("cuda:1", [1]), ("cuda:0", []), ("cuda", []), ("cpu", [])])
+def test_another_gpu_than_the_first_is_the_current_one(device, current, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "set_device", told.append)
+    hardware.make_current(device)
+    assert told == current

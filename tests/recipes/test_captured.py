@@ -1,9 +1,13 @@
 """Captured steps: on a CPU by a double of the graphs, which runs the same code again where they would repeat it."""
 
+import gc
 import json
 import random
 import threading
+import weakref
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -12,6 +16,7 @@ from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from srbench.core.errors import FailedRunError
+from srbench.data.device_patches import DevicePatches
 from srbench.experiments.compose import build_model
 from srbench.experiments.recording import Slot
 from srbench.experiments.training import validation
@@ -19,7 +24,7 @@ from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.recipes import fit as fitting
 from srbench.recipes import memory_layout
 from srbench.recipes.adversarial import RelativisticAverage
-from srbench.recipes.captured import WARM_UP, CapturedSteps
+from srbench.recipes.captured import WARM_UP, CapturedSteps, CudaGraphs
 from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
@@ -394,6 +399,72 @@ def test_weights_that_are_put_elsewhere_are_captured_anew(files, tmp_path):
     (tmp_path / "other").mkdir()
     stayed, _ = fit(small_carn(), [stage], tmp_path / "other", a_session(graphs=Double(), **LAID))
     assert torch.equal(weights(moved), weights(stayed))
+
+
+def test_a_stage_that_is_done_holds_no_images_on_the_device(files, tmp_path, monkeypatch):
+    held = []
+
+    def cuts(*arguments):
+        made = DevicePatches(*arguments)
+        held.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(fitting, "DevicePatches", cuts)
+    cuts.fits = DevicePatches.fits
+    gc.disable()  # whose turn may come much later
+    try:
+        trained(files, tmp_path / "run")
+        assert [one() for one in held] == [None]
+    finally:
+        gc.enable()
+
+
+class LeavesOpen:
+    """What torch up to 2.12 makes of a capture that fails: it stays `open`, by its pool, and so does what draws random
+    numbers, `drawn_by` it."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.open, self.pools, self.drawn_by = [], 0, None
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: Namespace(device_index=0))
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", self.pool)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: Namespace(replay=lambda: None))
+        monkeypatch.setattr(torch.cuda, "graph", self.graph)
+        monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", self.end, raising=False)
+
+    def pool(self):
+        self.pools += 1
+        return 0, self.pools
+
+    @contextmanager
+    def graph(self, graph, pool=None, stream=None, capture_error_mode="global"):
+        self.drawn_by = pool or self.pool()
+        self.open.append(self.drawn_by)
+        try:
+            yield
+        except BaseException:
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904  as torch does
+        self.open.remove(self.drawn_by)
+        self.drawn_by = None
+
+    def end(self, device, pool):
+        if pool not in self.open:
+            raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+        self.open.remove(pool)
+
+
+def test_a_capture_that_fails_is_ended_and_tells_what_it_failed_of(monkeypatch):
+    def fails():
+        raise ValueError("it waits for the device")
+
+    left = LeavesOpen(monkeypatch)
+    graphs = CudaGraphs(torch.device("cpu"))
+    first = graphs.pool
+    with pytest.raises(RuntimeError, match="previous error") as told:
+        graphs.capture(fails)
+    assert isinstance(told.value.__context__, ValueError)
+    assert not left.open
+    assert left.drawn_by is None
+    assert graphs.pool != first
 
 
 @pytest.mark.parametrize("layout", ["channels_last", "contiguous"])

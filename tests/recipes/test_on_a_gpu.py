@@ -28,6 +28,7 @@ from srbench.models.mossnet import MossNet
 from srbench.models.safmn import SAFMN
 from srbench.models.traits import traits_of
 from srbench.recipes.adversarial import RelativisticAverage
+from srbench.recipes.captured import CudaGraphs
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.length import Length
@@ -137,9 +138,29 @@ def test_stopped_it_ends_as_if_it_had_not_been(training, tmp_path):
     assert are_the_same(whole, stopped)
 
 
+def test_stages_of_one_process_are_captured_one_after_the_other(tmp_path):
+    def in_two(name, **changes):
+        torch.manual_seed(0)
+        (tmp_path / name).mkdir()
+        supply, length = Supply(Photos().train(), 2, None, 8, 48, seed=0), Length(30, 8, 48, val_every=10)
+        stages = [
+            Stage(which, TRAININGS[which][1], lambda: Patches(supply), length, 10, keep="best")
+            for which in ("carn", "gan")
+        ]
+        session = Session(0, "cuda", "bf16-mixed", lambda model: float(weights(model).sum().sin()), silent, **changes)
+        model, outcomes = fit(CARN(width=16), stages, tmp_path / name, session)
+        return weights(model), (tmp_path / name / "losses.csv").read_text(), outcomes
+
+    found, rows, outcomes = in_two("captured", capture=True)
+    plain, others, _ = in_two("plain", capture=False)
+    assert all(outcome.sessions[-1].captured for outcome in outcomes)
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
 def test_of_which_networks_two_trainings_may_differ_is_told(tmp_path):
     told = {name: trained(one, tmp_path / name)[2].sessions[-1].not_repeatable for name, one in TRAININGS.items()}
-    assert {name for name, text in told.items() if text} <= {"mdrn", "safmn"}
+    assert {name for name, text in told.items() if text} <= {"edge", "mdrn", "safmn"}
 
 
 def test_half_precision_is_run_as_it_is_written_and_says_why(tmp_path):
@@ -161,6 +182,26 @@ def test_a_network_that_waits_for_the_device_is_run_as_it_is_written_and_says_wh
     assert "captur" in outcome.sessions[-1].not_captured
     assert rows == others
     assert torch.equal(found, plain)
+
+
+def test_after_a_capture_that_fails_numbers_are_drawn_and_memory_is_given_back():
+    graphs = CudaGraphs(torch.device("cuda"))
+    with pytest.raises(RuntimeError):
+        graphs.capture(lambda: torch.rand(8, device="cuda").sum().item())
+    torch.rand(8, device="cuda")
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    torch.empty(2**28, dtype=torch.uint8, device="cuda")
+    assert torch.cuda.memory_reserved() >= before + 2**28
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before
+
+
+def test_a_training_leaves_little_memory_taken(tmp_path):
+    trained(TRAININGS["carn"], tmp_path / "first")
+    before = torch.cuda.memory_reserved()
+    trained(TRAININGS["carn"], tmp_path / "second")
+    assert torch.cuda.memory_reserved() <= before + 2**25
 
 
 @pytest.mark.parametrize("multi_scale", [False, True])

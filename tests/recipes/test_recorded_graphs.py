@@ -17,7 +17,7 @@ from srbench.recipes.fit import fit
 from srbench.recipes.gan import GAN
 from srbench.recipes.losses import FFT, L1, Edge
 from srbench.recipes.routed import AverageLoss, ClassLoss, Routed
-from srbench.recipes.schedules import constant, cosine
+from srbench.recipes.schedules import constant, cosine, warmup
 from srbench.recipes.supervised import Supervised
 from tests.recipes.recorded_graphs import RecordedGraphs
 from tests.recipes.test_captured import Double
@@ -141,6 +141,39 @@ def test_a_resumed_training_is_captured_in_its_own_memory(files, tmp_path):
             trained(files, tmp_path / "stopped", recipe, RecordedGraphs(), stop)
     found, rows = trained(files, tmp_path / "stopped", recipe, RecordedGraphs(), stop)
     plain, others = trained(files, tmp_path / "plain", recipe, Double(), capture=False)
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_stages_of_one_process_keep_the_best_weights_of_each_and_go_on_where_they_were_stopped(files, tmp_path):
+    class StopError(Exception):
+        pass
+
+    def in_three(name, stop=None, graphs=None, **changes):
+        def validate(model):
+            calls.append(1)
+            if len(calls) == stop:
+                raise StopError
+            return float(weights(model).sum().sin())
+
+        calls, folder = [], tmp_path / name
+        folder.mkdir(exist_ok=True)
+        rising = partial(warmup, updates=5, after=cosine)
+        recipes = [RECIPES["losses"], RECIPES["gan"], partial(Supervised, **SETTINGS | {"schedule": rising}, loss=L1())]
+        stages = [
+            a_stage(files, steps, val_every=7, recipe=recipe, name=name, keep="best")
+            for name, steps, recipe in zip(("first", "second", "third"), (25, 30, 20), recipes, strict=True)
+        ]
+        session = a_session(validate, graphs=graphs or RecordedGraphs(), layout="channels_last", **changes)
+        found, outcomes = fit(small_carn(), stages, folder, session)
+        return weights(found), (folder / "losses.csv").read_text(), outcomes
+
+    with pytest.raises(StopError):
+        in_three("stopped", stop=7)
+    found, rows, outcomes = in_three("stopped")
+    plain, others, _ = in_three("plain", capture=False)
+    assert [len(outcome.sessions) for outcome in outcomes] == [1, 2, 1]
+    assert all(outcome.sessions[-1].captured for outcome in outcomes[::2])
     assert rows == others
     assert torch.equal(found, plain)
 

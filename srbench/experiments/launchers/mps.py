@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from srbench.core.interrupts import uninterrupted
@@ -48,16 +49,25 @@ def multi_process_service(study_dir: Path, serves: Callable[[Environment], bool]
         return
     else:
         with _folder(study_dir) as folder:
-            environment = {f"CUDA_MPS_{name}_DIRECTORY": str(folder / name.lower()) for name in ("PIPE", "LOG")}
+            places = {f"CUDA_MPS_{name}_DIRECTORY": str(folder / name.lower()) for name in ("PIPE", "LOG")}
+            environment = places | _visible()
             try:
-                reason = _start(environment) or ("" if serves(environment) else "a process could not use the GPU by it")
+                reason = _start(places) or ("" if serves(environment) else "a process could not use the GPU by it")
                 if not reason:
                     yield environment
                     return
             finally:
-                _end(environment)
+                _end(places)
     console.print(f"without NVIDIA's MPS: {reason}; runs that share a GPU take turns")
     yield {}
+
+
+def _visible() -> dict[str, str]:
+    """What its processes are to see of GPUs that $CUDA_VISIBLE_DEVICES has by number: the daemon, which has it, too,
+    numbers those anew, from 0 on."""
+    named = (name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(","))
+    numbers = [str(place) for place, _ in enumerate(takewhile(str.isdecimal, named))]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(numbers)} if numbers else {}
 
 
 @contextmanager

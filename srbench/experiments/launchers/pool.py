@@ -227,10 +227,16 @@ def _reason(job: Job, stay: Stay, code: int | None) -> str:
         return "interrupted"
     if code == OUT_OF_MEMORY:
         lower = "budget.batch_size or budget.hr_patch" if _was_training(job) else "eval.memory_gb"
-        return f"ran out of memory alone on {stay.slot.device}; lower {lower}"
+        return f"ran out of memory alone on {stay.slot.device}, {_left_on(stay.slot.device)}; lower {lower}"
     if code in (FOR_GOOD, IN_VAIN) and record and record.error:
         return record.error
     return of_death(code)
+
+
+def _left_on(device: str) -> str:
+    """What it has free without the run, in words: little where others have taken it."""
+    free = room_on([device], [], {}).free
+    return f"where {free[0] / 1e9:.3g} GB are free now" if free else "where no other process can begin either"
 
 
 def _stop_early(running: list[Job], waiting: list[Job]) -> None:

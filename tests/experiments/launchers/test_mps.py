@@ -15,6 +15,7 @@ echo "$pipe $*" >> @folder@/calls
 if [ "$1" = -d ]; then
     [ -e @folder@/broken ] && exit 1
     [ -d "$pipe" ] && [ -d "$CUDA_MPS_LOG_DIRECTORY" ] || exit 1
+    echo "$CUDA_VISIBLE_DEVICES" > @folder@/visible
     [ -e @folder@/mute ] || touch "$pipe/control"
     exit 0
 fi
@@ -120,6 +121,26 @@ def test_somebody_elses_daemon_is_used_as_it_is(folder, study):
         assert not environment
     assert not was_told(folder, "-d")
     assert not was_told(folder, "quit")
+
+
+@pytest.mark.parametrize(
+    ("told", "through_it"),
+    [("2", "0"), ("0,2", "0,1"), (" 3, 1", "0,1"), ("1,-1,0", "0"), ("GPU-8f", "GPU-8f"), ("MIG-1a", "MIG-1a")],
+)
+def test_of_gpus_by_number_its_processes_see_those_that_the_daemon_numbers_anew(
+    folder, study, monkeypatch, told, through_it
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+    tried = []
+
+    def serves(variables):
+        tried.append(variables)
+        return True
+
+    with multi_process_service(study, serves) as variables:
+        assert (folder / "visible").read_text() == f"{told}\n"
+        assert (os.environ | variables)["CUDA_VISIBLE_DEVICES"] == through_it
+    assert tried == [variables]
 
 
 SEEN = """
