@@ -96,7 +96,7 @@ class CudaGraphs:
 
     def mark(self) -> Callable[[], None]:
         """As Graphs says."""
-        event = torch.cuda.Event()
+        event = torch.cuda.Event(blocking=True)  # else the host, which others need, would spin
         event.record(torch.cuda.current_stream(self.device))
         return event.synchronize
 

@@ -26,7 +26,7 @@ class Rows:
             self.tensor = torch.empty_like(self.tensor, device="cpu", pin_memory=True).copy_(
                 self.tensor, non_blocking=True
             )
-            event = torch.cuda.Event()
+            event = torch.cuda.Event(blocking=True)
             event.record()
             self.arrived = event.synchronize
 
