@@ -9,7 +9,6 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-
 from omegaconf import DictConfig
 
 from srbench.core.errors import UserError

@@ -208,9 +208,8 @@ def test_a_yaml_bomb_is_refused(mistake, tmp_path, file, words):
     ("content", "reason"),
     [
         (b"l1:\n\t_target_: torch.nn.L1Loss\n", "while scanning for the next token found character '\\t'"),
-        (b"title: a\ntitle: b\n", "while constructing a mapping found duplicate key title"),
+        (b"title: a\ntitle: b\n", "while constructing a mapping in "),
         (b"[1, 2]", "keys with their values are needed, not a list"),
-        (b"words", "Invalid loaded object type: str"),
         (b"\xff\xfe", "'utf-8' codec can't decode byte"),
         (b"[" * 5000, "it is nested too deeply"),
     ],
