@@ -24,7 +24,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
     process that a launcher starts, and keeps what is there if it has the same name."""
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Hydra's hook. UserError for a file that is no YAML, that holds no keys, or whose aliases stand for too much."""
+        """Hydra's hook. UserError for a file that is no YAML, has no keys, or whose aliases stand for too much."""
         path = Path(self.path) / self._normalize_file_name(config_path)
         check_aliases(path)  # before OmegaConf follows them
         if not self.is_config(config_path):
