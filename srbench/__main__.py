@@ -26,7 +26,8 @@ def main() -> int:
     wants_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         well = _all_is_well(sys.argv[1:])
-        sys.stdout.flush()  # here, where it is known what to do when nobody reads it
+        if sys.stdout is not None:  # None where the process was started with none
+            sys.stdout.flush()  # here, where it is known what to do when nobody reads it
         return DONE if well else FAILED
     except KeyboardInterrupt as stop:
         return _told(INTERRUPTED, f"interrupted; {str(stop) or 'the same command goes on from here'}")

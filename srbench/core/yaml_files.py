@@ -1,5 +1,7 @@
 """YAML that somebody else may have written: plain values only, and no more of them than the file shows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,15 @@ PLAIN = (str, int, float, bool, type(None))
 def read_yaml(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
     """What the file says to the loader, as JSON could hold it. UserError, naming the file, for one that cannot be read,
     that holds other values (a date, bytes), or whose aliases stand for more than MOST_VALUES."""
-    try:
+    with told_of(path):
         return _plain(_loaded(read_regular(path).decode(), loader))
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Raises UserError, naming the file, for what cannot be read of it there."""
+    try:
+        yield
     except RecursionError:
         raise UserError(f"{path}: cannot be read: it is nested too deeply, or holds itself") from None
     except yaml.YAMLError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from srbench.core.errors import UserError
 from srbench.data.catalog.catalog import catalogue, count_images
 from srbench.data.layouts import ImageSet, bases, called, find, folders
+from srbench.data.unread import in_other_formats
 from srbench.data.unused_lr import tell_once, tell_unused_lr
 
 READ = "HR with LR_bicubic/X2, GTmod12 with LRbicx2, or image_SRF_2"
@@ -14,8 +15,8 @@ def evaluation_set(name: str, data_root: Path, scale: int) -> ImageSet | None:
     """The set to evaluate on at `scale`: of that name below `data_root`, or DIV2K's validation part for `div2k`; with
     its LR files where it has some of the scale. None where there is none with HR.
 
-    LR that lies there and is not used, and a second set of the name, is logged once. UserError for a folder that holds
-    several sets, none of that name, and for folders that differ in case only.
+    LR that lies there and is not used, an image of a format that is not read, and a second set of the name, is logged
+    once. UserError for a folder that holds several sets, none of that name, and for folders that differ in case only.
     """
     places = [
         found for base in bases(data_root) if (found := [one for one in called(base, name) if _is_evaluated(one)])
@@ -33,6 +34,8 @@ def evaluation_set(name: str, data_root: Path, scale: int) -> ImageSet | None:
     used = [file.parent for file in chosen.lr.values()]
     for_other_scales = [file.parent for one in sets if one.scale != scale for file in one.lr.values()]
     tell_unused_lr(next(iter(chosen.hr.values())).parent, used, for_other_scales)
+    for line in in_other_formats({file.parent for file in (*chosen.hr.values(), *chosen.lr.values())}):
+        tell_once(line)
     for other in others:
         tell_once(f"{chosen.folder} is evaluated on, not the set of the same name in {other[0].folder}")
     return chosen

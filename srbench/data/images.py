@@ -16,6 +16,7 @@ from srbench.core.pixel_limit import check_pixels
 from srbench.data.decode import bits_of, decoded, header
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+NOT_READ = {".gif", ".jfif", ".jp2", ".j2k", ".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif", ".tga", ".exr", ".dng"}
 DECODING = 2  # another number whenever `read_image` gives other pixels of some file: caches of pixels keep it
 
 # How Pillow writes each format: level 1 takes a third of the time of PNG's 6, for 6 % more bytes.
@@ -43,6 +44,13 @@ def image_files(folder: Path) -> list[Path]:
         hint = f"; there are some in {', '.join(below[:4])}{' and more' * (len(below) > 4)}" if below else ""
         raise UserError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))}){hint}")
     return files
+
+
+def images_of_other_formats(folder: Path) -> list[Path]:
+    """Those directly below `folder`, which exists, in formats that are not read, by name."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in NOT_READ and not path.name.startswith(".")
+    )
 
 
 def subfolders(folder: Path) -> list[Path]:

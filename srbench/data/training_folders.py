@@ -9,6 +9,7 @@ from srbench.data.catalog.catalog import count_images
 from srbench.data.images import by_name, holds_images, image_files, subfolders
 from srbench.data.layouts import LAYOUTS, bases, subfolder
 from srbench.data.lr_source import RESIZER
+from srbench.data.unread import in_other_formats
 from srbench.data.unused_lr import LIKE_LR, tell_once, tell_unused_lr
 
 
@@ -21,6 +22,8 @@ def hr_to_train_on(root: Path) -> list[Path]:
     parts = [folder for folder in subfolders(root) if folder.name.lower() != "valid"]
     if holds_images(root):
         tell_unused_lr(root, [], [])
+        for line in in_other_formats([root]):
+            tell_once(line)
         for folder in parts:
             if count_images(folder) and not re.fullmatch(LIKE_LR, folder.name.lower()):
                 tell_once(f"{folder}: its images are not used, as {root} holds images itself")

@@ -1,4 +1,5 @@
-"""What an image file says and `read_image` does not take over: alpha, colour profiles, CMYK, pictures, depth."""
+"""What image files say and `read_image` does not take over: alpha, colour profiles, CMYK, pictures, depth; and images
+of formats that are not read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from PIL import ImageCms
 from srbench.core.errors import UserError
 from srbench.core.pixel_format import Bits
 from srbench.data.decode import Header, bits_of, header
+from srbench.data.images import SUFFIXES, images_of_other_formats
 
 MOST_NAMED = 5
 GAMMA = 0.45455  # of sRGB, as PNG has it
@@ -36,6 +38,12 @@ def shallow(files: Iterable[Path]) -> Iterator[str]:
             if (bits := bits_of(file)) > 8:
                 found[_of_depth(bits)].append(file)
     yield from _by_line(found)
+
+
+def in_other_formats(folders: Iterable[Path]) -> Iterator[str]:
+    """A line on the images that lie there and count nowhere, as their format is not read, if there are any."""
+    if files := [file for folder in folders for file in images_of_other_formats(folder)]:
+        yield from _by_line({f"left out: no format that is read ({', '.join(sorted(SUFFIXES))})": files})
 
 
 def _by_line(found: Mapping[str, Sequence[Path]]) -> Iterator[str]:

@@ -18,7 +18,17 @@ TARGET, PARTIAL = "_target_", "_partial_"
 SCALARS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 # By which a constructor says that its arguments do not fit; a RuntimeError is torch's, of sizes say.
-REFUSALS = (TypeError, ValueError, ArithmeticError, MemoryError, RuntimeError, ImportError, AttributeError, UserError)
+REFUSALS = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+    ImportError,
+    AttributeError,
+    UserError,
+)
 
 
 @dataclass(frozen=True)

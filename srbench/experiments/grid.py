@@ -15,14 +15,17 @@ from torch import nn
 from srbench.core.errors import UserError
 from srbench.core.paths import check_place
 from srbench.core.progress import console
+from srbench.core.suggest import some_of
 from srbench.experiments.ablations import as_override
 from srbench.experiments.asked import Asked
 from srbench.experiments.checks import check_run
 from srbench.experiments.compose import Composer, build_on_meta
 from srbench.experiments.dry_run import show_plan
 from srbench.experiments.inputs import wanted
+from srbench.experiments.launchers.endings import known_record
 from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.literature import entries
+from srbench.experiments.own_code import changed_since
 from srbench.experiments.recording import Slot
 from srbench.experiments.request import Arm, Request
 from srbench.experiments.run_folder import claim_folder, forget
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 
 Launch = Callable[[list[RunSpec]], None]
 Slots = Callable[[list[RunSpec]], list[Slot]]  # where runs are launched, as many as at once
+MOST_NAMED = 4
 Scales = Callable[[RunSpec], list[int]]  # those that a run's model can be built for
 
 
@@ -109,6 +113,7 @@ def carry_out(
     for one in asked:
         claim_folder(one.run)
     write_plan(study_dir, replace(plan, runs={one.run.folder.name: one.planned(plan.ablations) for one in asked}))
+    _tell_of_changed_code(asked)
     if first.force:
         asked = [replace(one, run=_forgotten(one.run)) for one in asked]
     todo = [one.run for one in asked if not one.is_done]
@@ -122,6 +127,20 @@ def carry_out(
     return Tried(
         study_dir, first.places.reports_dir, first.crops, {one.run.folder.name: one.wanted for one in asked}, repeat
     )
+
+
+def _tell_of_changed_code(asked: Iterable[Asked]) -> None:
+    """Says of which runs, whose training is not done again, a class is another than the one that was trained."""
+    changed: dict[str, list[str]] = {}
+    for one in asked:
+        known = None if one.left.train else known_record(one.run)
+        for name in changed_since(one.run, known) if known else ():
+            changed.setdefault(name, []).append(one.run.folder.name)
+    for name, runs in changed.items():
+        log.warning(
+            f"{name} is not the code that {some_of(runs, MOST_NAMED)} had in training: those weights stay, and what is "
+            "computed of them now is by the code of now; force=true trains again, study=NAME keeps both"
+        )
 
 
 def _forgotten(run: RunSpec) -> RunSpec:

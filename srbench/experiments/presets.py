@@ -19,7 +19,6 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
-from yaml import YAMLError
 
 from srbench.core.errors import UserError, first_line
 from srbench.core.paths import conf_folder
@@ -57,7 +56,8 @@ def preset(name: str, parts: PartsOnMeta) -> Preset:
     node, found = _node(name), {}
     described = _component(node, name, 2)
     for scale in SCALES if _is_network(described) else ():
-        with suppress(UserError), torch.device("meta"), parts.shared():
+        # Whatever a constructor of the user's raises: the others are to be told, too.
+        with suppress(Exception), torch.device("meta"), parts.shared():
             found[scale] = sum(one.numel() for one in _built(node, name, scale).parameters())
     return Preset(name, described, found)
 
@@ -98,7 +98,7 @@ def _node(name: str) -> DictConfig:
             files = CachingConfigRepository(loader.repository)
             chosen = create_defaults_list(files, f"model/{name}", [], prepend_hydra=False, skip_missing=False)
             found = loader._compose_config_from_defaults_list(chosen.defaults, files)
-        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:  # the last of a defaults list
+        except (UserError, HydraException, OmegaConfBaseException, ValueError) as error:  # the last of a defaults list
             raise UserError(f"model={name}: {first_line(error)}") from error
     found.scale = 2
     return found

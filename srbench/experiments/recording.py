@@ -25,6 +25,7 @@ from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
 from srbench.experiments.messages import failure_in_words
+from srbench.experiments.own_code import own_code
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import WEIGHTS, Left, everything
@@ -193,7 +194,7 @@ def _head(run: RunSpec, slot: Slot) -> Record:
         seed=run.seed,
         scale=run.scale,
         overrides=run.fixing_overrides,
-        versions=hardware.versions(),
+        versions=hardware.versions() | own_code(run),
         git=hardware.git_state(),
         device=hardware.describe_device(slot.device),
         threads=slot.threads,

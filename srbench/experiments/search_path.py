@@ -9,10 +9,12 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig
 
+from srbench.core.errors import UserError
 from srbench.core.paths import conf_folder
 from srbench.core.progress import console
-from srbench.core.yaml_files import check_aliases
+from srbench.core.yaml_files import check_aliases, told_of
 
 PRIMARY = "config.yaml"
 
@@ -22,9 +24,16 @@ class FileConfigSource(file_config_source.FileConfigSource):
     process that a launcher starts, and keeps what is there if it has the same name."""
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Hydra's hook. UserError for a file whose aliases stand for too much."""
-        check_aliases(Path(self.path) / self._normalize_file_name(config_path))  # before OmegaConf follows them
-        return super().load_config(config_path)
+        """Hydra's hook. UserError for a file that is no YAML, has no keys, or whose aliases stand for too much."""
+        path = Path(self.path) / self._normalize_file_name(config_path)
+        check_aliases(path)  # before OmegaConf follows them
+        if not self.is_config(config_path):
+            return super().load_config(config_path)
+        with told_of(path):
+            found = super().load_config(config_path)
+        if not isinstance(found.config, DictConfig):
+            raise UserError(f"{path}: cannot be read: keys with their values are needed, not a list")
+        return found
 
 
 class UserGroups(FileConfigSource):

@@ -78,6 +78,8 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "srbench", _values(one.versions.get("srbench") for one in done)
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
+    for place in dict.fromkeys(place for one in done for place in one.own_code):
+        yield f"code of {place}", _values(one.own_code.get(place) for one in done if place in one.own_code)
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(one.precision for one in trained)
         yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])
@@ -119,7 +121,8 @@ def _threads(record: Record) -> str:
 
 def _versions(record: Record) -> str | None:
     """Of the rest: "python 3.12.3, torch 2.8.0"."""
-    return ", ".join(f"{name} {version}" for name, version in record.versions.items() if name != "srbench") or None
+    packages = {name: version for name, version in record.versions.items() if name not in record.own_code}
+    return ", ".join(f"{name} {version}" for name, version in packages.items() if name != "srbench") or None
 
 
 def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:

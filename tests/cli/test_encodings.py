@@ -22,6 +22,18 @@ def test_a_character_that_the_output_lacks_is_replaced(srbench, encoding):
     assert out.startswith("out/?.png: 4") or out.startswith("out/Δ.png: 4")
 
 
+@pytest.mark.parametrize(("encoding", "times"), [("ascii", "x"), ("cp1252", "×")])
+def test_the_sign_of_a_number_is_shown_where_the_output_lacks_its_character(srbench, encoding, times):
+    shell = under(srbench, PYTHONIOENCODING=encoding)
+    words = ("profile", "model=mdrn_s", "scale=4", "cost=fvcore,ntire", "latency=false")
+    out, err = shell.start(*words, encoding=encoding).communicate(timeout=120)
+    table, _, notes = out.partition("\n\n")
+    assert "-0.78 %" in table, err
+    assert f"{times}4 95,396" in table
+    assert "?" not in table
+    assert "LR" in notes
+
+
 def test_a_grid_with_names_beyond_ascii_ends_well_on_a_terminal_of_ascii(srbench):
     (srbench.folder / "hr/valid").mkdir()
     (srbench.folder / "hr/0.png").rename(srbench.folder / "hr/valid/ü Δ.png")

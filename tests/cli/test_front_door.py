@@ -43,6 +43,12 @@ def test_a_reader_that_has_left_is_told_nothing(srbench):
     assert process.wait(60) == 1
 
 
+def test_a_process_without_stdout_ends_well(srbench):
+    process = srbench.start("resize", "hr/0.png", "0.png", "scale=1/2", preexec_fn=lambda: os.close(1))
+    assert (process.communicate(timeout=60)[1], process.returncode) == ("", 0)
+    assert (srbench.folder / "0.png").is_file()
+
+
 @pytest.mark.parametrize(
     "words", [("status", "runs/x"), ("report", "runs/x"), ("score", "a", "b", "scale=2"), ("data", "check", "x")]
 )

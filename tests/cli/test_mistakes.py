@@ -201,3 +201,22 @@ def test_a_yaml_bomb_is_refused(mistake, tmp_path, file, words):
     (tmp_path / file).write_text(BOMB)
     (tmp_path / "in.png").touch()
     assert mistake(*words).endswith(f"{file}: cannot be read: its aliases (*name) stand for more than 100,000 values")
+
+
+@pytest.mark.parametrize("file", ["conf/recipe/loss/mine.yaml", "conf/ablation/mine.yaml", "own/model/mine.yaml"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"l1:\n\t_target_: torch.nn.L1Loss\n", "while scanning for the next token found character '\\t'"),
+        (b"title: a\ntitle: b\n", "while constructing a mapping in "),
+        (b"[1, 2]", "keys with their values are needed, not a list"),
+        (b"\xff\xfe", "'utf-8' codec can't decode byte"),
+        (b"[" * 5000, "it is nested too deeply"),
+    ],
+)
+def test_an_option_that_is_no_yaml_is_named(mistake, tmp_path, file, content, reason):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_bytes(content)
+    (tmp_path / "own").mkdir(exist_ok=True)
+    group = "/".join(Path(file).parts[1:-1])
+    assert f"{tmp_path / file}: cannot be read: {reason}" in mistake("--config-dir", "own", "-m", f"{group}=mine")

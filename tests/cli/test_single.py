@@ -40,6 +40,23 @@ def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
     assert (folder / "weights.safetensors").stat().st_mtime_ns > weights
 
 
+def test_a_network_that_was_edited_since_is_told_and_its_weights_stay(srbench):
+    code = "import torch\nclass Net(torch.nn.Upsample):\n"
+    code += "    def __init__(self, scale):\n        super().__init__(scale_factor=2)\n        self.scale = scale\n"
+    code += "        self.w = torch.nn.Parameter(torch.ones(1))\n"
+    code += "    def forward(self, lr):\n        return super().forward(lr) * self.w\n"
+    (srbench.folder / "edited.py").write_text(code)
+    words = (*srbench.data, "model._target_=edited.Net")
+    for done in (srbench(*words), srbench(*words)):
+        assert (done.returncode, "is not the code" in done.stderr) == (0, False), done.stderr
+    (srbench.folder / "edited.py").write_text(code.replace("* self.w", "* self.w * 0.5"))
+    done = srbench(*words)
+    assert done.returncode == 0
+    assert "edited.Net is not the code that Net-default-x2-s0-" in done.stderr
+    for done in (srbench(*words, "force=true"), srbench(*words)):
+        assert (done.returncode, "is not the code" in done.stderr) == (0, False), done.stderr
+
+
 def test_weights_of_one_run_are_evaluated_by_another(srbench):
     assert srbench(*srbench.data, *TINY).returncode == 0
     (folder,) = (srbench.folder / "runs/single").glob("carn-*")

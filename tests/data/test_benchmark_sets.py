@@ -91,6 +91,14 @@ def test_lr_beside_what_is_used_is_named(tmp_path, caplog):
     assert logged(caplog) == [f"{own}/LR_unknown/X2: LR images there are not used; those in {own}/LR_bicubic/X2 are"]
 
 
+def test_an_image_of_a_format_that_is_not_read_is_named(tmp_path, caplog):
+    put(tmp_path / "benchmark/Own", *EDSR)
+    (tmp_path / "benchmark/Own/HR/b.ppm").touch()
+    assert list(lr_of(tmp_path, "own")) == ["a"]
+    (line,) = logged(caplog)
+    assert line.startswith(f"{tmp_path}/benchmark/Own/HR/b.ppm: left out: no format that is read (.bmp, .jpeg, ")
+
+
 def test_a_second_set_of_the_name_is_named(tmp_path, caplog):
     put(tmp_path / "benchmark/Own", *EDSR)
     put(tmp_path / "testsets/own", "b.png")

@@ -123,9 +123,11 @@ def test_lr_without_its_scale_in_the_name_is_found_by_both(own, checked, tmp_pat
 def test_lr_in_no_layout_and_what_is_not_read_of_an_image_are_noted(own, checked):
     (own / "LR_bicubic/X2").rename(own / "LR_x2")
     Image.new("RGBA", (200, 180)).save(own / "HR/d.png")
+    Image.new("RGB", (200, 180)).save(own / "HR/e.GIF")
     _, lines = checked("own")
     assert f"note: {own}/LR_x2: LR images in no layout that srbench reads: neither looked at here" in "\n".join(lines)
     assert f"note: {own}/HR/d.png: alpha is left out" in lines
+    assert f"note: {own}/HR/e.GIF: left out: no format that is read (.bmp, .jpeg, " in "\n".join(lines)
 
 
 def test_hr_whose_name_ends_as_a_scale_does_is_not_mistaken_for_lr(tmp_path, checked, photographs):

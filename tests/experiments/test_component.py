@@ -79,6 +79,12 @@ def test_arguments_that_a_constructor_refuses_are_told_with_their_key():
         Component("fractions.Fraction", {"numerator": "a"}).build("model=x")
 
 
+def test_what_a_constructor_asserts_of_its_arguments_is_told(package):
+    package("strict", "def make(heads):\n    assert 16 % heads == 0, 'heads must divide 16'\n")
+    with pytest.raises(UserError, match=r"^model=x: heads must divide 16$"):
+        Component("strict.make", {"heads": 3}).build("model=x")
+
+
 def test_a_line_that_a_constructor_tells_itself_stays_as_it_is(package):
     package("telling", "from srbench.core.errors import UserError\ndef make():\n    raise UserError('give more')\n")
     with pytest.raises(UserError, match=r"^give more$"):

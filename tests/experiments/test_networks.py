@@ -212,6 +212,19 @@ def test_configs_of_another_program_in_the_current_folder_end_nothing_and_are_no
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_constructor_that_raises_leaves_the_others_in_the_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/aside.yaml").write_text("_target_: half_written.Net\n")
+    (tmp_path / "half_written.py").write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        {}['nothing']\n"
+    )
+    table = list_models("[af]s*").set_index("name")
+    assert table.params["aside"] == {}
+    assert table.params["fsrcnn"][2] > 0
+
+
 def test_weights_that_are_given_leave_random_numbers_alone(tmp_path):
     save_file(FSRCNN(scale=2).state_dict(), tmp_path / "mine.safetensors")
     before = torch.get_rng_state()

@@ -28,6 +28,15 @@ def test_versions_and_machine_are_named(build):
     assert found["threads"] == "2"
 
 
+def test_codes_of_one_class_are_both_named(build):
+    for number, code in enumerate(("0a1b2c3d4e5f", "ffffffffffff")):
+        versions = {"torch": "2.8.0", "own.Net": code}
+        build.run("own", seed=number, hashed=f"{number}", left=scored(37.0).with_facts(versions=versions))
+    found = facts(build)
+    assert found["versions"] == "torch 2.8.0"
+    assert found["code of own.Net"] == "0a1b2c3d4e5f (1 runs), ffffffffffff (1 runs)"
+
+
 def test_data_are_named_by_set_and_lr_by_scale(build):
     for scale, digest in ((2, "2" * 64), (4, "4" * 64)):
         certificates = {"set5": replace(ON_FILES, lr_sha256=digest), "val": replace(MADE, hr_sha256="c" * 64)}

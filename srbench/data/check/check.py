@@ -31,7 +31,7 @@ from srbench.data.check.findings import (
 from srbench.data.check.mixtures import mixed, varying
 from srbench.data.images import read_image
 from srbench.data.layouts import ImageSet, locate
-from srbench.data.unread import unread
+from srbench.data.unread import in_other_formats, unread
 
 
 def check_sets(names: Sequence[str], data_root: Path) -> bool:
@@ -54,7 +54,8 @@ def check_sets(names: Sequence[str], data_root: Path) -> bool:
     wrong = list(dict.fromkeys(wrong))  # what three scales share is wrong once
     files = dict.fromkeys(file for images in sets for file in (*images.hr.values(), *images.lr.values()))
     copies = () if wrong else dict.fromkeys(other_copies(sets))
-    for line in [*varying(sets, verdicts), *unread(files), *lr_in_no_layout(sets), *copies]:
+    others = in_other_formats(dict.fromkeys(file.parent for file in files))
+    for line in [*varying(sets, verdicts), *unread(files), *others, *lr_in_no_layout(sets), *copies]:
         print(visible(f"note: {line}"))
     for line in wrong:
         print(visible(f"wrong: {line}"))
