@@ -25,7 +25,7 @@ from srbench.experiments.inputs import wanted
 from srbench.experiments.launchers.endings import known_record
 from srbench.experiments.launchers.slots import slots_for
 from srbench.experiments.literature import entries
-from srbench.experiments.own_code import changed_since
+from srbench.experiments.own_code import changed_since, own_code
 from srbench.experiments.recording import Slot
 from srbench.experiments.request import Arm, Request
 from srbench.experiments.run_folder import claim_folder, forget
@@ -133,7 +133,8 @@ def _tell_of_changed_code(asked: Iterable[Asked]) -> None:
     """Says of which runs, whose training is not done again, a class is another than the one that was trained."""
     changed: dict[str, list[str]] = {}
     for one in asked:
-        known = None if one.left.train else known_record(one.run)
+        asks = not one.left.train and own_code(one.run)  # most have none, and their records need not be read for it
+        known = known_record(one.run) if asks else None
         for name in changed_since(one.run, known) if known else ():
             changed.setdefault(name, []).append(one.run.folder.name)
     for name, runs in changed.items():
