@@ -17,6 +17,9 @@ from srbench.experiments.compose import compose_run
 from srbench.experiments.spec import RunSpec
 from tests.tiny_runs import SHORT, TINY
 
+for of_the_user in ("SRBENCH_DATA", "SRBENCH_WEIGHTS"):  # tests have places of their own
+    os.environ.pop(of_the_user, None)
+
 SHARED = Path(os.environ.get("SRBENCH_SHARED", Path(__file__).parents[2] / "shared"))
 
 

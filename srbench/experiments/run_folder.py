@@ -2,13 +2,13 @@
 
 import shutil
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from srbench.core.errors import UserError
 from srbench.core.files import remove_links, set_aside
 from srbench.core.heartbeat import Worker, heartbeat
+from srbench.core.lock_files import locked_if_possible
 from srbench.core.progress import console
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import HR, IMAGES, WEIGHTS
@@ -24,19 +24,13 @@ def claim_folder(run: RunSpec) -> None:
     """Makes the run's folder, the only one of that run: two commands that begin at once may know it by two variants'
     names. From now on, `run.folder` is that one. UserError for a record that only a newer srbench can read, unless the
     run is forced."""
-    while True:
-        vars(run).pop("folder", None)
-        folder = run.folder
-        if folder.exists():
-            if not run.force:
-                _refuse_newer(folder)
-            return
-        _made(folder)
-        vars(run).pop("folder", None)
-        if run.folders == [folder]:
-            return
-        folder.rmdir()  # another was made at the same moment: both step back
-        time.sleep(0.001 * (hash(folder) % 100))
+    vars(run).pop("folder", None)
+    if not run.folder.exists():
+        with locked_if_possible(run.places.study_dir / f".{run.config_hash}.lock"):
+            vars(run).pop("folder", None)
+            _made(run.folder)
+    if not run.force:
+        _refuse_newer(run.folder)
 
 
 def _refuse_newer(folder: Path) -> None:

@@ -312,7 +312,7 @@ class RunSpec:
 
     @property
     def folders(self) -> list[Path]:
-        """Those that are there and may be this run's; more than one only while they are made."""
+        """Those that are there and may be this run's; more than one only where the disk knows no locks."""
         pattern = f"{_plain(self.name)}-*-x{self.scale}-s{self.seed}-{self.config_hash[:8]}*"
         names = (self.config_hash[:8], self.config_hash[:16])
         there = (path for path in self.places.study_dir.glob(pattern) if path.name.endswith(names))

@@ -5,8 +5,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from srbench.core import hardware
 from srbench.core.errors import first_line_with_type
 from srbench.core.files import write_file
-from srbench.core.lock_files import locked
+from srbench.core.lock_files import locked_if_possible
 from srbench.core.paths import cache_folder
 from srbench.metrics.network_copy import copy_to
 from srbench.models.traits import image_channels_of, traits_of
@@ -47,7 +47,7 @@ def fastest_layout(model: nn.Module, length: Length, precision: str, device: tor
     about = [*what, hardware.describe_device(str(device)), torch.__version__]
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     kept = cache_folder("layouts") / f"{key}.json"
-    with _alone(kept):
+    with locked_if_possible(kept.with_suffix(".lock")):
         if there := _read(kept):
             return there
         try:
@@ -60,19 +60,9 @@ def fastest_layout(model: nn.Module, length: Length, precision: str, device: tor
         fastest = min(seconds, key=lambda layout: seconds[layout] * (1 if layout == USUAL else BY))
         times = ", ".join(f"{layout} {1000 * one:.2f} ms" for layout, one in seconds.items())
         log.info("memory_format=auto: %s (%s)", fastest, times)
-        with suppress(OSError):
+        with suppress(OSError):  # the cache only saves time
             write_file(kept, json.dumps({"fastest": fastest, "seconds": seconds, "of": about}, indent=1).encode())
     return fastest
-
-
-@contextmanager
-def _alone(kept: Path) -> Iterator[None]:
-    """No other process looks for what is kept there, or measures it, if the disk allows: the cache only saves time."""
-    with ExitStack() as held:
-        with suppress(OSError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(kept.with_suffix(".lock"), lambda: None))
-        yield
 
 
 def _read(kept: Path) -> Layout | None:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from srbench.core import lock_files
 from srbench.core.errors import FailedRunError
 from srbench.data.device_patches import DevicePatches
 from srbench.experiments.compose import build_model
@@ -22,7 +23,6 @@ from srbench.experiments.recording import Slot
 from srbench.experiments.training import validation
 from srbench.models.layers.discriminator import PooledDiscriminator
 from srbench.recipes import fit as fitting
-from srbench.recipes import memory_layout
 from srbench.recipes.adversarial import RelativisticAverage
 from srbench.recipes.captured import WARM_UP, CapturedSteps, CudaGraphs
 from srbench.recipes.fit import fit
@@ -298,8 +298,8 @@ def test_the_faster_layout_is_measured_once_and_kept(monkeypatch, tmp_path):
 def test_of_two_runs_one_measures_and_the_other_waits(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     measures, waits, length = threading.Event(), threading.Event(), Length(10, 2, 16, 0)
-    lock = memory_layout.locked
-    monkeypatch.setattr(memory_layout, "locked", lambda path, _: lock(path, waits.set))
+    lock = lock_files.locked
+    monkeypatch.setattr(lock_files, "locked", lambda path, _: lock(path, waits.set))
 
     class Slow(Double):
         def capture(self, step):
