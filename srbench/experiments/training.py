@@ -19,6 +19,7 @@ from srbench.evaluation.evaluate import evaluate, mean_scores
 from srbench.evaluation.settings import Inference
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import validation_pairs
+from srbench.experiments.own_code import own_code
 from srbench.experiments.recording import Attempt, Slot
 from srbench.experiments.spec import RunSpec, StageSpec
 from srbench.experiments.store.left import WEIGHTS
@@ -98,6 +99,7 @@ def train_stages(
         ranks=ranks,
         capture=run.capture,
         layout=run.memory_format,
+        code=own_code(run),
     )
     return fit(model, [_stage(run, spec, number, model) for number, spec in enumerate(run.stages)], folder, session)
 

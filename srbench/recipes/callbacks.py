@@ -290,10 +290,26 @@ class Sessions(L.Callback):
     """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
     on."""
 
-    def __init__(self, begun: Resumption, device: str, passes: Compiled, captured: Captured, devices: int) -> None:
+    def __init__(
+        self,
+        begun: Resumption,
+        device: str,
+        passes: Compiled,
+        captured: Captured,
+        devices: int,
+        code: Mapping[str, str],
+    ) -> None:
         self.begun, self.device, self.devices = begun, device.partition(":")[0], devices
-        self.passes, self.captured = passes, captured
+        self.passes, self.captured, self.code = passes, captured, dict(code)
         self.began = time.monotonic()
+        for name in dict.fromkeys(
+            name for one in begun.sessions for name in one.code if one.code[name] != code.get(name)
+        ):
+            log.warning(
+                "%s was edited since the training was interrupted, which goes on with the code of now: its weights are "
+                "of both; force=true begins anew",
+                name,
+            )
         for before in begun.sessions:
             if (before.device, before.threads) != (self.device, torch.get_num_threads()):
                 log.warning(
@@ -316,6 +332,7 @@ class Sessions(L.Callback):
             self.captured.done,
             self.captured.reason,
             "; ".join(self.captured.loose) or None,
+            self.code,
         )
         return (*self.begun.sessions, now)
 

@@ -2,9 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ class Session:
     `written`: called when rows have been added to losses.csv or validation.csv; `compile`: the network's passes;
     `ranks`: which process this is of those that train together, each in a folder of its own; `graphs`: where steps are
     captured, None for those of the GPU, if it is one; `capture`: whether they are; `layout`: of weights and images in a
-    GPU's memory, "auto": the one that is faster."""
+    GPU's memory, "auto": the one that is faster; `code`: digests of the user's own classes, by their places."""
 
     seed: int
     device: str
@@ -78,6 +78,7 @@ class Session:
     graphs: Graphs | None = None
     capture: Capture = "auto"
     layout: Layout | Literal["auto"] = "auto"
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit(
@@ -160,7 +161,8 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
         layout = begun.layout or _layout(trained, length, turn.session)
         recipe.to(memory_format=FORMATS[layout])
         captured = Captured()
-        sessions = Sessions(begun, turn.session.device, passes, captured, turn.session.ranks.count)
+        devices, code = turn.session.ranks.count, turn.session.code
+        sessions = Sessions(begun, turn.session.device, passes, captured, devices, code)
         fed = _on_device(source, turn.session)
         start, steps = begun.step, _steps(recipe, turn.session, captured, layout, fed)
         gpu = turn.session.device.startswith("cuda")

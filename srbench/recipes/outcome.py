@@ -1,6 +1,6 @@
 """How a stage of a training went: read without torch, as a record holds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Keep = Literal["last", "best"]
@@ -16,7 +16,8 @@ class TrainingSession:
     rounded otherwise; where `devices` does, batch normalisation and losses that compare the images of a batch see
     another part of it, too. `captured`: steps were run by CUDA graphs; `not_captured`: why some, or all, were not,
     which changes no number; None also on a CPU. `not_repeatable`: what a GPU computes of it in no fixed order, in
-    torch's words, so that two trainings may differ in their last digits."""
+    torch's words, so that two trainings may differ in their last digits. `code`: digests of the user's own classes, by
+    their places."""
 
     after_step: int
     device: str
@@ -27,6 +28,7 @@ class TrainingSession:
     captured: bool = False
     not_captured: str | None = None
     not_repeatable: str | None = None
+    code: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

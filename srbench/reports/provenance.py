@@ -79,7 +79,7 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
     for place in dict.fromkeys(place for one in done for place in one.own_code):
-        yield f"code of {place}", _values(one.own_code.get(place) for one in done if place in one.own_code)
+        yield f"code of {place}", _values(_code(one, place) for one in done if place in one.own_code)
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(one.precision for one in trained)
         yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])
@@ -117,6 +117,12 @@ def _threads(record: Record) -> str:
             told.append(f"from step {session.after_step} of {name} on {session.threads} ({session.device})")
             before.append((name, session))
     return ", ".join(told)
+
+
+def _code(record: Record, place: str) -> str:
+    """The digest of a class; of a training that went on with another "0a1b2c3d4e5f, then 1b2c3d4e5f6a"."""
+    trained = [session.code[place] for session in _sessions(record) if place in session.code]
+    return ", then ".join(dict.fromkeys(trained or [record.own_code[place]]))
 
 
 def _versions(record: Record) -> str | None:

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import tempfile
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -568,6 +569,17 @@ def test_sessions_tell_when_a_stage_went_on_and_with_how_many_threads(files, tmp
     assert found == [(0, "cpu", 1), (4, "cpu", 2)]
     assert outcome.seconds == sum(one.seconds for one in outcome.sessions) > outcome.sessions[1].seconds > 0
     assert "on cpu with 1 threads up to now, and goes on on cpu with 2" in caplog.text
+
+
+def test_a_training_that_goes_on_with_code_that_was_edited_says_so(files, tmp_path, caplog):
+    codes = [{"mine.Net": "0a", "mine.Loss": "1b"}, {"mine.Net": "0a", "mine.Loss": "2c"}]
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files)], tmp_path, replace(a_session(fail_at(2)), code=codes[0]))
+    with caplog.at_level(logging.WARNING, "srbench"):
+        _, (outcome,) = fit(small_carn(), [a_stage(files)], tmp_path, replace(a_session(), code=codes[1]))
+    (told,) = [message for message in caplog.messages if "edited" in message]
+    assert told.startswith("mine.Loss was edited since the training was interrupted")
+    assert [one.code for one in outcome.sessions] == codes
 
 
 def test_nothing_is_written_outside_of_its_folder(files, tmp_path, monkeypatch):

@@ -106,6 +106,16 @@ def test_a_training_on_a_gpu_tells_how_its_steps_were_run(build):
     assert found["not repeatable to the last digit"] == "max_pool2d has no order"
 
 
+def test_a_training_by_two_codes_tells_both(build):
+    (stage,) = (whole := on_gpu(True)).stages
+    sessions = [
+        replace(stage.sessions[0], after_step=step, code={"own.Net": code}) for step, code in ((0, "0a"), (9, "1b"))
+    ]
+    train = replace(whole, stages=(replace(stage, sessions=tuple(sessions)),))
+    build.run("own", left=scored(37.0).with_facts(train=train, versions={"own.Net": "1b"}))
+    assert facts(build)["code of own.Net"] == "0a, then 1b"
+
+
 def test_a_training_on_a_cpu_tells_nothing_of_a_gpu(build):
     build.run("carn", left=scored(37.0))
     assert not [name for name in facts(build) if "GPU" in name or "layout" in name]
