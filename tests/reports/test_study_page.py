@@ -169,6 +169,11 @@ def test_the_difference_to_the_baseline_shows_what_the_losses_hide(visit):
         assert found == pytest.approx([-0.0005 * number] * len(found), abs=2e-5)
 
 
+def test_the_legend_names_the_baseline(visit):
+    labels = visit.page.locator("article[data-chart=curves]").first.locator(".legend label").all_inner_texts()
+    assert [label for label in labels if label.endswith(" 1-1-1 (baseline)")]
+
+
 def test_a_curve_is_left_out_where_its_box_is_not_ticked(visit):
     drawn(visit, "curves")
     visit.page.locator("article[data-chart=curves] .legend label", has_text="4-2-1").locator("input").uncheck()
