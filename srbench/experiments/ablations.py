@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 
 from srbench.core.errors import UserError
+from srbench.core.paths import conf_folder
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.claim_files import check_variants, parse_claims
 from srbench.experiments.published_files import parse_published
@@ -63,6 +64,8 @@ def parse_ablation(name: str, content: Any) -> Ablation:
         if part.get("baseline") not in list(variants):  # it may be anything
             raise UserError(f"{where}: applies_to.{class_name}.baseline is none of {', '.join(map(str, variants))}")
         _check_keys(f"{where}: applies_to.{class_name}", part, APPLIES_KEYS)
+        for variant, factors in variants.items():
+            _refuse_nested(f"{where}: variants.{variant}", factors)
     claims = parse_claims("ablation", name, content.get("claims"))
     check_variants(claims, {variant for part in content["applies_to"].values() for variant in part["variants"]})
     return Ablation(name, content, claims)
@@ -101,9 +104,11 @@ def load_sweep(name: str, folders: list[Path]) -> SavedSweep:
     if not isinstance(overrides, dict) or not isinstance(runs, dict):
         raise UserError(f"{found}: not a sweep: overrides and runs must map keys to values")
     _check_keys(f"sweep={name}", content, SWEEP_KEYS)
+    _refuse_nested(f"{found}: overrides", overrides)
     for run, factors in runs.items():
         if not isinstance(factors, dict):
             raise UserError(f"{found}: runs.{run} must map keys to values, or be {{}}")
+        _refuse_nested(f"{found}: runs.{run}", factors)
     if content.get("baseline") is not None and content["baseline"] not in list(runs):
         raise UserError(f"{found}: baseline is none of the runs ({', '.join(runs) or 'there are none'})")
     return SavedSweep(
@@ -120,6 +125,14 @@ def _check_keys(where: str, given: dict[str, Any], known: tuple[str, ...]) -> No
     for key in given:
         if key not in known:
             raise UserError(f"{where}: no such key {key}{did_you_mean(key, known)}")
+
+
+def _refuse_nested(where: str, factors: dict[Any, Any]) -> None:
+    """Keys of a group below its name, as in a config: on a command line they would be the group's choice."""
+    for group, keys in factors.items():
+        if isinstance(keys, dict) and (conf_folder() / str(group)).is_dir():
+            told = ", ".join(f"{group}.{key}: …" for key in keys) or f"{group}.KEY: …"
+            raise UserError(f"{where}.{group}: keys stand with their group's name before them: {told}")
 
 
 def as_override(key: str, value: Any, swept: bool = False) -> str:

@@ -55,6 +55,10 @@ def test_any_applies_to_every_class():
         ({"applies_to": {"CARN": {"baseline": "b"}}}, "applies_to.CARN.variants must map"),
         ({"applies_to": {"CARN": {"baseline": "c", "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
         ({"applies_to": {"CARN": {"baseline": ["a"], "variants": {"a": {}}}}}, "applies_to.CARN.baseline is none of a"),
+        (
+            {"applies_to": {"CARN": {"baseline": "a", "variants": {"a": {"model": {"width": 4}}}}}},
+            "variants.a.model: keys stand with their group's name before them: model.width: …",
+        ),
     ],
 )
 def test_a_file_that_is_no_ablation_says_why(content, reason):
@@ -90,13 +94,14 @@ def test_a_sweep_by_its_former_name_names_the_present_one():
         "runs: {a: }",
         "baseline: b\nruns: {a: {seed: 1}}",
         "baseline: [a]\nruns: {a: {}}",
+        "overrides: {model: {d: 8}}",
+        "runs: {a: {budget: {}}}",
     ],
 )
 def test_a_file_that_is_no_sweep_is_named(tmp_path, content):
     (tmp_path / "s.yaml").write_text(content)
-    with pytest.raises(
-        UserError, match=r"s\.yaml: (not a sweep: |cannot be read: |runs\.a must map|baseline is none of)"
-    ):
+    of_runs, of_all = r"runs\.a(\.budget: keys| must map)", r"(overrides\.model|not a sweep|cannot be read): "
+    with pytest.raises(UserError, match=rf"s\.yaml: ({of_all}|{of_runs}|baseline is none of)"):
         load_sweep("s", [tmp_path])
 
 
