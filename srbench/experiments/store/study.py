@@ -193,6 +193,8 @@ def run_identity(run: PlannedRun | Record) -> tuple[str, str, int, int]:
 def _no_study(folder: Path) -> str:
     if not folder.is_dir():
         reason = f"{folder}: no such study"
+    elif inside := [str(path.parent) for path in folder.glob(f"*/{FOLDER}")]:
+        return f"{folder}: is a folder of studies; name one: {_listed(inside)}"
     else:
         reason = f"{folder}: no study there: no {FOLDER}/ (it holds: {_listed(path.name for path in folder.iterdir())})"
     parent = folder.absolute().parent

@@ -81,6 +81,8 @@ def test_a_folder_that_is_no_study_is_the_users_mistake(tmp_path):
         open_study(tmp_path / "runs" / "reel")
     with pytest.raises(UserError, match=r"other: no study there: no plans/ \(it holds: images\); studies in .*: real$"):
         open_study(tmp_path / "runs" / "other")
+    with pytest.raises(UserError, match=r"runs: is a folder of studies; name one: .*runs/real$"):
+        open_study(tmp_path / "runs")
 
 
 def test_the_store_imports_neither_torch_nor_hydra():
