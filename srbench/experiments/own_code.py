@@ -5,6 +5,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ from srbench.experiments.component import TARGET, RefusedError, imported
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record
 
-INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+PYTHONS = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 
 
 def own_code(run: RunSpec) -> dict[str, str]:
@@ -51,7 +52,7 @@ def _files(module: ModuleType | None, known: dict[str, Path]) -> dict[str, Path]
     that its names come from."""
     name = getattr(module, "__name__", "")
     file = getattr(module, "__file__", None)
-    if module is None or name in known or not file or not file.endswith(".py") or _is_installed(Path(file)):
+    if module is None or name in known or not file or not file.endswith(".py") or _is_installed(name, Path(file)):
         return known
     known[name] = Path(file)
     for value in list(vars(module).values()):
@@ -61,5 +62,16 @@ def _files(module: ModuleType | None, known: dict[str, Path]) -> dict[str, Path]
     return known
 
 
-def _is_installed(file: Path) -> bool:
-    return any(file.resolve().is_relative_to(folder) for folder in (PACKAGE.resolve(), *INSTALLED))
+def _is_installed(name: str, file: Path) -> bool:
+    """Whether a module is Python's, srbench's, or lies in a folder that packages are installed into; or nowhere."""
+    whole = file.resolve()
+    if not whole.is_file() or any(whole.is_relative_to(folder) for folder in (PACKAGE.resolve(), *PYTHONS)):
+        return True
+    depth = name.count(".") + (whole.name == "__init__.py")
+    return _holds_packages(whole.parents[min(depth, len(whole.parents) - 1)])
+
+
+@cache
+def _holds_packages(folder: Path) -> bool:
+    """Whether it is a folder that pip installs into: site-packages, or whatever --target was."""
+    return next(folder.glob("*.dist-info"), None) is not None

@@ -79,7 +79,8 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
     for place in dict.fromkeys(place for one in done for place in one.own_code):
-        yield f"code of {place}", _values(_code(one, place) for one in done if place in one.own_code)
+        codes = _values(_code(one, place) for one in done if place in one.own_code)
+        yield "code of its own", f"{place}: {codes}"
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(one.precision for one in trained)
         yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])

@@ -34,7 +34,7 @@ def test_codes_of_one_class_are_both_named(build):
         build.run("own", seed=number, hashed=f"{number}", left=scored(37.0).with_facts(versions=versions))
     found = facts(build)
     assert found["versions"] == "torch 2.8.0"
-    assert found["code of own.Net"] == "0a1b2c3d4e5f (1 runs), ffffffffffff (1 runs)"
+    assert found["code of its own"] == "own.Net: 0a1b2c3d4e5f (1 runs), ffffffffffff (1 runs)"
 
 
 def test_data_are_named_by_set_and_lr_by_scale(build):
@@ -113,7 +113,7 @@ def test_a_training_by_two_codes_tells_both(build):
     ]
     train = replace(whole, stages=(replace(stage, sessions=tuple(sessions)),))
     build.run("own", left=scored(37.0).with_facts(train=train, versions={"own.Net": "1b"}))
-    assert facts(build)["code of own.Net"] == "0a, then 1b"
+    assert facts(build)["code of its own"] == "own.Net: 0a, then 1b"
 
 
 def test_a_training_on_a_cpu_tells_nothing_of_a_gpu(build):
