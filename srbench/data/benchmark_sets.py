@@ -34,7 +34,7 @@ def evaluation_set(name: str, data_root: Path, scale: int) -> ImageSet | None:
     used = [file.parent for file in chosen.lr.values()]
     for_other_scales = [file.parent for one in sets if one.scale != scale for file in one.lr.values()]
     tell_unused_lr(next(iter(chosen.hr.values())).parent, used, for_other_scales)
-    for line in in_other_formats({file.parent for file in (*chosen.hr.values(), *chosen.lr.values())}):
+    for line in in_other_formats(dict.fromkeys(file.parent for file in (*chosen.hr.values(), *chosen.lr.values()))):
         tell_once(line)
     for other in others:
         tell_once(f"{chosen.folder} is evaluated on, not the set of the same name in {other[0].folder}")

@@ -133,9 +133,9 @@ def _tell_of_changed_code(asked: Iterable[Asked]) -> None:
     """Says of which runs, whose training is not done again, a class is another than the one that was trained."""
     changed: dict[str, list[str]] = {}
     for one in asked:
-        asks = not one.left.train and own_code(one.run)  # most have none, and their records need not be read for it
-        known = known_record(one.run) if asks else None
-        for name in changed_since(one.run, known) if known else ():
+        codes = {} if one.left.train else own_code(one.run)
+        known = known_record(one.run) if codes else None  # most have none, and their records need not be read for it
+        for name in changed_since(codes, known) if known else ():
             changed.setdefault(name, []).append(one.run.folder.name)
     for name, runs in changed.items():
         log.warning(

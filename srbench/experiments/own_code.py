@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -31,9 +31,9 @@ def own_code(run: RunSpec) -> dict[str, str]:
     return found
 
 
-def changed_since(run: RunSpec, record: Record) -> list[str]:
-    """The places of those classes whose code is another than the one that the run was trained with."""
-    return [name for name, code in own_code(run).items() if record.versions.get(name, code) != code]
+def changed_since(codes: Mapping[str, str], record: Record) -> list[str]:
+    """The places of those classes, of a run's own, whose code is another than the one that the run was trained with."""
+    return [name for name, code in codes.items() if record.versions.get(name, code) != code]
 
 
 def _targets(node: Any) -> Iterator[str]:
