@@ -46,8 +46,12 @@ class Shell:
         return subprocess.Popen(command, **(places | pipes | options))
 
     def __call__(self, *words: str) -> Done:
-        process = self.start(*words)
-        out, err = process.communicate(timeout=240)
+        with self.start(*words) as process:
+            try:
+                out, err = process.communicate(timeout=240)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return Done(words, process.returncode, out, err)
 
     def records(self, study: str) -> dict[str, dict]:

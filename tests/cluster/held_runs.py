@@ -18,18 +18,17 @@ from srbench.models.carn import CARN
 
 
 class Waiting(CARN):
-    # Waits in its second validation and later ones, when its training has a checkpoint, while the file `hold` is there;
-    # not when it is scored, after the fourth.
+    # Waits in a validation while the file `hold` is there, once its training has a checkpoint, which is gone when the
+    # run is scored. It lies beside the log, which a run's process prints to.
 
     def __init__(self, scale):
         super().__init__(scale=scale, width=8, blocks=1, units=1, atrous=[1])
-        self.validations = 0
 
     def forward(self, lr):
-        if not self.training and lr.shape[-1] == 24:
-            self.validations += 1
+        checkpoint = Path("/proc/self/fd/1").resolve().with_name("last.ckpt")
+        if not self.training and lr.shape[-1] == 24 and checkpoint.is_file():
             mark = Path("held", str(os.getpid()))
-            while 1 < self.validations < 5 and Path("hold").exists() and not asked_to_stop():
+            while Path("hold").exists() and not asked_to_stop():
                 mark.parent.mkdir(exist_ok=True)
                 mark.touch()
                 time.sleep(0.01)
@@ -74,7 +73,7 @@ def held_runs(folder: Path, number: int) -> list[HeldRun]:
 
     def found() -> list[HeldRun]:
         there = [_held_run(int(mark.name)) for mark in (folder / "held").glob("*")]
-        held = [run for run in there if run and (run.folder / "last.ckpt").is_file()]
+        held = [run for run in there if run]
         return held if len(held) >= number else []
 
     return wait_for(found, 600)

@@ -1,6 +1,7 @@
 """Grids on a real Ray cluster: workers, a node and the driver are lost, and nothing of the grid is."""
 
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,10 +34,11 @@ def calm(tmp_path_factory) -> dict:
 
 
 @pytest.fixture
-def srbench(ray: RealRay, tmp_path: Path) -> Shell:
-    """Commands that join the cluster, of which a test before may have lost a node."""
+def srbench(ray: RealRay, tmp_path: Path) -> Iterator[Shell]:
+    """Commands that join the cluster, of which a test before may have lost a node. Those of a test that fails end."""
     ray.start()
-    return with_waiting_network(ray.joined(shell_in(tmp_path)))
+    yield with_waiting_network(ray.joined(shell_in(tmp_path)))
+    (tmp_path / "hold").unlink(missing_ok=True)
 
 
 def assert_equal(shell: Shell, calm: dict, seeds: int) -> None:
