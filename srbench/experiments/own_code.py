@@ -33,7 +33,7 @@ def own_code(run: RunSpec) -> dict[str, str]:
 
 def changed_since(codes: Mapping[str, str], record: Record) -> list[str]:
     """The places of those classes, of a run's own, whose code is another than the one that the run was trained with."""
-    return [name for name, code in codes.items() if record.versions.get(name, code) != code]
+    return [name for name, code in codes.items() if record.own_code.get(name, code) != code]
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -194,8 +194,9 @@ def _head(run: RunSpec, slot: Slot) -> Record:
         seed=run.seed,
         scale=run.scale,
         overrides=run.fixing_overrides,
-        versions=hardware.versions() | own_code(run),
+        versions=hardware.versions(),
         git=hardware.git_state(),
+        own_code=own_code(run),
         device=hardware.describe_device(slot.device),
         threads=slot.threads,
         precision=hardware.pick_precision(run.precision, slot.device),
@@ -210,7 +211,7 @@ def _lasting(known: Record) -> dict[str, Any]:
     ended = {"status": "done"} if known.status == "done" else {}
     names = (
         *("train", "cost", "latency", "scores", "certificates", "missing", "routing", "weights_sha256"),
-        *("fingerprints", "device", "threads", "precision", "versions", "git", "started", "seconds"),
+        *("fingerprints", "device", "threads", "precision", "versions", "git", "own_code", "started", "seconds"),
     )
     return {name: getattr(known, name) for name in names} | ended
 

@@ -128,8 +128,7 @@ def _code(record: Record, place: str) -> str:
 
 def _versions(record: Record) -> str | None:
     """Of the rest: "python 3.12.3, torch 2.8.0"."""
-    packages = {name: version for name, version in record.versions.items() if name not in record.own_code}
-    return ", ".join(f"{name} {version}" for name, version in packages.items() if name != "srbench") or None
+    return ", ".join(f"{name} {version}" for name, version in record.versions.items() if name != "srbench") or None
 
 
 def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:

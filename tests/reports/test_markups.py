@@ -103,7 +103,7 @@ def hostile(request, tmp_path) -> Path:
         runs[name] = planned(
             model=text, variant=variant, memberships=(place,), overrides=words, config_hash=str(number)
         )
-        facts = {"device": text, "git": text, "versions": {"srbench": text, text: text}}
+        facts = {"device": text, "git": text, "versions": {"srbench": text, text: text}, "own_code": {text: text}}
         left = Outcome({text: {"psnr": 30.0 + number}}, losses=[1.0, 0.5, 0.2]).with_facts(**facts)
         build.leave(name, runs[name], failed(text) if variant == "third" else left)
     write_plan(build.folder, replace(new_plan(text, text, {text: ablation}, [text], {}), runs=runs))

@@ -30,10 +30,8 @@ def test_versions_and_machine_are_named(build):
 
 def test_codes_of_one_class_are_both_named(build):
     for number, code in enumerate(("0a1b2c3d4e5f", "ffffffffffff")):
-        versions = {"torch": "2.8.0", "own.Net": code}
-        build.run("own", seed=number, hashed=f"{number}", left=scored(37.0).with_facts(versions=versions))
+        build.run("own", seed=number, hashed=f"{number}", left=scored(37.0).with_facts(own_code={"own.Net": code}))
     found = facts(build)
-    assert found["versions"] == "torch 2.8.0"
     assert found["code of its own"] == "own.Net: 0a1b2c3d4e5f (1 runs), ffffffffffff (1 runs)"
 
 
@@ -112,7 +110,7 @@ def test_a_training_by_two_codes_tells_both(build):
         replace(stage.sessions[0], after_step=step, code={"own.Net": code}) for step, code in ((0, "0a"), (9, "1b"))
     ]
     train = replace(whole, stages=(replace(stage, sessions=tuple(sessions)),))
-    build.run("own", left=scored(37.0).with_facts(train=train, versions={"own.Net": "1b"}))
+    build.run("own", left=scored(37.0).with_facts(train=train, own_code={"own.Net": "1b"}))
     assert facts(build)["code of its own"] == "own.Net: 0a, then 1b"
 
 

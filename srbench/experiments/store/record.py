@@ -87,9 +87,9 @@ class Fingerprints:
 class Record:
     """What a run leaves. `error`: null also of a run that has not ended. `ablation`, `variant`, `baseline`: the first
     of its `memberships`, else null, "default" and false. `overrides`: the words of the command line that fix the
-    weights. `versions`: of srbench, torch and the like, and by the places of the user's own classes digests of their
-    code; `git`: the commit of srbench's checkout. `device`, `threads`, `precision`: of the training. `seconds`: of all
-    sessions. `routing`: by data set, of a network that routes."""
+    weights. `versions`: of srbench, torch and the like; `git`: the commit of srbench's checkout; `own_code`: digests of
+    the code of the user's own classes, by their places. `device`, `threads`, `precision`: of the training. `seconds`:
+    of all sessions. `routing`: by data set, of a network that routes."""
 
     schema: int
     run: str
@@ -120,13 +120,9 @@ class Record:
     certificates: dict[str, Certificate] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     routing: dict[str, Routing] = field(default_factory=dict)
+    own_code: dict[str, str] = field(default_factory=dict)
     weights_sha256: str | None = None
     fingerprints: Fingerprints = Fingerprints()
-
-    @property
-    def own_code(self) -> dict[str, str]:
-        """Of `versions` those of the user's own classes."""
-        return {name: code for name, code in self.versions.items() if "." in name}
 
     @property
     def is_open(self) -> bool:
