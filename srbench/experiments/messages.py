@@ -30,7 +30,7 @@ def one_line(error: BaseException) -> str | None:
             return str(cause)
         if isinstance(cause, OSError) and (cause.errno in DISK or _makes_no_folder(cause)):
             place = f"cannot write {cause.filename or 'to the disk'}: {cause.strerror}"
-            return f"{place}; make room or set runs_dir=DIR (of reports: reports_dir=DIR)"
+            return f"{place}; make room or name another place (of runs: runs_dir=DIR, of reports: reports_dir=DIR)"
         if isinstance(cause, OSError) and cause.errno in NO_PATH and cause.filename:
             return f"{os.fsdecode(cause.filename)}: {cause.strerror}; name another place"
         if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:

@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_while_training_ends_in_one_line(srbench):
     lines = err.strip().splitlines()
     assert len(lines) == 1, err
     assert "cannot write" in lines[0]
-    assert "make room or set runs_dir=DIR" in lines[0]
+    assert "make room or name another place (of runs: runs_dir=DIR" in lines[0]
 
 
 def test_a_mistake_found_by_the_second_run_keeps_the_first(srbench):

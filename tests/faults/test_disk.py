@@ -17,6 +17,8 @@ from tests.cli.held import weights_of
 from tests.faults.small_disk import small_disk_at
 from tests.tiny_runs import carried_out
 
+ELSEWHERE = "make room or name another place (of runs: runs_dir=DIR, of reports: reports_dir=DIR)"
+
 
 @pytest.fixture
 def disk(tmp_path):
@@ -41,9 +43,7 @@ def test_wherever_a_run_meets_a_full_disk_it_says_so_and_goes_on_with_room(carn,
                 fell += 1
                 told = one_line(error)
                 assert f"cannot write {spec.folder}/" in told
-                assert told.endswith(
-                    ": No space left on device; make room or set runs_dir=DIR (of reports: reports_dir=DIR)"
-                )
+                assert told.endswith(f": No space left on device; {ELSEWHERE}")
                 there = files(disk.folder / str(free))
                 assert not [name for name in there if Path(name).name.startswith((".", "heartbeat", "progress"))]
         record = carried_out(carn("budget.val_every=1", f"runs_dir={disk.folder}/{free}"))
@@ -112,8 +112,5 @@ def test_a_study_that_cannot_be_written_is_looked_at_all_the_same(carn, disk, ca
                 perform([verb, study, f"reports_dir={disk.folder}/reports"])
         with pytest.raises(OSError, match="Read-only") as error:
             carried_out(carn(f"runs_dir={disk.folder}", "study=mine", "seed=1"))
-    assert one_line(error.value) == (
-        f"cannot write {error.value.filename}: Read-only file system; make room or set runs_dir=DIR "
-        "(of reports: reports_dir=DIR)"
-    )
+    assert one_line(error.value) == f"cannot write {error.value.filename}: Read-only file system; {ELSEWHERE}"
     assert read_record(spec.folder).status == "done"
