@@ -48,7 +48,7 @@ def full(srbench: Shell) -> Path:
 
 def words_of(shell: Shell, *words: str) -> list[str]:
     budget = ["budget.steps=40", "budget.val_every=10"]
-    return ["-m", *shell.data, *budget, "model._target_=big.Big", "study=held", "device=cpu", *words]
+    return [*shell.data, *budget, "model._target_=big.Big", "study=held", "device=cpu", *words]
 
 
 def of_seed(shell: Shell, seed: int) -> Path:
@@ -61,7 +61,7 @@ def test_a_run_that_ran_out_of_memory_beside_another_goes_on_alone(srbench, full
     full.write_text("2")
     said = srbench.folder / "said"
     with said.open("w") as file:
-        process = srbench.start(*words_of(srbench, "seed=0,1", "jobs=2"), stdout=file, stderr=file)
+        process = srbench.start("-m", *words_of(srbench, "seed=0,1", "jobs=2"), stdout=file, stderr=file)
     line = "ran out of memory beside 1 other on cpu: again alone\n"
     wait_for(lambda: line in said.read_text())
     full.unlink()
@@ -77,12 +77,28 @@ def test_a_run_that_ran_out_of_memory_beside_another_goes_on_alone(srbench, full
     assert [int(row.split(",")[1]) for row in (big / "losses.csv").read_text().splitlines()[1:]] == STEPS
 
 
-def test_a_run_that_ran_out_of_memory_alone_fails_and_says_what_to_lower(srbench, full):
+ALONE = r"ran out of memory alone on cpu, where [\d.]+ GB are free now; lower budget.batch_size or budget.hr_patch"
+
+
+def test_a_run_of_a_grid_that_ran_out_of_memory_alone_fails_and_says_what_to_lower(srbench, full):
     full.write_text("1")
-    done = srbench(*words_of(srbench, "seed=0", "jobs=1"))
+    done = srbench("-m", *words_of(srbench, "seed=0", "jobs=1"))
     assert done.returncode == 1
     told = srbench.records("held")[of_seed(srbench, 0).name]["error"]
-    lower = "lower budget.batch_size or budget.hr_patch"
-    assert re.fullmatch(rf"ran out of memory alone on cpu, where [\d.]+ GB are free now; {lower}", told)
+    assert re.fullmatch(ALONE, told)
     assert f"failed: {told} (" in done.stderr
     assert "again" not in done.stderr.replace("tries them again", "")
+
+
+def test_so_does_a_single_run_in_one_line(srbench, full):
+    full.write_text("1")
+    done = srbench(*words_of(srbench, "seed=0"))
+    assert done.returncode == 1
+    run = of_seed(srbench, 0).name
+    told = srbench.records("held")[run]["error"]
+    assert re.fullmatch(ALONE, told)
+    assert done.stderr.splitlines()[-1] == f"srbench: {run}: {told}"
+    assert "Traceback" not in done.stderr
+    full.unlink()
+    assert srbench(*words_of(srbench, "seed=0")).returncode == 0
+    assert "going on from step 10" in (of_seed(srbench, 0) / "run.log").read_text()

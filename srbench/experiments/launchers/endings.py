@@ -4,6 +4,7 @@ import signal
 
 from srbench.core import hardware
 from srbench.core.errors import UserError
+from srbench.experiments.launchers.room import room_on
 from srbench.experiments.launchers.tries import may_end_well
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.record import Record, read_record
@@ -18,6 +19,16 @@ def status_of(error: Exception) -> int:
     if hardware.is_out_of_memory(error):
         return OUT_OF_MEMORY
     return IN_VAIN if may_end_well(error) else FOR_GOOD
+
+
+def out_of_memory(run: RunSpec, device: str) -> str:
+    """Why a run did not end well that found no memory left on a device which no run of ours took any of, in words."""
+    free = room_on([device], [], {}).free  # little where others have taken it
+    left = f"where {free[0] / 1e9:.3g} GB are free now" if free else "where no other process can begin either"
+    record = known_record(run)
+    is_trained = not run.stages or (record is not None and record.fingerprints.train is not None)
+    lower = "eval.memory_gb" if is_trained else "budget.batch_size or budget.hr_patch"
+    return f"ran out of memory alone on {device}, {left}; lower {lower}"
 
 
 def of_death(code: int | None) -> str:

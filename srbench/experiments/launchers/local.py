@@ -1,5 +1,6 @@
 """The launchers of srbench: this process for one run, a pool of processes for many, and any launcher of Hydra's."""
 
+import gc
 import logging
 from collections.abc import Sequence
 from itertools import count
@@ -10,11 +11,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from srbench.core import hardware, progress
-from srbench.core.errors import UserError
+from srbench.core.errors import FailedRunError, UserError
 from srbench.core.progress import console
+from srbench.experiments.launchers.endings import out_of_memory
 from srbench.experiments.launchers.tries import is_tried_again, may_end_well, tell_of_stop
 from srbench.experiments.messages import failure_in_words
-from srbench.experiments.recording import Slot
+from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,23 @@ def _failure_of(run: RunSpec) -> Exception | None:
                 do_run(run, slot, hear)
             return None
         except Exception as error:
-            if not (may_end_well(error) and is_tried_again(run, failures, failure_in_words(error))):
-                return error
+            failure, again = error, may_end_well(error)
+        if hardware.is_out_of_memory(failure):  # not where it is handled, as it holds the tensors that were there
+            failure = _told_of_memory(run, slot)
+        if not (again and is_tried_again(run, failures, failure_in_words(failure))):
+            return failure
     raise AssertionError
+
+
+def _told_of_memory(run: RunSpec, slot: Slot) -> FailedRunError:
+    """That it found none, which is recorded, once its own is given back."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    reason = out_of_memory(run, slot.device)
+    record_death(run, slot, reason)
+    return FailedRunError(f"{run.folder.name}: {reason}")
 
 
 def launch_by(launcher: Launcher, runs: Sequence[RunSpec]) -> None:

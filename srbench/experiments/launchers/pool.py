@@ -33,6 +33,7 @@ from srbench.experiments.launchers.endings import (
     OUT_OF_MEMORY,
     known_record,
     of_death,
+    out_of_memory,
     status_of,
 )
 from srbench.experiments.launchers.launched import (
@@ -226,17 +227,10 @@ def _reason(job: Job, stay: Stay, code: int | None) -> str:
     if code == INTERRUPTED:
         return "interrupted"
     if code == OUT_OF_MEMORY:
-        lower = "budget.batch_size or budget.hr_patch" if _was_training(job) else "eval.memory_gb"
-        return f"ran out of memory alone on {stay.slot.device}, {_left_on(stay.slot.device)}; lower {lower}"
+        return out_of_memory(job.run, stay.slot.device)
     if code in (FOR_GOOD, IN_VAIN) and record and record.error:
         return record.error
     return of_death(code)
-
-
-def _left_on(device: str) -> str:
-    """What it has free without the run, in words: little where others have taken it."""
-    free = room_on([device], [], {}).free
-    return f"where {free[0] / 1e9:.3g} GB are free now" if free else "where no other process can begin either"
 
 
 def _stop_early(running: list[Job], waiting: list[Job]) -> None:
@@ -246,10 +240,6 @@ def _stop_early(running: list[Job], waiting: list[Job]) -> None:
     left_as_stopped(running, "interrupted")
     for job in waiting:
         job.error = "not started"
-
-
-def _was_training(job: Job) -> bool:
-    return bool(job.run.stages) and (job.news is None or job.news.part == "train")
 
 
 def _tell_of_next_try(job: Job, stay: Stay, at_once: int) -> None:
