@@ -206,7 +206,8 @@ def pick_precision(name: str | int, device: str) -> str:
     if name != "auto":
         raise UserError(f"precision={name}: no such precision (auto, 32, bf16 or 16)")
     if device.startswith("cuda"):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+        with torch.cuda.device(device):  # GPUs of a machine may differ
+            return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     if device == "mps":
         return "32-true"
     return "bf16-mixed" if _cpu_has_bf16() else "32-true"

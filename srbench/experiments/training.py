@@ -28,13 +28,12 @@ from srbench.experiments.trained_alike import copy_training, trained_alike
 from srbench.experiments.trained_weights import read_trained, write_trained
 from srbench.experiments.training_processes import helped
 from srbench.experiments.whole_images import picture_side
-from srbench.metrics.cost import memory_format
 from srbench.metrics.scorer import Scorer, make_scorer
 from srbench.models import hub
 from srbench.models.layers.thumbnail import thumbnail_maker
 from srbench.models.traits import traits_of, use_scale
 from srbench.recipes.fit import Session, fit
-from srbench.recipes.outcome import StageOutcome, TrainingSession
+from srbench.recipes.outcome import StageOutcome, captured
 from srbench.recipes.ranks import Ranks
 from srbench.recipes.stages import BatchSource, Stage
 
@@ -58,10 +57,13 @@ def train(attempt: Attempt) -> Record:
     else:
         attempt.trained, training = _fitted(attempt)
         write_trained(weights, attempt.trained.cpu().state_dict(), fingerprint, training)
+    sessions = [session for stage in training.stages for session in stage.sessions]
+    precisions = [session.precision for session in sessions if session.precision]
     earlier = sum(stage.seconds for stage in training.stages) - (time.monotonic() - began)
     return replace(
         record,
         train=training,
+        precision=precisions[-1] if precisions else record.precision,
         seconds=record.seconds + max(0.0, earlier),
         weights_sha256=attempt.weights_sha256,
         fingerprints=replace(record.fingerprints, train=fingerprint),
@@ -75,7 +77,7 @@ def _fitted(attempt: Attempt) -> tuple[nn.Module, Training]:
         model, outcomes = train_stages(run, slot, run.folder, ranks, attempt.tell, attempt.tracker.written)
     torch.set_num_threads(attempt.slot.threads)
     use_scale(model, run.scale)
-    training = _training(run, outcomes, _refuse_changed(run), memory_format(model))
+    training = _training(run, outcomes, _refuse_changed(run))
     return model, replace(training, recipe=run.recipe)
 
 
@@ -163,27 +165,23 @@ def _batches(run: RunSpec, spec: StageSpec, number: int, model: nn.Module) -> Ba
     return source
 
 
-def _training(run: RunSpec, outcomes: list[StageOutcome], data: list[TrainingData], memory: str) -> Training:
+def _training(run: RunSpec, outcomes: list[StageOutcome], data: list[TrainingData]) -> Training:
     stages = [
         StageRecord(**vars(outcome), training_data=one, full_steps=spec.full_steps)
         for outcome, one, spec in zip(outcomes, data, run.stages, strict=True)
     ]
     steps = sum(stage.steps for stage in stages)
+    sessions = [session for stage in stages for session in stage.sessions]
     return Training(
         steps=steps,
         steps_per_second=_over_time(stages, steps),
         data_wait=sum(stage.data_wait * stage.steps for stage in stages) / steps,
         final_loss=stages[-1].final_loss,
-        captured=_captured([session for stage in stages for session in stage.sessions]),
-        memory_format=memory,
+        captured=captured(sessions),
+        memory_format=sessions[-1].memory_format,
         stages=tuple(stages),
         training_data=stages[0].training_data,
     )
-
-
-def _captured(sessions: list[TrainingSession]) -> bool | str:
-    reasons = [session.not_captured for session in sessions if session.not_captured]
-    return reasons[0] if reasons else any(session.captured for session in sessions)
 
 
 def _over_time(stages: list[StageRecord], steps: int) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from srbench.core.hardware import wait_for
+from srbench.core.hardware import is_out_of_memory, wait_for
 from srbench.metrics.exact_float32 import exact_float32
 from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
@@ -191,7 +191,7 @@ def latency_summary(model: nn.Module) -> tuple[Latency | None, tuple[Missing, ..
         with explained(f"{type(model).__name__} does not run on {LATENCY_INPUT}×{LATENCY_INPUT} pixels"):
             return latency(model, LATENCY_INPUT, LATENCY_INPUT), ()
     except ValueError as error:
-        return None, (Missing("latency", "network", str(error)),)
+        return None, (Missing("latency", "memory" if is_out_of_memory(error) else "network", str(error)),)
 
 
 def latency(

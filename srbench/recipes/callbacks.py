@@ -7,13 +7,12 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning as L
-import torch
 from torch import Tensor, nn
 
 from srbench.core.errors import FailedRunError
@@ -24,7 +23,7 @@ from srbench.recipes.captured import Captured
 from srbench.recipes.checkpoints import Resumption
 from srbench.recipes.compiled import Compiled
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import Layout, TrainingSession
+from srbench.recipes.outcome import TrainingSession
 from srbench.recipes.ranks import ROWS
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.stages import Stage
@@ -254,7 +253,7 @@ class OrderlyStop(L.Callback):
 class LastCheckpoint(L.Callback):
     """Keeps last.ckpt: at each validation, each minute, and where a stop is asked for, or at the next step that may
     be saved; not after the last, when the stage leaves its weights. `identity`: what tells this stage's checkpoint from
-    others; `layout`: of its weights in memory."""
+    others."""
 
     def __init__(
         self,
@@ -262,11 +261,9 @@ class LastCheckpoint(L.Callback):
         stage: Stage,
         path: Path,
         identity: Mapping[str, Any],
-        layout: Layout,
         stop: OrderlyStop,
     ) -> None:
-        self.recipe, self.stage, self.path, self.stop = recipe, stage, path, stop
-        self.identity, self.layout = identity, layout
+        self.recipe, self.stage, self.path, self.identity, self.stop = recipe, stage, path, identity, stop
         self.saved, self.due = time.perf_counter(), False
 
     def on_train_batch_end(
@@ -283,58 +280,43 @@ class LastCheckpoint(L.Callback):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
         checkpoint["identity"] = dict(self.identity)
-        checkpoint["layout"] = self.layout
 
 
 class Sessions(L.Callback):
     """Keeps in the checkpoint what a stage did between two interruptions, this session included. `begun`: where it goes
-    on."""
+    on; `now`: this session, as far as it is known when it begins."""
 
-    def __init__(
-        self,
-        begun: Resumption,
-        device: str,
-        passes: Compiled,
-        captured: Captured,
-        devices: int,
-        code: Mapping[str, str],
-    ) -> None:
-        self.begun, self.device, self.devices = begun, device.partition(":")[0], devices
-        self.passes, self.captured, self.code = passes, captured, dict(code)
+    def __init__(self, begun: Resumption, now: TrainingSession, passes: Compiled, captured: Captured) -> None:
+        self.before, self.now, self.passes, self.captured = begun.sessions, now, passes, captured
         self.began = time.monotonic()
         for name in dict.fromkeys(
-            name for one in begun.sessions for name in one.code if one.code[name] != code.get(name)
+            name for one in self.before for name in one.code if one.code[name] != now.code.get(name)
         ):
             log.warning(
                 "%s was edited since the training was interrupted, which goes on with the code of now: its weights are "
                 "of both; force=true begins anew",
                 name,
             )
-        for before in begun.sessions:
-            if (before.device, before.threads) != (self.device, torch.get_num_threads()):
+        for before in self.before:
+            if (before.device, before.threads) != (now.device, now.threads):
                 log.warning(
                     "it has been trained on %s with %d threads up to now, and goes on on %s with %d: the last digits "
                     "may differ from an uninterrupted training's",
-                    *(before.device, before.threads, self.device, torch.get_num_threads()),
+                    *(before.device, before.threads, now.device, now.threads),
                 )
                 break
 
     def until_now(self) -> tuple[TrainingSession, ...]:
         """All sessions, this one as long as it has taken."""
-        seconds = time.monotonic() - self.began
-        where = self.device, torch.get_num_threads()
-        now = TrainingSession(
-            self.begun.step,
-            *where,
-            round(seconds, 3),
-            self.passes.ran,
-            self.devices,
-            self.captured.done,
-            self.captured.reason,
-            "; ".join(self.captured.loose) or None,
-            self.code,
+        now = replace(
+            self.now,
+            seconds=round(time.monotonic() - self.began, 3),
+            compiled=self.passes.ran,
+            captured=self.captured.done,
+            not_captured=self.captured.reason,
+            not_repeatable="; ".join(self.captured.loose) or None,
         )
-        return (*self.begun.sessions, now)
+        return (*self.before, now)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""

@@ -22,7 +22,7 @@ from srbench.core import hardware
 from srbench.core.errors import FailedRunError, first_line_with_type
 from srbench.data.device_patches import Cuts, DeviceSource
 from srbench.recipes.optimizer_groups import Groups, may_be_captured, to_gpu
-from srbench.recipes.outcome import Capture, Layout
+from srbench.recipes.outcome import TOO_FEW, Capture, Layout
 from srbench.recipes.recipe import Recipe
 from srbench.recipes.steps import Steps
 from srbench.recipes.stream import Fed
@@ -174,7 +174,7 @@ class CapturedSteps(Steps):
         """Lets go of graphs and images; tells of a training that ended before one was made."""
         self.places, self.source = {}, None
         if not self.told.done and not self.told.reason:
-            self.told.reason = "too few steps"
+            self.told.reason = TOO_FEW
 
     def _look_at_addresses(self) -> None:
         """Lets go of graphs whose weights have been put elsewhere in memory, which would go on with what lies there."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from srbench.core.files import write_file
 from srbench.models.kept_weights import UnreadableError, read_kept, write_kept
-from srbench.recipes.outcome import USUAL, Layout, StageOutcome, TrainingSession
+from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.stages import Stage
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,10 @@ class OneStepCheckpoints(TorchCheckpointIO):
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where a stage goes on: after `step` steps, which took `sessions`, with weights in such a `layout` in memory; None
-    where it is at its beginning."""
+    """Where a stage goes on: after `step` steps, which took `sessions`. None of these: at its beginning."""
 
     step: int = 0
     sessions: tuple[TrainingSession, ...] = ()
-    layout: Layout | None = None
 
 
 def resumption(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Resumption:
@@ -60,7 +58,7 @@ def resumption(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Te
         _refuse_damage(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, tensors = content["identity"], content["state_dict"]
-        begun = Resumption(int(content["step"]), _sessions(content["sessions"]), content.get("layout", USUAL))
+        begun = Resumption(int(content["step"]), _sessions(content["sessions"]))
         same = _shapes(tensors) == _shapes(weights)
         reason = f"it is of {found}" if found != identity else "" if same else "it holds other weights"
     except _UNREADABLE as error:

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from srbench.recipes.captured import Captured, CapturedSteps, CudaGraphs, Graphs
 from srbench.recipes.checkpoints import (
     CHECKPOINT,
     OneStepCheckpoints,
+    Resumption,
     finished_outcome,
     keep_stage,
     resumption,
@@ -44,7 +45,7 @@ from srbench.recipes.compiled import compiled
 from srbench.recipes.length import Length
 from srbench.recipes.memory_layout import FORMATS, fastest_layout
 from srbench.recipes.modes import as_found
-from srbench.recipes.outcome import USUAL, Capture, Layout, StageOutcome
+from srbench.recipes.outcome import USUAL, Capture, Layout, StageOutcome, TrainingSession
 from srbench.recipes.ranks import ALONE, MeanLosses, Ranks
 from srbench.recipes.recipe import Recipe, seed_torch
 from srbench.recipes.repeatable import repeatable
@@ -153,25 +154,26 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     trained = model.get_submodule(stage.part or "")
     # First weights of a training form or a critic are the same in a training that goes on with this stage.
     seed_torch(torch.device("cpu"), turn.session.seed, turn.index, 0)
-    sound = sound_convolutions(trained, turn.session.device, turn.session.precision)
-    with as_found(model), in_training_form(trained), sound, compiled(trained, turn.session.compile) as passes:
+    with as_found(model), in_training_form(trained), ExitStack() as held:
         recipe = _recipe(trained, turn)
-        check_memory(trained, recipe, turn.session.precision, turn.session.device, f"recipe.stages.{stage.name}")
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
-        layout = begun.layout or _layout(trained, length, turn.session)
+        session = _as_begun(turn.session, begun)
+        held.enter_context(sound_convolutions(trained, session.device, session.precision))
+        passes = held.enter_context(compiled(trained, session.compile))
+        check_memory(trained, recipe, session.precision, session.device, f"recipe.stages.{stage.name}")
+        layout = _layout(trained, length, session)
         recipe.to(memory_format=FORMATS[layout])
         captured = Captured()
-        devices, code = turn.session.ranks.count, turn.session.code
-        sessions = Sessions(begun, turn.session.device, passes, captured, devices, code)
-        fed = _on_device(source, turn.session)
-        start, steps = begun.step, _steps(recipe, turn.session, captured, layout, fed)
-        gpu = turn.session.device.startswith("cuda")
-        quick = gpu and turn.session.ranks.count == 1  # several processes must do the same steps together
-        stream = Stream(fed or turn.session.ranks.shared(source), start, length, pinned=gpu, quick=quick)
+        sessions = Sessions(begun, _of_now(begun, session, layout), passes, captured)
+        fed = _on_device(source, session)
+        start, steps = begun.step, _steps(recipe, session, captured, layout, fed)
+        gpu = session.device.startswith("cuda")
+        quick = gpu and session.ranks.count == 1  # several processes must do the same steps together
+        stream = Stream(fed or session.ranks.shared(source), start, length, pinned=gpu, quick=quick)
         best = Best(recipe) if stage.keep == "best" else None
-        callbacks, pace = _callbacks(steps, turn, layout, sessions, stop, best)
+        callbacks, pace = _callbacks(steps, turn, start, sessions, stop, best)
         recipe.training_step = steps.together  # type: ignore[method-assign]
-        trainer = _trainer(turn.session, callbacks)
+        trainer = _trainer(session, callbacks)
         try:
             trainer.fit(recipe, stream, ckpt_path=checkpoint if start else None, weights_only=start > 0 or None)
         except SystemExit:  # Lightning's answer to a KeyboardInterrupt
@@ -182,7 +184,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
             del recipe.training_step  # which holds the steps, as they hold it
         if recipe.step < length.steps:
             raise KeyboardInterrupt if stop.asked else RuntimeError(f"Lightning ended at step {recipe.step}")
-        if turn.session.compile and not passes.ran:
+        if session.compile and not passes.ran:
             log.warning("compile=true: stage %s runs no pass of its whole network; nothing was compiled", stage.name)
         if best and best.step:
             log.info("stage %s: keeps the weights of step %d (%.3f dB)", stage.name, best.step, best.psnr)
@@ -210,6 +212,35 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train()
 
 
+def _as_begun(session: Session, begun: Resumption) -> Session:
+    """The session in the precision and the layout that the training began with, as one that was not interrupted."""
+    if not begun.sessions:
+        return session
+    last = begun.sessions[-1]
+    as_begun = replace(session, layout=last.memory_format or USUAL)
+    if last.precision and session.device != "mps":  # which has but one
+        as_begun = replace(as_begun, precision=last.precision)
+    told = "%s: it goes on with %s, in which it was trained up to now; one that begins would take %s"
+    if as_begun.precision != session.precision:
+        log.warning(told, "precision", as_begun.precision, session.precision)
+    if session.layout not in ("auto", as_begun.layout):
+        log.warning(told, "memory_format", as_begun.layout, session.layout)
+    return as_begun
+
+
+def _of_now(begun: Resumption, session: Session, layout: Layout) -> TrainingSession:
+    return TrainingSession(
+        after_step=begun.step,
+        device=session.device.partition(":")[0],
+        threads=torch.get_num_threads(),
+        seconds=0.0,
+        devices=session.ranks.count,
+        code=dict(session.code),
+        precision=session.precision,
+        memory_format=layout,
+    )
+
+
 def _layout(model: nn.Module, length: Length, session: Session) -> Layout:
     if session.layout != "auto":
         return session.layout
@@ -224,6 +255,9 @@ def _on_device(source: BatchSource, session: Session) -> DevicePatches | None:
         return None  # one that inherits may make other batches
     memory = hardware.memory(session.device)
     if memory is None or not DevicePatches.fits(source, int(IMAGES_SHARE * memory.free)):
+        log.info(
+            "batches are cut on the host: the images do not fit into %.0f %% of the GPU's memory", 100 * IMAGES_SHARE
+        )
         return None
     return DevicePatches(source, torch.device(session.device))
 
@@ -235,9 +269,9 @@ def _steps(recipe: Recipe, session: Session, captured: Captured, layout: Layout,
 
 
 def _callbacks(
-    steps: Steps, turn: _Turn, layout: Layout, sessions: Sessions, stop: OrderlyStop, best: Best | None
+    steps: Steps, turn: _Turn, start: int, sessions: Sessions, stop: OrderlyStop, best: Best | None
 ) -> tuple[list[L.Callback], Pace]:
-    stage, session, start, recipe = turn.stage, turn.session, sessions.begun.step, steps.recipe
+    stage, session, recipe = turn.stage, turn.session, steps.recipe
     losses, validation = turn.folder / history.LOSSES, turn.folder / history.VALIDATION
     finished = [one.name for one in turn.before]
     columns = history.begin(
@@ -256,7 +290,7 @@ def _callbacks(
         stop,
         sessions,
         *([best] if best else []),
-        LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, layout, stop),
+        LastCheckpoint(recipe, stage, turn.folder / CHECKPOINT, turn.identity, stop),
         pace,
     ], pace
 

@@ -82,7 +82,7 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
         codes = _values(_code(one, place) for one in done if place in one.own_code)
         yield "code of its own", f"{place}: {codes}"
     if trained := [one for one in done if one.train.steps]:
-        yield "training precision", _values(one.precision for one in trained)
+        yield "training precision", _values(map(_precisions, trained))
         yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])
     yield "evaluation", "float32"
 
@@ -91,10 +91,22 @@ def _of_gpu(trained: Sequence[Record]) -> Iterator[Fact]:
     """How those that were trained on a GPU were."""
     if trained:
         yield "steps of training on the GPU", _values(_captured(_sessions(one)) for one in trained)
-        yield "memory layout of training", _values(one.train.memory_format for one in trained)
+        yield "memory layout of training", _values(map(_layouts, trained))
         loose = [session.not_repeatable for one in trained for session in _sessions(one) if session.not_repeatable]
         if loose:
             yield "not repeatable to the last digit", "; ".join(dict.fromkeys(loose))
+
+
+def _precisions(record: Record) -> str:
+    """ "32-true"; of stages or sessions that went otherwise "bf16-mixed, then 32-true"."""
+    told = (session.precision for session in _sessions(record))
+    return ", then ".join(dict.fromkeys(filter(None, told))) or record.precision
+
+
+def _layouts(record: Record) -> str | None:
+    """As `_precisions`; None where none is recorded."""
+    told = (session.memory_format for session in _sessions(record))
+    return ", then ".join(dict.fromkeys(filter(None, told))) or record.train.memory_format
 
 
 def _captured(sessions: Sequence[TrainingSession]) -> str | None:

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from srbench.core import hardware
 from srbench.core.errors import FailedRunError
 from srbench.core.heartbeat import heartbeat
 from srbench.data.digests import image_digest
@@ -26,6 +27,7 @@ from srbench.experiments.run import run
 from srbench.experiments.run_folder import forget
 from srbench.experiments.store.record import read_record, write_record
 from srbench.experiments.store.scores import read_rows, sr_file
+from srbench.metrics import cost
 from srbench.models.weights import digest
 from tests.tiny_runs import HERE, SHORT, TINY, carried_out, quiet
 
@@ -153,6 +155,29 @@ def test_the_seconds_of_a_run_are_those_of_all_its_sessions(carn):
     first, second = record.train.stages[0].sessions
     assert second.after_step > 0
     assert record.seconds >= first.seconds + second.seconds > 0
+
+
+def test_a_latency_for_which_there_was_no_memory_is_measured_by_the_next_command(carn, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("there is none left")
+
+    with monkeypatch.context() as once:
+        once.setattr(cost, "latency", full)
+        (missing,) = carried_out(carn("eval.latency=true")).missing
+    assert (missing.what, missing.kind) == ("latency", "memory")
+    assert missing.reason.endswith("there is none left")
+    assert left(carn("eval.latency=true")) == ("latency",)
+    again = carried_out(carn("eval.latency=true"))
+    assert (len(again.latency), again.missing) == (1, ())
+
+
+def test_a_training_whose_last_stage_is_taken_from_its_file_is_told_as_it_was(carn, monkeypatch):
+    first = carried_out(carn("precision=auto"))
+    (carn("precision=auto").folder / "weights.safetensors").unlink()
+    monkeypatch.setattr(hardware, "pick_precision", lambda name, device: "64-true")
+    again = carried_out(carn("precision=auto"))
+    assert again.train.memory_format == first.train.memory_format == "channels_last"
+    assert again.precision == first.precision
 
 
 def test_weights_have_their_digest_without_any_score(carn):

@@ -20,6 +20,7 @@ from srbench.models.weights import read_weights
 from srbench.recipes.callbacks import NotFiniteError
 from srbench.recipes.fit import fit
 from srbench.recipes.length import Length
+from srbench.recipes.outcome import TrainingSession, captured
 from srbench.recipes.stages import Stage
 from srbench.recipes.supervised import Supervised
 from tests.recipes.toys import Adversarial, a_session, a_stage, small_carn, supervised, two_stages, weights
@@ -569,6 +570,38 @@ def test_sessions_tell_when_a_stage_went_on_and_with_how_many_threads(files, tmp
     assert found == [(0, "cpu", 1), (4, "cpu", 2)]
     assert outcome.seconds == sum(one.seconds for one in outcome.sessions) > outcome.sessions[1].seconds > 0
     assert "on cpu with 1 threads up to now, and goes on on cpu with 2" in caplog.text
+
+
+def test_a_training_goes_on_in_the_precision_and_the_layout_that_it_began_with(files, tmp_path, caplog):
+    (tmp_path / "calm").mkdir()
+    calm, _ = fit(small_carn(), [a_stage(files)], tmp_path / "calm", a_session(layout="contiguous"))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files)], tmp_path / "run", a_session(fail_at(2), layout="contiguous"))
+    elsewhere = a_session(precision="32-true", layout="channels_last")
+    with caplog.at_level(logging.WARNING, "srbench"):
+        again, (outcome,) = fit(small_carn(), [a_stage(files)], tmp_path / "run", elsewhere)
+    assert torch.equal(weights(again), weights(calm))
+    assert [(one.precision, one.memory_format) for one in outcome.sessions] == [("bf16-mixed", "contiguous")] * 2
+    told = "it goes on with {}, in which it was trained up to now; one that begins would take {}"
+    assert [message for message in caplog.messages if "goes on" in message] == [
+        f"precision: {told.format('bf16-mixed', '32-true')}",
+        f"memory_format: {told.format('contiguous', 'channels_last')}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "told"),
+    [
+        ([(False, None)], False),
+        ([(False, "too few steps")], "too few steps"),
+        ([(True, None), (False, "too few steps")], True),
+        ([(True, None), (False, "too few steps"), (True, "it waits")], "it waits"),
+    ],
+)
+def test_a_few_steps_at_the_end_leave_a_training_captured(sessions, told):
+    made = [TrainingSession(0, "cuda", 1, 1.0, captured=done, not_captured=reason) for done, reason in sessions]
+    assert captured(made) == told
 
 
 def test_a_training_that_goes_on_with_code_that_was_edited_says_so(files, tmp_path, caplog):

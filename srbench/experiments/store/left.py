@@ -105,11 +105,12 @@ def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted)
 
 
 def is_timed(record: Record, wanted: WantedLatency) -> bool:
-    """Whether a run has the latency that is wanted of it, or is known to have none; a device that is named is tried."""
+    """Whether a run has the latency that is wanted of it, or is known to have none, whatever the machine; a device that
+    is named is tried."""
     if record.fingerprints.latency != wanted.fingerprint:
         return False
     told = wanted.device in (None, record.device.partition(":")[0])
-    return (told and any(one.what == "latency" for one in record.missing)) or any(
+    return (told and any(one.what == "latency" and not one.may_come for one in record.missing)) or any(
         wanted.device in (None, one.device if one.device in ("cpu", "mps") else "cuda")
         and wanted.threads in (None, one.threads)
         for one in record.latency
