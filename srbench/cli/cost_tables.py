@@ -61,16 +61,17 @@ def load_line(load: Mapping[str, Any]) -> str:
 
 def load_text(loads: DataFrame, size: int, device: str) -> str:
     """A table for a terminal, a line per model and batch size, and below it how it was measured."""
-    rows = []
+    rows, layouts = [], sorted({str(one) for one in loads.memory_format.dropna()})
     for row in _records(loads):
         low, median, high = (_figure(row[f"{name}_ms"], digits=3) for name in ("q10", "median", "q90"))
         line = {"model": row["model"], "scale": f"×{row['scale']}", "batch": str(row["batch"]), "median (ms)": median}
         line |= {"10–90 % (ms)": f"{low}–{high}", "per image (ms)": _figure(row["median_ms"], row["batch"], digits=3)}
-        rows.append(line | {"peak memory (MiB)": _figure(row["peak_memory_mb"], digits=4)})
+        line["peak memory (MiB)"] = _figure(row["peak_memory_mb"], digits=4)
+        rows.append(line | ({"layout": _text(row["memory_format"])} if len(layouts) > 1 else {}))
     memory = "what torch's allocator gave out" if device.startswith("cuda") else "tensors alive at once, no workspaces"
     where = f"{hardware.describe_device(device)}, threads {torch.get_num_threads()}"
-    layouts = " or ".join(sorted({str(one) for one in loads.memory_format.dropna()})) or "–"
-    lines = [f"latency: {size}×{size} pixels of LR, float32, memory layout {layouts}, untrained weights; {where}"]
+    layout = " or ".join(layouts) or "–"
+    lines = [f"latency: {size}×{size} pixels of LR, float32, memory layout {layout}, untrained weights; {where}"]
     if files := [str(row["model"]) for row in _records(loads) if row["runtime"] == ONNXRUNTIME]:
         here = f"{hardware.describe_device('cpu')}, threads {torch.get_num_threads()}"
         lines.append(f"{', '.join(files)}: by onnxruntime, in the file's precision, with its weights; {here}")
@@ -86,6 +87,10 @@ def _records(table: DataFrame) -> list[dict[str, Any]]:
 
 def _whole(value: Any) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:,}"
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None or pd.isna(value) else str(value)
 
 
 def _figure(value: Any, unit: float = 1, digits: int = 5) -> str:

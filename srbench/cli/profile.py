@@ -19,6 +19,7 @@ from srbench.core.harmless import cells_of, visible
 from srbench.evaluation.model_costs import (
     ONNXRUNTIME,
     Candidate,
+    Costs,
     Load,
     count_costs,
     measure_files,
@@ -45,9 +46,10 @@ def profile(asked: ProfileVerb) -> bool:
     if asked.latency:
         for candidate in candidates:
             _check_size(asked.size, candidate)
-    table = _counted(candidates, asked.cost)
+    costs: list[Costs] = []
     loads: list[Load] = []
     try:
+        _count(candidates, asked.cost, costs)
         if asked.latency:
             with progress.bar("profile") as tell:
                 measured = measure_loads(candidates, asked.size, asked.batch, device, tell)
@@ -56,6 +58,7 @@ def profile(asked: ProfileVerb) -> bool:
                     if progress.console.is_terminal:  # elsewhere the table tells it
                         progress.console.print(load_line(load))
     finally:  # Ctrl-C leaves what has been measured
+        table = DataFrame(costs).convert_dtypes()
         if loads:
             found = table_of(loads)
             print(f"{'' if table.empty else chr(10)}{load_text(found, asked.size, device)}")
@@ -63,21 +66,21 @@ def profile(asked: ProfileVerb) -> bool:
             keys = ["model", "scale"]
             networks = table if table.empty else table.merge(found[~of_files], how="left", on=keys)
             table = pd.concat([networks, found[of_files]]) if of_files.any() else networks
-        if asked.out:
+        if asked.out and not table.empty:
             _write(table, asked.out)
     return True
 
 
-def _counted(candidates: Sequence[Candidate], cost: Sequence[str]) -> DataFrame:
-    """Prints what the networks cost, and returns it; without any, an empty table."""
-    if not candidates:
-        return DataFrame()
+def _count(candidates: Sequence[Candidate], cost: Sequence[str], counted: list[Costs]) -> None:
+    """Adds what each network costs to those that are `counted`, and prints them, also where it is interrupted."""
     chosen = cost or ("fvcore",)
     conventions = [name for name in get_args(Convention) if name in chosen or "all" in chosen]
-    with progress.bar("profile") as tell:
-        table = count_costs(candidates, conventions, "fvcore" in cost, tell)
-    print(cost_text(table, conventions))
-    return table
+    try:
+        with progress.bar("profile") as tell:
+            counted.extend(count_costs(candidates, conventions, "fvcore" in cost, tell))
+    finally:
+        if counted:
+            print(cost_text(DataFrame(counted).convert_dtypes(), conventions))
 
 
 def _files(asked: ProfileVerb) -> list[OnnxFile]:

@@ -11,6 +11,7 @@ import torch
 from pandas import DataFrame
 from torch import nn
 
+from srbench.core.hardware import is_out_of_memory
 from srbench.core.progress import Listener
 from srbench.evaluation.onnx_files import OnnxFile
 from srbench.metrics import cost
@@ -20,6 +21,7 @@ from srbench.metrics.fvcore_itself import fvcore_count, fvcore_version
 
 NO_KIND = "classsr.activations"
 Load = dict[str, Any]
+Costs = dict[str, int | str | None]
 PASSES = 3  # at least, however long they take
 ONNXRUNTIME = "onnxruntime"
 FILE_SECONDS = 2.0  # as those of a network
@@ -37,22 +39,20 @@ class Candidate:
 
 def count_costs(
     candidates: Sequence[Candidate], conventions: Sequence[Convention], run_fvcore: bool, tell: Listener
-) -> DataFrame:
-    """A row per network, in plain units: params…, convolutions, <convention>.flops_720p and so on, notes. With
-    `run_fvcore` what the package fvcore gives, too: fvcore_itself.flops_720p and so on."""
-    rows = []
+) -> Iterator[Costs]:
+    """One for each network as soon as it is counted, in plain units: params…, convolutions, <convention>.flops_720p and
+    so on, notes. With `run_fvcore` what the package fvcore gives, too: fvcore_itself.flops_720p and so on."""
     for done, one in enumerate(candidates):
         tell(f"counts {one.name}", done, len(candidates))
         params = cost.parameters(one.on_meta)
-        row: dict[str, int | str | None] = {"model": one.name, "scale": one.scale}
+        row: Costs = {"model": one.name, "scale": one.scale}
         row |= {"params": params.trainable, "params_frozen": params.frozen}
         row |= dict.fromkeys(["params_dead", "convolutions", *_names(conventions)])
         parts = [_dead(one), _counts(one, conventions)]
         parts += [_by_fvcore(one, parts[-1])] if run_fvcore else []
         notes = "; ".join(str(part.pop("notes")) for part in parts if part.get("notes"))
-        rows.append(reduce(or_, parts, row) | {"notes": notes})
+        yield reduce(or_, parts, row) | {"notes": notes}
     tell("counts", len(candidates), len(candidates))
-    return DataFrame(rows).convert_dtypes()
 
 
 def measure_loads(
@@ -63,7 +63,7 @@ def measure_loads(
     device's memory."""
     done, total = 0, len(candidates) * len(batches)
     for one in candidates:
-        loads = _loads(one.build().to(device).to(memory_format=torch.channels_last), size, batches)
+        loads = _loads(one, device, size, batches)
         for batch in batches:
             tell(f"times {one.name}, batch {batch}", done, total)
             told = {"model": one.name, "scale": one.scale, "batch": batch, "runtime": "torch"}
@@ -150,13 +150,15 @@ def _figures(convention: str, key: str, count: cost.Count) -> dict[str, int | st
     return found if count.activations is None else found | {f"{convention}.activations_{key}": count.activations}
 
 
-def _loads(model: nn.Module, size: int, batches: Sequence[int]) -> Iterator[dict[str, Any]]:
+def _loads(candidate: Candidate, device: str, size: int, batches: Sequence[int]) -> Iterator[Load]:
     """One for each batch, up to the first that does not fit."""
     try:
+        model = candidate.build().to(device).to(memory_format=torch.channels_last)
         for latency in cost.latencies(model, size, size, batches, at_least=PASSES):
             yield asdict(latency) | _memory(model, size, latency.batch)
-    except torch.OutOfMemoryError:
-        return
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
 
 
 def _memory(model: nn.Module, size: int, batch: int) -> dict[str, Any]:

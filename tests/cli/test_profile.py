@@ -1,17 +1,22 @@
 """python -m srbench profile: what models cost, as a user asks for it."""
 
 from importlib.metadata import version
+from io import StringIO
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from rich.console import Console
 from torch import nn
 
+from srbench.cli.cost_tables import load_text
 from srbench.cli.dispatch import perform
+from srbench.core import progress
 from srbench.core.errors import UserError
 from srbench.evaluation import model_costs
 from srbench.evaluation.export import export
+from srbench.evaluation.model_costs import table_of
 from srbench.metrics.cost import peak_memory
 from srbench.models.carn import CARN
 from srbench.models.fsrcnn import FSRCNN
@@ -184,6 +189,51 @@ def test_interrupted_it_prints_and_writes_what_it_has_measured(monkeypatch, tmp_
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [line[:3] for line in rows_of(lines, "fsrcnn")[1:]] == [["fsrcnn", "×2", "1"]]
     assert pd.read_csv("costs.csv").batch.to_list() == [1]
+
+
+def test_interrupted_while_it_counts_it_prints_and_writes_what_it_has_counted(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    counts, counted = model_costs._counts, []
+
+    def interrupted(*about):
+        if counted:
+            raise KeyboardInterrupt
+        counted.append(about)
+        return counts(*about)
+
+    monkeypatch.setattr(model_costs, "_counts", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        perform(["profile", "model=fsrcnn,carn", "out=costs.csv"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines if line and line[0] in ("fsrcnn", "carn")] == ["fsrcnn"]
+    assert pd.read_csv("costs.csv").model.to_list() == ["fsrcnn"]
+
+
+def test_at_a_terminal_each_latency_is_told_as_soon_as_it_is_had(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    terminal = Console(file=StringIO(), force_terminal=True, color_system=None, width=200)
+    told, memory = [], model_costs._memory
+
+    def looked_at(model, size, batch):
+        told.append(terminal.file.getvalue())
+        return memory(model, size, batch)
+
+    monkeypatch.setattr(progress, "console", terminal)
+    monkeypatch.setattr(model_costs, "_memory", looked_at)
+    perform(["profile", "model=fsrcnn", "size=16", "batch=1,2", "threads=1"])
+    assert ["fsrcnn ×2, batch 1: " in text for text in told] == [False, True]
+    assert "fsrcnn ×2, batch 2: " in terminal.file.getvalue()
+
+
+def test_where_memory_layouts_differ_each_latency_has_its_own():
+    settings = {"scale": 2, "batch": 1, "q10_ms": 1.0, "median_ms": 2.0, "q90_ms": 3.0, "runtime": "torch"}
+    loads = [settings | {"model": name, "memory_format": name} for name in ("channels_last", "contiguous")]
+    alone, both = (
+        [line.split() for line in load_text(table_of(some), 16, "cpu").splitlines()] for some in (loads[:1], loads)
+    )
+    assert "layout" not in alone[0]
+    assert both[0][-1] == "layout"
+    assert [line[-1] for line in both[1:3]] == ["channels_last", "contiguous"]
 
 
 def test_fvcore_itself_is_run_where_it_is_asked_for_by_name(shown):
