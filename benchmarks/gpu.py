@@ -4,7 +4,7 @@ A line is one of LINES, or "evaluation". For each, in turns and in this process:
 network that is captured by hand as one CUDA graph, in either layout of memory, and fed from a batch that lies on the
 device, and the loop that users write (AMP, channels_last, Adam, batches from the host). Printed are medians of steps a
 second, and srbench's ratio to each; above 1 srbench is faster. `--compile`: also srbench's with compile=true. `--runs`:
-as many trainings at once, each in a process of its own; their steps a second in all.
+as many trainings at once, each in a process of its own; their steps a second in all, and the ratio to those of one.
 "evaluation": of images of DIV2K's size, read, upscaled and scored, against the network's passes alone.
 """
 
@@ -15,8 +15,8 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -197,28 +197,34 @@ def against_ours(rates: list[dict[str, float]]) -> Iterator[tuple[str, list[floa
 
 
 def many(name: str, asked: Namespace, note: Note) -> None:
-    """Steps a second of so many trainings at once, in all."""
-    rates = [at_once(name, asked.runs, asked.seconds, asked.mps == "on") for _ in range(asked.repeats)]
+    """Steps a second of so many trainings at once, in all, and as a ratio to those of one."""
+    (alone,) = at_once(name, 1, asked.seconds, {})
+    with tempfile.TemporaryDirectory() as folder, _service(asked.mps, Path(folder)) as variables:
+        rates = [at_once(name, asked.runs, asked.seconds, variables) for _ in range(asked.repeats)]
     note(f"{name}: {asked.runs} at once", "steps/s", [sum(each) for each in rates], lower_is_better=False)
     spread = [rate for each in rates for rate in each]
+    whole, by = median(map(sum, rates)), ", by MPS" if variables else ""
     print(
-        f"{name}: {asked.runs} at once {median(map(sum, rates)):.0f} steps/s in all, {min(spread):.1f} to "
-        f"{max(spread):.1f} each{', by MPS' if asked.mps == 'on' else ''}",
+        f"{name}: {asked.runs} at once {whole:.0f} steps/s in all, {min(spread):.1f} to {max(spread):.1f} each{by}; "
+        f"one {alone:.0f} (ratio {whole / alone:.2f})",
         flush=True,
     )
 
 
-def at_once(name: str, runs: int, seconds: float, mps: bool) -> list[float]:
-    """Steps a second of each of so many trainings."""
-    service = multi_process_service if mps else lambda *_: nullcontext({})
-    with tempfile.TemporaryDirectory() as folder, service(Path(folder), lambda _: True) as variables:
+def _service(mps: str, folder: Path) -> AbstractContextManager[Mapping[str, str]]:
+    return multi_process_service(folder, lambda _: True) if mps == "on" else nullcontext({})
+
+
+def at_once(name: str, runs: int, seconds: float, variables: Mapping[str, str]) -> list[float]:
+    """Steps a second of each of so many trainings, whose processes have these variables besides."""
+    with tempfile.TemporaryDirectory() as folder:
         code = "from benchmarks.gpu import one_of_many; one_of_many(*{!r})"
         children = [
             subprocess.Popen(
                 [sys.executable, "-c", code.format((name, seconds, folder, number))],
                 stdout=subprocess.PIPE,
                 text=True,
-                env=os.environ | variables,
+                env=os.environ | dict(variables),
             )
             for number in range(runs)
         ]
@@ -243,9 +249,12 @@ def evaluation(weights: Path, repeats: int, note: Note) -> None:
             pairs.append(ImagePair(str(number), hr, lr, 2))
         scorer = make_scorer(["psnr", "ssim", "lpips"], Protocol("y", "luma"), [weights], "cuda")
         sets = {"val": pairs}
-        whole = [timed(lambda: evaluate(model, sets, scorer, "cuda", silent, lambda *_: None)) for _ in range(repeats)]
         resolver, images = SuperResolver(model, "cuda", Inference()), [pair.read()[0] for pair in pairs]
-        alone = [timed(lambda: [resolver(image) for image in images]) for _ in range(repeats)]
+        whole, alone = [], []
+        for _ in range(1 + repeats):
+            whole.append(timed(lambda: evaluate(model, sets, scorer, "cuda", silent, lambda *_: None)))
+            alone.append(timed(lambda: [resolver(image) for image in images]))
+        del whole[0], alone[0]  # in which kernels are loaded and chosen
     note("evaluation: an image", "s", [seconds / IMAGES for seconds in whole])
     note("evaluation: an image, the network alone", "s", [seconds / IMAGES for seconds in alone])
     every, passes = (median(times) / IMAGES for times in (whole, alone))

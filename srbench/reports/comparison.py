@@ -9,7 +9,7 @@ from srbench.reports.certified import Degradations, lr_of, protocols_of, told_de
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.means import means_by_row
 from srbench.reports.reasons import absent_seeds
-from srbench.reports.row_costs import Figure, costs_of, latencies_by_row
+from srbench.reports.row_costs import Figure, costs_of, latencies_by_row, latency_layouts
 from srbench.reports.row_scores import Numbers, ScoreFigures, scores_of
 from srbench.reports.rows import STUDY, Member, differing
 from srbench.reports.trained_on import TrainedOn, started_from, trainings
@@ -22,9 +22,10 @@ class TableRow:
     `label`: what tells it from the others of its ablation and model; `settings`: overrides in which rows differ, by
     key, "" where it has none, and its studies where there are several; `seeds`: the number of finished ones, 1 for
     fixed weights; `absent`: the seeds that are missing, and why; `trained`: what its runs were trained on; `remarks`:
-    on that, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets of which an image or
-    more ran in tiles; `partial`: what to know of those that are not whole; `ntire`: NTIRE's score, where it was asked
-    for; `below_floor`: whether a score is below a floor of the challenge that was asked for, None where nothing tells.
+    on that, and on its latency, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets
+    of which an image or more ran in tiles; `partial`: what to know of those that are not whole; `ntire`: NTIRE's score,
+    where it was asked for; `below_floor`: whether a score is below a floor of the challenge that was asked for, None
+    where nothing tells.
     """
 
     number: int
@@ -89,6 +90,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
     for member in members:
         by_row.setdefault(member.row, []).append(member)
     alike = len(trainings(_records(members))) == 1
+    layouts = latency_layouts(_records(members))
     return tuple(
         TableRow(
             number=number,
@@ -99,7 +101,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
             trained=trainings(_records(group)),
-            remarks=tuple(_of_training(_records(group), alike)),
+            remarks=(*_of_training(_records(group), alike), *_of_latency(_records(group), layouts)),
             costs=costs_of(group, latencies.get(number)),
             scores=scores_of(group, columns, numbers),
             protocol=_all_of(_records(group), protocols_of),
@@ -118,6 +120,12 @@ def _of_training(records: Sequence[Record], alike: bool) -> Iterator[str]:
         yield from (f"trained on {one.text}" for one in trainings(records))
     for start in dict.fromkeys(filter(None, map(started_from, records))):
         yield f"trained further from {start}: no measurement of those weights"
+
+
+def _of_latency(records: Sequence[Record], layouts: Sequence[str]) -> Iterator[str]:
+    """The memory layout of a row's latency, where rows have several."""
+    if len(layouts) > 1 and (own := latency_layouts(records)):
+        yield f"latency with weights in memory layout {' and '.join(own)}"
 
 
 def _final_losses(members: Iterable[Member]) -> Iterator[tuple[int, float]]:

@@ -31,6 +31,12 @@ def standard_latency(record: Record) -> Latency | None:
     return max(single, key=lambda one: one.height) if single else None
 
 
+def latency_layouts(records: Iterable[Record]) -> list[str]:
+    """How the weights of those that have any lay in memory while they were timed, each layout once."""
+    timed = [standard_latency(record) for record in records if not record.cost or record.cost.params]
+    return sorted({one.memory_format for one in timed if one})
+
+
 def latencies_by_row(members: Iterable[Member]) -> dict[int, float]:
     """The mean over the finished runs of each row, in milliseconds."""
     records = [(one.row, one.record) for one in members if one.record]

@@ -127,6 +127,25 @@ def test_the_latency_tells_how_it_was_measured(build):
     )
 
 
+def test_where_latencies_were_taken_in_several_layouts_each_row_has_its_own(build):
+    for number, layout in enumerate(("channels_last", "contiguous")):
+        taken = replace(latency(10.0), memory_format=layout)
+        build.run(
+            "carn", seed=number, scale=2 + number, hashed=f"{number}", left=scored(37.0).with_facts(latency=(taken,))
+        )
+    report = build.report()
+    assert dict(report.facts)["latency"].endswith("memory layout channels_last (1 runs), contiguous (1 runs)")
+    told = "latency with weights in memory layout"
+    assert [row.remarks for row in report.rows] == [(f"{told} channels_last",), (f"{told} contiguous",)]
+
+
+def test_a_training_that_went_on_in_another_precision_tells_both(build):
+    (stage,) = (whole := on_gpu(True)).stages
+    sessions = tuple(replace(stage.sessions[0], precision=name) for name in ("bf16-mixed", "32-true", "32-true"))
+    build.run("own", left=scored(37.0).with_facts(train=replace(whole, stages=(replace(stage, sessions=sessions),))))
+    assert facts(build)["training precision"] == "bf16-mixed, then 32-true"
+
+
 def test_what_is_not_recorded_is_said_to_be(build):
     unknown = replace(MADE, hr_sha256=None)
     build.run("carn", left=replace(scored(37.0), on=unknown).with_facts(git=None, versions={}))
