@@ -37,12 +37,12 @@ def main() -> int:
     except FailedRunError as error:
         return _told(FAILED, str(error))
     except Exception as error:
-        from srbench.experiments.messages import one_line
+        from srbench.experiments.messages import of_full_gpu, one_line
 
-        line = one_line(error)
-        if line is None or wants_tracebacks:
+        line, full = one_line(error), of_full_gpu(error)
+        if wants_tracebacks or not (line or full):
             raise
-        return _told(MISTAKEN, line)
+        return _told(MISTAKEN, line) if line else _told(FAILED, str(full))
 
 
 def _all_is_well(words: list[str]) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from srbench.core import hardware
 from srbench.core.errors import FailedRunError, UserError, first_line_with_type
 from srbench.core.lookups import hidden
 from srbench.core.paths import conf_folder
@@ -48,6 +49,14 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, InstantiationException) or not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     return " ".join(hydras_reason(cause) for cause in chain)
+
+
+def of_full_gpu(error: BaseException) -> str | None:
+    """One line for a GPU that has no memory left, as torch says how much there is; None for anything else."""
+    if "torch" not in sys.modules or not hardware.is_out_of_memory(error):
+        return None
+    told = first_line_with_type(error).removesuffix(".")
+    return f"{told}; give less at once, free the GPU of others, or use device=cpu"
 
 
 def failure_in_words(error: BaseException) -> str:

@@ -102,3 +102,13 @@ def test_so_does_a_single_run_in_one_line(srbench, full):
     full.unlink()
     assert srbench(*words_of(srbench, "seed=0")).returncode == 0
     assert "going on from step 10" in (of_seed(srbench, 0) / "run.log").read_text()
+
+
+def test_a_verb_on_a_full_gpu_ends_in_one_line(srbench):
+    code = "import torch\nclass Full(torch.nn.Upsample):\n    scale = 2\n    def forward(self, lr):\n"
+    code += "        raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.\\nmore')\n"
+    (srbench.folder / "full.py").write_text(code)
+    done = srbench("upscale", "hr", "sr", "model._target_=full.Full", "~model.scale")
+    assert done.returncode == 1
+    told = "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+    assert done.stderr == f"srbench: {told}; give less at once, free the GPU of others, or use device=cpu\n"
