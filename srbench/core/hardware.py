@@ -111,15 +111,22 @@ def memory(device: str) -> DeviceMemory | None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error, or one that led to it, is of a GPU that has no memory left: for a tensor, as torch says it, for
     the context of a process, as CUDA does, or for what a library keeps there."""
+    seen: list[BaseException] = []
+    while error not in seen:  # one may have led to itself
+        if _is_full(error):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__ or error
+    return False
+
+
+def _is_full(error: BaseException) -> bool:
     import torch
 
     cuda_code = getattr(error, "error_code", None) if isinstance(error, torch.AcceleratorError) else None
     if isinstance(error, torch.OutOfMemoryError) or cuda_code == ALLOCATION_CODE:
         return True
-    if isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY):
-        return True
-    before = error.__cause__ or error.__context__
-    return before is not None and is_out_of_memory(before)
+    return isinstance(error, RuntimeError) and any(told in str(error) for told in NO_MEMORY)
 
 
 def _numbers(file: Path) -> dict[str, int]:

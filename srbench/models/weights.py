@@ -3,7 +3,7 @@
 import hashlib
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from srbench.core.suggest import some_of
 from srbench.models.wrapped_weights import Found, chosen, mappings_in, unwrapped
 
 if TYPE_CHECKING:  # torch takes a second to import, and a plan needs only the files' names
-    from torch import Tensor, nn
+    from torch import Size, Tensor, nn
 
 
 def load_weights(model: "nn.Module", path: Path) -> None:
@@ -49,10 +49,13 @@ def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path, pl
     own = model.state_dict()
     weights = _in_our_names(model, weights)
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    shapes = [f"{key} is {_shape(weights[key])}, not {_shape(own[key])}" for key in _other_shapes(weights, own)]
+    others = _other_shapes(weights, own)
+    shapes = [f"{key} is {_shape(weights[key])}, not {_shape(own[key])}" for key in others]
     if missing or unexpected or shapes:
         parts = [_listed("missing", missing), _listed("unexpected", unexpected), _listed("of another shape", shapes)]
         where = f" ({place})" if place else ""
+        if not (missing or unexpected) and _is_of_one_channel([(weights[key].shape, own[key].shape) for key in others]):
+            parts.append("they are of images of one channel: +model.image_channels=1")
         told = f"not weights of this {type(model).__name__}: {'; '.join(filter(None, parts))}"
         raise UserError(f"checkpoint={path}{where}: {told}")
     bad = [key for key, tensor in weights.items() if not tensor.isfinite().all()]
@@ -152,6 +155,12 @@ def _other_shapes(weights: "Mapping[str, Tensor]", own: "Mapping[str, Tensor]") 
 
 def _equal(one: "Mapping[str, Tensor]", other: "Mapping[str, Tensor]") -> bool:
     return one.keys() == other.keys() and all(tensor.equal(other[key]) for key, tensor in one.items())
+
+
+def _is_of_one_channel(shapes: "Sequence[tuple[Size, Size]]") -> bool:
+    """Whether weights of these shapes, and ours, differ as those for images of one channel do from those for three."""
+    differing = {pair for one, own in shapes for pair in zip(one, own, strict=False) if pair[0] != pair[1]}
+    return (1, 3) in differing and all(3 * one == own for one, own in differing)
 
 
 def _shape(tensor: "Tensor") -> str:

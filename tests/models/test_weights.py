@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from srbench.core.errors import UserError
+from srbench.models.fsrcnn import FSRCNN
 from srbench.models.weights import digest, load_weights, read_weights
 
 
@@ -202,3 +203,13 @@ def test_authors_names_load_behind_a_prefix_too(tmp_path):
     torch.save({"net_g": {f"module.{key}": value for key, value in weights.items()}}, tmp_path / "w.pth")
     load_weights(model, tmp_path / "w.pth")
     assert torch.equal(model.ours.bias, weights["theirs.bias"])
+
+
+def test_weights_of_one_channel_are_told_to_be_by_their_key(tmp_path):
+    save_file(FSRCNN(image_channels=1, d=8, s=4, m=1).state_dict(), tmp_path / "grey.safetensors")
+    with pytest.raises(UserError, match=r"they are of images of one channel: \+model\.image_channels=1"):
+        load_weights(FSRCNN(d=8, s=4, m=1), tmp_path / "grey.safetensors")
+    save_file(FSRCNN(d=4, s=4, m=1).state_dict(), tmp_path / "narrow.safetensors")
+    with pytest.raises(UserError, match="of another shape") as error:
+        load_weights(FSRCNN(d=12, s=4, m=1), tmp_path / "narrow.safetensors")
+    assert "one channel" not in str(error.value)
