@@ -1,5 +1,6 @@
 """Captured steps: on a CPU by a double of the graphs, which runs the same code again where they would repeat it."""
 
+import csv
 import gc
 import json
 import random
@@ -8,16 +9,21 @@ import weakref
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
-from srbench.core import lock_files
+from srbench.core import hardware, lock_files
 from srbench.core.errors import FailedRunError
+from srbench.data.chains import parse_degradation
 from srbench.data.device_patches import DevicePatches
+from srbench.data.patches import FixedPatches, Patches
+from srbench.data.supply import Supply
 from srbench.experiments.compose import build_model
 from srbench.experiments.recording import Slot
 from srbench.experiments.training import validation
@@ -37,6 +43,7 @@ from tests.recipes.toys import (
     Adversarial,
     a_session,
     a_stage,
+    patches,
     small_carn,
     supervised,
     two_stages,
@@ -110,9 +117,44 @@ def files(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-def trained(files, folder, recipe=None, graphs="double", **changes):
+class OneAhead(Patches):
+    """Makes other batches than the class that it inherits from."""
+
+    def batch(self, step):
+        return super().batch(step + 1)
+
+
+class MadeOnce:
+    """Three batches, which are its own."""
+
+    def __init__(self, source):
+        self.batches = [source.batch(step) for step in range(3)]
+
+    def batch(self, step):
+        return self.batches[step % 3]
+
+
+def halved(hr, random):
+    return hr[::2, ::2] ^ np.uint8(random.integers(8))
+
+
+def cut(files):
+    return Supply(files, 2, None, 2, 16, 0)
+
+
+SOURCES = {
+    "cuts": lambda files: Patches(cut(files)),
+    "inherits": lambda files: OneAhead(cut(files)),
+    "degraded": lambda files: Patches(replace(cut(files), degradation=parse_degradation("noise"))),
+    "fixed": lambda files: FixedPatches(cut(files), 5, halved),
+    "made once": lambda files: MadeOnce(Patches(cut(files))),
+}
+
+
+def trained(files, folder, recipe=None, graphs="double", source=SOURCES["cuts"], **changes):
     folder.mkdir()
-    stage = a_stage(files, STEPS, recipe=recipe or supervised(), name="only")
+    batches = partial(source, files)
+    stage = a_stage(files, STEPS, recipe=recipe or supervised(), name="only", batches=batches)
     graphs = Double() if graphs == "double" else graphs
     model, outcomes = fit(small_carn(), [stage], folder, a_session(graphs=graphs, **(LAID | changes)))
     return weights(model), (folder / "losses.csv").read_text(), outcomes[0].sessions[-1]
@@ -131,10 +173,31 @@ def test_a_captured_training_is_that_of_steps_as_they_are_written(files, tmp_pat
     assert (as_written.captured, as_written.not_captured) == (False, "capture=false")
 
 
-def test_without_graphs_it_is_the_same_training_but_for_the_learning_rate_s_last_digits(files, tmp_path):
-    captured, *_ = trained(files, tmp_path / "captured")
-    plain, *_ = trained(files, tmp_path / "plain", graphs=None)
+def numbers(rows):
+    return torch.tensor([[float(one) for one in row[1:]] for row in list(csv.reader(rows.splitlines()))[1:]])
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_without_graphs_it_is_the_same_training_but_for_the_learning_rate_s_last_digits(files, tmp_path, source):
+    captured, rows, session = trained(files, tmp_path / "captured", source=source, precision="32-true")
+    plain, others, _ = trained(files, tmp_path / "plain", source=source, precision="32-true", graphs=None)
+    assert session.captured
     assert torch.allclose(captured, plain, atol=1e-6)
+    assert torch.allclose(numbers(rows), numbers(others), atol=1e-5)
+
+
+@pytest.mark.parametrize(("free", "lie_there"), [(57_700, True), (57_500, False)])
+def test_images_that_take_more_than_their_share_of_the_device_are_cut_on_the_host(
+    files, tmp_path, monkeypatch, free, lie_there
+):
+    there, rows, _ = trained(files, tmp_path / "device")
+    monkeypatch.setattr(hardware, "memory", lambda device: hardware.DeviceMemory(10**9, free))
+    source = patches(files, Length(STEPS, 2, 16, 0))
+    assert sum(image.nbytes for image in (*source.lr[2], *source.hr[2])) == 23_040  # 0.4 × 57 600
+    assert isinstance(fitting._on_device(source, a_session(graphs=Double())), DevicePatches) is lie_there
+    here, others, _ = trained(files, tmp_path / "either")
+    assert torch.equal(there, here)
+    assert rows == others
 
 
 def test_stages_are_captured_one_by_one_and_stopped_they_end_as_if_they_had_not_been(files, tmp_path):
