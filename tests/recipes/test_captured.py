@@ -200,6 +200,31 @@ def test_images_that_take_more_than_their_share_of_the_device_are_cut_on_the_hos
     assert rows == others
 
 
+def test_a_resumed_training_keeps_its_layout_whatever_is_found_to_be_faster_by_then(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    seen, calls, stage = [], [], a_stage(files, STEPS)
+    fastest_layout(small_carn(), stage.length, "bf16-mixed", torch.device("cpu"), Double())
+    (kept,) = (tmp_path / "srbench/layouts").iterdir()
+
+    def stop(model):
+        calls.append(1)
+        seen.append(model.exit.weight.is_contiguous())
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.0
+
+    def go_on(fastest):
+        kept.write_text(json.dumps(json.loads(kept.read_text()) | {"fastest": fastest}))
+        return fit(small_carn(), [stage], tmp_path / "run", a_session(stop, graphs=Double()))
+
+    (tmp_path / "run").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        go_on("contiguous")
+    _, (outcome,) = go_on("channels_last")
+    assert len(outcome.sessions) == 2
+    assert set(seen) == {True}
+
+
 def test_stages_are_captured_one_by_one_and_stopped_they_end_as_if_they_had_not_been(files, tmp_path):
     graphs = Double()
     longer = [
