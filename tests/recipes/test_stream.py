@@ -84,3 +84,12 @@ def test_steps_that_take_long_are_given_one_by_one():
     assert slow._number(8, 0.125) == 2
     assert slow._number(1, 0.001) == 2
     assert slow._number(64, 0.001) == 100
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_batches_for_a_gpu_alone_lie_in_memory_that_it_reads_by_itself(monkeypatch, pinned):
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda one: one + 100)  # which needs a GPU
+    batches = [batch for (batch,) in Stream(Numbers(), 0, until(3), pinned=pinned)]
+    steps = [100, 101, 102] if pinned else [0, 1, 2]
+    assert [(int(batch.lr.max()), int(batch.hr.max())) for batch in batches] == [(step, step) for step in steps]
+    assert [(type(batch), batch.scale, batch.thumbnail) for batch in batches] == [(Batch, 1, None)] * 3
