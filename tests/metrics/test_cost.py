@@ -1,20 +1,24 @@
 import copy
 import logging
+from argparse import Namespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from srbench.metrics import cost as costs
 from srbench.metrics.cost import (
     Parameters,
     complexity,
     dead_parameters,
     latencies,
     latency,
+    memory_format,
     parameters,
     peak_memory,
     standard_inputs,
+    time_passes,
 )
 from srbench.models.carn import CARN
 from srbench.models.fsrcnn import FSRCNN
@@ -316,6 +320,39 @@ def test_latency_stops_in_time_but_not_before_five_passes(seconds, expected):
     calls = []
     latency(Function(lambda x, w: calls.append(x.dtype)), 4, 4, repeats=12, warmup=3, seconds=seconds)
     assert calls == [torch.float32] * expected
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """`now`: seconds that pass where a network says so alone."""
+    clock = Namespace(now=0.0)
+    monkeypatch.setattr(costs, "time", Namespace(perf_counter=lambda: clock.now))
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("each", "passes"),
+    [(0.01, 50), (0.15, 14), (1.0, 5), (7.0, 3), (30.0, 1)],  # seconds; two are asked for, and twenty the most
+)
+def test_a_slow_network_is_passed_less_often_and_a_very_slow_one_even_less(clock, each, passes):
+    def network(lr):
+        clock.now += each
+
+    times = time_passes(network, torch.rand(1, 3, 4, 4), repeats=50, at_least=5, seconds=2.0)
+    assert times == pytest.approx([1000 * each] * passes)
+
+
+@pytest.mark.parametrize("fastest", [torch.contiguous_format, torch.channels_last])
+def test_a_gpu_s_latency_is_that_of_the_faster_layout(clock, fastest):
+    class Choosy(nn.Conv2d):
+        def forward(self, lr):
+            both = (lr, self.weight)
+            clock.now += 1 if all(one.is_contiguous(memory_format=fastest) for one in both) else 2
+
+    model = Choosy(3, 8, 3)
+    lr = costs._laid_out(model, torch.rand(2, 3, 6, 6), repeats=3, seconds=60.0)
+    assert lr.is_contiguous(memory_format=fastest)
+    assert memory_format(model) == ("channels_last" if fastest == torch.channels_last else "contiguous")
 
 
 def test_a_table_of_latencies_measures_each_batch_at_least_as_often_as_asked():
