@@ -7,10 +7,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from srbench.data.patches import Patches
+from srbench.data.supply import Supply
 from srbench.models.carn import CARN
 from srbench.models.classsr import ClassSR
 from srbench.models.fsrcnn import FSRCNN
 from srbench.models.layers.discriminator import PooledDiscriminator
+from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.recipes.adversarial import RelativisticAverage
 from srbench.recipes.distillation import Distillation
 from srbench.recipes.fit import fit
@@ -21,6 +24,7 @@ from srbench.recipes.schedules import constant, cosine, warmup
 from srbench.recipes.supervised import Supervised
 from tests.recipes.recorded_graphs import RecordedGraphs
 from tests.recipes.test_captured import Double
+from tests.recipes.test_distillation import mossnet
 from tests.recipes.toys import a_session, a_stage, small_carn, weights, write_images
 
 STEPS = 40
@@ -49,12 +53,17 @@ def files(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("images"))
 
 
-def trained(files, folder, recipe, graphs, validate=lambda model: 0.0, model=None, **changes):
+def trained(files, folder, recipe, graphs, validate=lambda model: 0.0, model=None, stage=None, **changes):
     folder.mkdir(exist_ok=True)
-    stage = a_stage(files, STEPS, val_every=10, recipe=recipe)
+    stage = a_stage(files, STEPS, val_every=10, recipe=recipe, **(stage or {}))
     session = a_session(validate, graphs=graphs, layout="channels_last", **changes)
     found, _ = fit(model or small_carn(), [stage], folder, session)
-    return weights(found), (folder / "losses.csv").read_text()
+    return state(found), (folder / "losses.csv").read_text()
+
+
+def state(model):
+    """Weights and buffers: running means, too."""
+    return torch.cat([one.flatten().double() for one in model.state_dict().values()])
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -108,16 +117,86 @@ def test_a_teacher_and_a_student_are_one_graph(files, tmp_path):
     assert torch.equal(found, plain)
 
 
-def test_a_soft_choice_of_branches_is_one_graph(files, tmp_path):
-    def branching():
-        torch.manual_seed(0)
-        return ClassSR([FSRCNN(2, d=4, s=2, m=1), FSRCNN(2, d=6, s=2, m=1)], scale=2, patch=8, step=8)
+def branching():
+    torch.manual_seed(0)
+    return ClassSR([FSRCNN(2, d=4, s=2, m=1), FSRCNN(2, d=6, s=2, m=1)], scale=2, patch=8, step=8)
 
+
+def of_carn(**changes):
+    torch.manual_seed(0)
+    return CARN(width=4, blocks=1, units=1, atrous=[1], **changes)
+
+
+def test_a_soft_choice_of_branches_is_one_graph(files, tmp_path):
     losses = {"l1": L1(1000.0), "class": ClassLoss(1.0), "average": AverageLoss(6.0)}
     recipe = partial(Routed, loss=losses, optimizer=ADAM, schedule=cosine)
     graphs = RecordedGraphs()
     found, rows = trained(files, tmp_path / "captured", recipe, graphs, model=branching())
     plain, others = trained(files, tmp_path / "plain", recipe, Double(), model=branching(), capture=False)
+    assert graphs.replayed == STEPS - 11
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def of_scales(files):
+    return {"batches": lambda: Patches(Supply(files, 2, (2, 3, 4), 2, 24, 0), multi_scale=True)}
+
+
+KINDS = {
+    "a branch alone": (branching, lambda files: {"part": "net2"}, 1),
+    "scales": (partial(of_carn, scales=[2, 3, 4]), of_scales, 3),
+    "running means": (partial(of_carn, fusion_norm="batch"), lambda files: {}, 1),
+}
+
+
+@pytest.mark.parametrize(("make", "changes", "graphs_made"), KINDS.values(), ids=KINDS)
+def test_a_graph_repeats_what_a_step_of_its_kind_does(files, tmp_path, make, changes, graphs_made):
+    graphs, stage, recipe = RecordedGraphs(), changes(files), RECIPES["sgd"]
+    found, rows = trained(files, tmp_path / "captured", recipe, graphs, model=make(), stage=stage)
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), model=make(), stage=stage, capture=False)
+    assert graphs.captured == graphs_made
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+def test_running_means_that_a_validation_puts_elsewhere_run_on(files, tmp_path):
+    def validate(model):
+        for mean in model.buffers():
+            mean.data = mean.data.clone()
+        return 0.0
+
+    graphs, normalised = RecordedGraphs(), partial(of_carn, fusion_norm="batch")
+    recipe = RECIPES["sgd"]
+    found, rows = trained(files, tmp_path / "captured", recipe, graphs, validate, normalised())
+    plain, others = trained(files, tmp_path / "plain", recipe, Double(), model=normalised(), capture=False)
+    assert graphs.captured > 1
+    assert rows == others
+    assert torch.equal(found, plain)
+
+
+class OnHost(Patches):
+    """Might make other batches than the class that it inherits from."""
+
+
+@pytest.mark.parametrize("sampler", [Patches, OnHost])
+def test_embeddings_of_a_teacher_and_a_student_are_one_graph(files, tmp_path, sampler):
+    def learns(model, length):
+        weights = {"hr": 0.5, "output": 0.5, "embedding": 0.1}
+        checkpoint = str(tmp_path / "teacher.safetensors")
+        return Distillation(
+            model, length, loss=L1(), teacher=mossnet(1, 6), teacher_checkpoint=checkpoint, weights=weights, **SETTINGS
+        )
+
+    def batches(sampler):
+        return {"batches": lambda: sampler(Supply(files, 2, None, 2, 16, 0, thumbnail=thumbnail))}
+
+    thumbnail = partial(make_thumbnail, size=64)
+    save_file(mossnet(1, 6).state_dict(), tmp_path / "teacher.safetensors")
+    graphs = RecordedGraphs()
+    found, rows = trained(files, tmp_path / "captured", learns, graphs, model=mossnet(0), stage=batches(sampler))
+    plain, others = trained(
+        files, tmp_path / "plain", learns, Double(), model=mossnet(0), stage=batches(Patches), capture=False
+    )
     assert graphs.replayed == STEPS - 11
     assert rows == others
     assert torch.equal(found, plain)
