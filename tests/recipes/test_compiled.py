@@ -14,6 +14,7 @@ from srbench.metrics.network_copy import copy_to
 from srbench.recipes.compiled import compiled
 from srbench.recipes.fit import fit
 from srbench.recipes.supervised import Supervised, as_images
+from tests.recipes.test_captured import Double
 from tests.recipes.toys import a_session, a_stage, supervised, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # torch; 3.13.1 mended it
@@ -48,6 +49,18 @@ def test_a_compiled_training_leaves_the_weights_of_another(files, tmp_path):
     assert result.state_dict().keys() == plain.state_dict().keys()
     assert "forward" not in vars(model)  # and is evaluated as it is written
     torch.testing.assert_close(weights(result), weights(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_captured_steps_of_a_compiled_network_are_those_that_are_not_captured(files, tmp_path):
+    found = {}
+    for capture in (True, False):
+        (folder := tmp_path / f"{capture}").mkdir()
+        session = a_session(precision="32-true", compile=True, graphs=Double(), layout="channels_last", capture=capture)
+        model, (outcome,) = fit(Small(), [a_stage(files, steps=16)], folder, session)
+        assert outcome.sessions[0].compiled
+        assert outcome.sessions[0].captured is capture
+        found[capture] = weights(model)
+    assert torch.equal(found[True], found[False])
 
 
 def test_averaged_weights_of_a_compiled_training_are_validated_as_those_of_another(files, tmp_path, caplog):
