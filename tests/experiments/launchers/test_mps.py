@@ -1,6 +1,7 @@
 """NVIDIA's MPS around the runs that share a GPU: with a stand-in for its daemon that answers as it does."""
 
 import os
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,37 @@ def test_runs_have_its_variables(folder, carn, tmp_path, monkeypatch, mps):
     (pipe,) = set((tmp_path / "seen").read_text().split())
     assert pipe.endswith("/pipe") if mps == "auto" else pipe == "None"
     assert (folder / "calls").exists() is (mps == "auto")
+
+
+PASSES = """
+import os
+
+import torch
+
+from srbench.models.carn import CARN
+
+
+class Passes(CARN):
+    def forward(self, lr):
+        if lr.device.type != "meta":
+            what = "timed" if lr.shape[-1] == 256 else "other"
+            with open("passes", "a") as file:
+                print(what, os.getpid(), torch.get_num_threads(), "CUDA_MPS_PIPE_DIRECTORY" in os.environ, file=file)
+        return super().forward(lr)
+"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_latencies_are_measured_without_it_one_at_a_time_with_all_cores_when_all_else_is_done(
+    carn, tmp_path, monkeypatch
+):
+    (tmp_path / "passing.py").write_text(PASSES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(pool, "is_shared", lambda devices: devices == ["cpu", "cpu"])
+    words = ["model._target_=passing.Passes", "device=cpu", "jobs=2", "eval.latency=true"]
+    assert run_all([carn(f"seed={seed}", *words) for seed in (0, 1)]) == [None, None]
+    passes = [line.split() for line in (tmp_path / "passes").read_text().splitlines()]
+    kinds = [(what, threads, through_it) for what, _, threads, through_it in passes]
+    assert [kind for kind, _ in groupby(kinds)] == [("other", "1", "True"), ("timed", "3", "False")]
+    assert len(list(groupby(process for what, process, *_ in passes if what == "timed"))) == 2
