@@ -144,3 +144,17 @@ def test_another_gpu_than_the_first_is_the_current_one(device, current, monkeypa
     monkeypatch.setattr(torch.cuda, "set_device", told.append)
     hardware.make_current(device)
     assert told == current
+
+
+def test_a_gpu_tells_what_it_has_free_of_its_memory(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", {"cuda:1": (3, 10)}.get)
+    assert hardware.memory("cuda:1") == hardware.DeviceMemory(total=10, free=3)
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cuda:1", [torch.device("cuda:1")]), ("mps", ["mps"]), ("cpu", [])])
+def test_what_a_gpu_was_asked_for_is_waited_for(device, waits, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "synchronize", told.append)
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: told.append("mps"))
+    hardware.wait_for(torch.device(device))
+    assert told == waits

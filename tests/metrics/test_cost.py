@@ -342,6 +342,14 @@ def test_a_slow_network_is_passed_less_often_and_a_very_slow_one_even_less(clock
     assert times == pytest.approx([1000 * each] * passes)
 
 
+def test_what_a_device_does_after_a_pass_has_returned_counts_and_what_it_did_before_does_not(clock, monkeypatch):
+    def waits(device):
+        clock.now += 3 if clock.now else 100  # it makes the input first
+
+    monkeypatch.setattr(costs, "wait_for", waits)
+    assert time_passes(lambda lr: None, torch.rand(1, 3, 4, 4), 2, 1, 60.0) == [3000.0, 3000.0]
+
+
 @pytest.mark.parametrize("fastest", [torch.contiguous_format, torch.channels_last])
 def test_a_gpu_s_latency_is_that_of_the_faster_layout(clock, fastest):
     class Choosy(nn.Conv2d):
