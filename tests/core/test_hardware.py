@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -74,6 +75,24 @@ def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
     library = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
     assert all(map(hardware.is_out_of_memory, (torch.OutOfMemoryError("CUDA"), allocation, later, library)))
     assert not any(map(hardware.is_out_of_memory, (other, RuntimeError("CUDA out of memory"), MemoryError())))
+    outer = RuntimeError("of Hydra's")
+    outer.__cause__, other.__context__ = other, outer  # as where an error is carried through somebody's code
+    assert not hardware.is_out_of_memory(outer)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_auto_is_bf16_on_a_gpu_that_computes_it(monkeypatch, supported):
+    asked = []
+
+    @contextmanager
+    def current(device):
+        asked.append(device)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "device", current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert hardware.pick_precision("auto", "cuda:1") == ("bf16-mixed" if supported else "32-true")
+    assert asked == ["cuda:1"]
 
 
 def old_driver():

@@ -265,6 +265,15 @@ def test_several_hands_give_the_same_rows_in_the_same_order(tmp_path, monkeypatc
     assert sorted(kept) == before
 
 
+@pytest.mark.parametrize(
+    ("device", "threads", "hands"),
+    [("cpu", 4, 1), ("cuda:0", 1, 1), ("cuda:0", 3, 3), ("cuda:0", 64, evaluation.MOST_HANDS)],
+)
+def test_beside_a_gpu_each_hand_has_a_thread(monkeypatch, device, threads, hands):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert evaluation._hands(device) == hands
+
+
 @pytest.mark.parametrize("stage", ["read", "keep"])
 def test_what_goes_wrong_beside_the_network_reaches_the_caller(stage, tmp_path):
     pairs = written(tmp_path, [400] * 4)
