@@ -33,5 +33,6 @@ def measure_latency(attempt: Attempt) -> Record:
     model = attempt.model.to(attempt.slot.device).to(memory_format=torch.channels_last)
     measured, unmeasured = cost.latency_summary(model)
     others = tuple(missing for missing in record.missing if missing.what != "latency")
-    prints = replace(record.fingerprints, latency=asked.fingerprint)
+    tried = attempt.slot.device.partition(":")[0]
+    prints = replace(record.fingerprints, latency=asked.fingerprint, latency_device=tried)
     return replace(record, latency=(measured,) if measured else (), missing=others + unmeasured, fingerprints=prints)

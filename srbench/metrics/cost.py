@@ -22,7 +22,7 @@ from srbench.metrics.figures import Cost, Latency
 from srbench.metrics.flops import Convention, FlopCounter
 from srbench.metrics.image_reads import ImageReads
 from srbench.metrics.memory import LiveBytes
-from srbench.metrics.missing import Missing
+from srbench.metrics.missing import Kind, Missing
 from srbench.metrics.network_copy import copy_to
 from srbench.metrics.weight_flow import WeightFlow
 from srbench.models.traits import image_channels_of, traits_of, use_scale
@@ -191,7 +191,8 @@ def latency_summary(model: nn.Module) -> tuple[Latency | None, tuple[Missing, ..
         with explained(f"{type(model).__name__} does not run on {LATENCY_INPUT}×{LATENCY_INPUT} pixels"):
             return latency(model, LATENCY_INPUT, LATENCY_INPUT), ()
     except ValueError as error:
-        return None, (Missing("latency", "memory" if is_out_of_memory(error) else "network", str(error)),)
+        kind: Kind = "memory" if is_out_of_memory(error) else "network"
+        return None, (Missing("latency", kind, str(error)),)
 
 
 def latency(

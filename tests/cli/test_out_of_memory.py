@@ -94,10 +94,10 @@ def test_so_does_a_single_run_in_one_line(srbench, full):
     full.write_text("1")
     done = srbench(*words_of(srbench, "seed=0"))
     assert done.returncode == 1
-    run = of_seed(srbench, 0).name
-    told = srbench.records("held")[run]["error"]
-    assert re.fullmatch(ALONE, told)
-    assert done.stderr.splitlines()[-1] == f"srbench: {run}: {told}"
+    run = of_seed(srbench, 0)
+    assert srbench.records("held")[run.name]["error"] == "OutOfMemoryError: there is none left"
+    log = re.escape(str(run.relative_to(srbench.folder) / "run.log"))
+    assert re.fullmatch(rf"srbench: {run.name}: {ALONE} \({log}\)", done.stderr.splitlines()[-1])
     assert "Traceback" not in done.stderr
     full.unlink()
     assert srbench(*words_of(srbench, "seed=0")).returncode == 0
@@ -112,3 +112,42 @@ def test_a_verb_on_a_full_gpu_ends_in_one_line(srbench):
     assert done.returncode == 1
     told = "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
     assert done.stderr == f"srbench: {told}; give less at once, free the GPU of others, or use device=cpu\n"
+
+
+WIDE = """
+from pathlib import Path
+
+import torch
+
+from srbench.models.carn import CARN
+
+
+class Wide(CARN):
+    # Finds no memory for the input of latencies while the file `full` is there.
+
+    def forward(self, lr):
+        if not lr.is_meta and lr.shape[-1] >= 200 and Path("full").exists():
+            raise torch.OutOfMemoryError("there is none left")
+        return super().forward(lr)
+"""
+
+
+@pytest.mark.parametrize("grid", [[], ["-m"]])
+def test_a_latency_that_finds_no_memory_is_missing_and_is_tried_again(srbench, grid):
+    (srbench.folder / "wide.py").write_text(WIDE)
+    data = [word for word in srbench.data if not word.startswith("eval.latency")]
+    sizes = ["+model.width=8", "+model.blocks=1", "+model.atrous=[1]", "+model.units=1"]
+    words = [*grid, *data, "model._target_=wide.Wide", *sizes, "study=held", "device=cpu"]
+    full = srbench.folder / "full"
+    full.touch()
+    for _ in range(2):
+        done = srbench(*words)
+        assert done.returncode == 0, done.stderr
+        (missing,) = [
+            one for record in srbench.records("held").values() for one in record["missing"] if one["what"] == "latency"
+        ]
+        assert missing["kind"] == "memory"
+    full.unlink()
+    assert srbench(*words).returncode == 0
+    (record,) = [one for one in srbench.records("held").values() if one["model"] != "bicubic"]
+    assert record["latency"][0]["median_ms"] > 0

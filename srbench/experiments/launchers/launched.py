@@ -56,7 +56,11 @@ def to_be_timed(jobs: Sequence[Job], runs: Sequence[RunSpec]) -> list[Job]:
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
         record = known_record(run)
-        if job.error is None and run.evaluation.latency and not (record and is_timed(record, wanted_latency(run))):
+        if (
+            job.error is None
+            and run.evaluation.latency
+            and not (record and is_timed(record, wanted_latency(run), True))
+        ):
             late.append(job)
     return late
 

@@ -16,7 +16,7 @@ from srbench.core.progress import console
 from srbench.experiments.launchers.endings import out_of_memory
 from srbench.experiments.launchers.tries import is_tried_again, may_end_well, tell_of_stop
 from srbench.experiments.messages import failure_in_words
-from srbench.experiments.recording import Slot, record_death
+from srbench.experiments.recording import Slot
 from srbench.experiments.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -52,23 +52,23 @@ def _failure_of(run: RunSpec) -> Exception | None:
                 do_run(run, slot, hear)
             return None
         except Exception as error:
-            failure, again = error, may_end_well(error)
-        if hardware.is_out_of_memory(failure):  # not where it is handled, as it holds the tensors that were there
+            full, again = hardware.is_out_of_memory(error), may_end_well(error)
+            failure = None if full else error
+        if failure is None:  # not where it was handled, as the error holds the tensors that were there
             failure = _told_of_memory(run, slot)
         if not (again and is_tried_again(run, failures, failure_in_words(failure))):
             return failure
+        failure = None
     raise AssertionError
 
 
-def _told_of_memory(run: RunSpec, slot: Slot) -> FailedRunError:
-    """That it found none, which is recorded, once its own is given back."""
+def _told_of_memory(run: RunSpec, slot: Slot) -> Exception:
+    """That it found none, once its own is given back."""
     import torch
 
     gc.collect()
     torch.cuda.empty_cache()
-    reason = out_of_memory(run, slot.device)
-    record_death(run, slot, reason)
-    return FailedRunError(f"{run.folder.name}: {reason}")
+    return FailedRunError(f"{run.folder.name}: {out_of_memory(run, slot.device)} ({run.folder / 'run.log'})")
 
 
 def launch_by(launcher: Launcher, runs: Sequence[RunSpec]) -> None:

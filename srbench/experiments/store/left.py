@@ -11,6 +11,7 @@ from srbench.metrics.table import score_name
 
 WEIGHTS = "weights.safetensors"
 IMAGES = "images"
+LATENCY = "latency"
 HR = "hr"  # of the bicubic run: what the images of all runs are compared with
 
 
@@ -47,8 +48,8 @@ class RunFiles:
 
 
 def left(folder: Path, wanted: Wanted, can_be_had: Callable[[str], bool]) -> Left:
-    """What is left of `wanted` of the run in `folder`. `can_be_had`: whether the machine has what a metric needs, asked
-    of metrics that were missing before. A record that cannot be read counts as none."""
+    """What is left of `wanted` of the run in `folder`. `can_be_had`: whether the machine has what a metric, or the
+    latency, needs, asked of those that were missing before. A record that cannot be read counts as none."""
     try:
         record = read_record(folder)
     except UserError:
@@ -78,7 +79,7 @@ def left_of(record: Record | None, files: RunFiles, wanted: Wanted, can_be_had: 
         score={name: metrics for name, metrics in lacking.items() if metrics},
         images=tuple(name for name in lacking if not lacking[name] and _lacks_images(record, files, name, wanted)),
         cost=record.cost is None or had.cost != wanted.cost,
-        latency=wanted.latency is not None and not is_timed(record, wanted.latency),
+        latency=wanted.latency is not None and not is_timed(record, wanted.latency, can_be_had(LATENCY)),
         ended=record.status == "done",
     )
 
@@ -104,13 +105,14 @@ def _lacks_images(record: Record, files: RunFiles, dataset: str, wanted: Wanted)
     return files.images.get(dataset, 0) < (there if asked is None else min(there, asked))
 
 
-def is_timed(record: Record, wanted: WantedLatency) -> bool:
-    """Whether a run has the latency that is wanted of it, or is known to have none, whatever the machine; a device that
-    is named is tried."""
+def is_timed(record: Record, wanted: WantedLatency, can_be_had: bool) -> bool:
+    """Whether a run has the latency that is wanted of it, or is known to have none; a device that is named is tried,
+    and where it `can_be_had`, what found too little memory is tried again."""
     if record.fingerprints.latency != wanted.fingerprint:
         return False
-    told = wanted.device in (None, record.device.partition(":")[0])
-    return (told and any(one.what == "latency" and not one.may_come for one in record.missing)) or any(
+    tried = record.fingerprints.latency_device
+    missing = (one for one in record.missing if one.what == LATENCY and not (one.may_come and can_be_had))
+    return ((None in (wanted.device, tried) or wanted.device == tried) and any(missing)) or any(
         wanted.device in (None, one.device if one.device in ("cpu", "mps") else "cuda")
         and wanted.threads in (None, one.threads)
         for one in record.latency

@@ -75,12 +75,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of what each part of a record was made from; scores have one a data set. None: the part is not there."""
+    """Of what each part of a record was made from; scores have one a data set. None: the part is not there.
+    `latency_device`: where it was tried, cpu, cuda or mps; None where that is not known."""
 
     train: str | None = None
     score: dict[str, str] = field(default_factory=dict)
     cost: str | None = None
     latency: str | None = None
+    latency_device: str | None = None
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,12 @@ def test_what_is_asked_otherwise_is_one_step(changes, steps):
 
 
 def test_a_network_that_cannot_be_timed_is_not_timed_again_unless_it_is_another():
-    found = replace(DONE, latency=(), missing=(Missing("latency", "network", "does not run on 256×256 pixels"),))
+    prints = replace(DONE.fingerprints, latency_device="cpu")
+    reason = Missing("latency", "network", "does not run on 256×256 pixels")
+    found = replace(DONE, latency=(), missing=(reason,), fingerprints=prints)
     assert not what_is_left(found)
     assert what_is_left(found, asked(latency=WantedLatency("another network", None, None))).steps == ("latency",)
-    assert not what_is_left(found, asked(latency=WantedLatency("clock", DONE.device, None)))
+    assert not what_is_left(found, asked(latency=WantedLatency("clock", "cpu", None)))
     assert what_is_left(found, asked(latency=WantedLatency("clock", "cuda", None))).steps == ("latency",)
 
 
