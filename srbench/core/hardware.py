@@ -109,15 +109,20 @@ def memory(device: str) -> DeviceMemory | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, is of a GPU that has no memory left: for a tensor, as torch says it, for
-    the context of a process, as CUDA does, or for what a library keeps there."""
+    """Whether an error, or one that led to it, is of a GPU that has no memory left."""
+    return memory_error(error) is not None
+
+
+def memory_error(error: BaseException) -> BaseException | None:
+    """The error, or the one that led to it, that is of a GPU that has no memory left: for a tensor, as torch says it,
+    for the context of a process, as CUDA does, or for what a library keeps there. None where none is."""
     seen: list[BaseException] = []
     while error not in seen:  # one may have led to itself
         if _is_full(error):
-            return True
+            return error
         seen.append(error)
         error = error.__cause__ or error.__context__ or error
-    return False
+    return None
 
 
 def _is_full(error: BaseException) -> bool:
@@ -201,8 +206,6 @@ def wait_for(device: "torch.device") -> None:
 
 def pick_precision(name: str | int, device: str) -> str:
     """What Lightning calls the training precision. `auto`: bf16 where the hardware computes it fast, else float32."""
-    import torch
-
     known = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if str(name) == "16" and device == "cpu":
         raise UserError("precision=16: half precision trains on a GPU only; use precision=bf16 or 32")
@@ -213,11 +216,17 @@ def pick_precision(name: str | int, device: str) -> str:
     if name != "auto":
         raise UserError(f"precision={name}: no such precision (auto, 32, bf16 or 16)")
     if device.startswith("cuda"):
-        with torch.cuda.device(device):  # GPUs of a machine may differ
-            return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+        return "bf16-mixed" if _gpu_has_bf16(device) else "32-true"
     if device == "mps":
         return "32-true"
     return "bf16-mixed" if _cpu_has_bf16() else "32-true"
+
+
+def _gpu_has_bf16(device: str) -> bool:
+    """As torch.cuda.is_bf16_supported, of this GPU (`cuda`: the first), and without making it the current one."""
+    import torch
+
+    return bool(torch.version.hip) or torch.cuda.get_device_properties(torch.device(device).index or 0).major >= 8
 
 
 def versions() -> dict[str, str]:

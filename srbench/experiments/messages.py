@@ -53,9 +53,10 @@ def one_line(error: BaseException) -> str | None:
 
 def of_full_gpu(error: BaseException) -> str | None:
     """One line for a GPU that has no memory left, as torch says how much there is; None for anything else."""
-    if "torch" not in sys.modules or not hardware.is_out_of_memory(error):
+    full = hardware.memory_error(error) if "torch" in sys.modules else None
+    if full is None:
         return None
-    told = first_line_with_type(error).removesuffix(".")
+    told = first_line_with_type(full).removesuffix(".")
     return f"{told}; give less at once, free the GPU of others, or use device=cpu"
 
 

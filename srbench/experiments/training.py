@@ -90,10 +90,11 @@ def train_stages(
     model = build_model(run)
     if run.checkpoint:
         hub.bring(model, run.checkpoint, run.places.weights_dir, run.scale, tell)
+    alike = slot.device if run.devices == 1 else slot.device.partition(":")[0]  # for all of several processes
     session = Session(
         seed=run.seed,
         device=slot.device,
-        precision=hardware.pick_precision(run.precision, slot.device),
+        precision=hardware.pick_precision(run.precision, alike),
         validate=validation(run, slot, ranks),
         tell=tell,
         written=written,

@@ -1,6 +1,7 @@
 """Files of weights: what they may hold, and how it enters a model."""
 
 import hashlib
+import inspect
 import pickle
 import warnings
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,8 @@ def put_weights(model: "nn.Module", weights: "dict[str, Tensor]", path: Path, pl
     if missing or unexpected or shapes:
         parts = [_listed("missing", missing), _listed("unexpected", unexpected), _listed("of another shape", shapes)]
         where = f" ({place})" if place else ""
-        if not (missing or unexpected) and _is_of_one_channel([(weights[key].shape, own[key].shape) for key in others]):
+        takes_one = "image_channels" in inspect.signature(type(model)).parameters
+        if takes_one and _is_of_one_channel([(weights[key].shape, own[key].shape) for key in others]):
             parts.append("they are of images of one channel: +model.image_channels=1")
         told = f"not weights of this {type(model).__name__}: {'; '.join(filter(None, parts))}"
         raise UserError(f"checkpoint={path}{where}: {told}")

@@ -111,6 +111,8 @@ def fit(
         session = replace(session, graphs=CudaGraphs(torch.device(session.device)))
     with stop.handlers_put_back(), _quiet_lightning(), repeatable(session.device):
         for index in range(len(outcomes), len(stages)):
+            if outcomes:
+                session = _in_precision_of(session, outcomes[-1].sessions)
             outcome = _train(model, _Turn(stages, index, folder, session), stop)
             if session.device.startswith("cuda"):
                 torch.cuda.empty_cache()  # for other runs on the GPU
@@ -157,7 +159,7 @@ def _train(model: nn.Module, turn: _Turn, stop: OrderlyStop) -> StageOutcome:
     with as_found(model), in_training_form(trained), ExitStack() as held:
         recipe = _recipe(trained, turn)
         begun = resumption(checkpoint, turn.identity, recipe.state_dict())
-        session = _as_begun(turn.session, begun)
+        session = _as_begun(turn.session, begun.sessions)
         held.enter_context(sound_convolutions(trained, session.device, session.precision))
         passes = held.enter_context(compiled(trained, session.compile))
         check_memory(trained, recipe, session.precision, session.device, f"recipe.stages.{stage.name}")
@@ -212,20 +214,31 @@ def _recipe(model: nn.Module, turn: _Turn) -> Recipe:
     return recipe.train()
 
 
-def _as_begun(session: Session, begun: Resumption) -> Session:
-    """The session in the precision and the layout that the training began with, as one that was not interrupted."""
-    if not begun.sessions:
+def _as_begun(session: Session, sessions: Sequence[TrainingSession]) -> Session:
+    """The session in the precision and the layout of those that were before it in its stage."""
+    if not sessions:
         return session
-    last = begun.sessions[-1]
-    as_begun = replace(session, layout=last.memory_format or USUAL)
-    if last.precision and session.device != "mps":  # which has but one
-        as_begun = replace(as_begun, precision=last.precision)
+    layout = sessions[-1].memory_format or USUAL
+    if session.layout not in ("auto", layout):
+        _tell_of_kept("memory_format", layout, session.layout)
+    return replace(_in_precision_of(session, sessions), layout=layout)
+
+
+def _in_precision_of(session: Session, sessions: Sequence[TrainingSession]) -> Session:
+    """The session in the precision of those that were before it, but on an Apple GPU, which has one only."""
+    began = sessions[-1].precision
+    if began in (None, session.precision):
+        return session
+    if session.device == "mps":
+        log.warning("precision: it was trained in %s up to now, and goes on in %s", began, session.precision)
+        return session
+    _tell_of_kept("precision", began, session.precision)
+    return replace(session, precision=began)
+
+
+def _tell_of_kept(key: str, kept: str, usual: str) -> None:
     told = "%s: it goes on with %s, in which it was trained up to now; one that begins would take %s"
-    if as_begun.precision != session.precision:
-        log.warning(told, "precision", as_begun.precision, session.precision)
-    if session.layout not in ("auto", as_begun.layout):
-        log.warning(told, "memory_format", as_begun.layout, session.layout)
-    return as_begun
+    log.warning(told, key, kept, usual)
 
 
 def _of_now(begun: Resumption, session: Session, layout: Layout) -> TrainingSession:

@@ -48,7 +48,7 @@ def trained_on(record: Record) -> TrainedOn | None:
         recipe=record.train.recipe or "",
         steps=" then ".join(str(stage.steps) for stage in stages),
         batch=of_each(lambda stage: stage.batch_size),
-        patch=of_each(lambda stage: stage.hr_patch // record.scale * record.scale),  # of whole LR pixels
+        patch=of_each(lambda stage: stage.hr_patch),
         start=started_from(record),
     )
 

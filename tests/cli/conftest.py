@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -30,10 +30,11 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Shell:
-    """A folder with images in hr/, and srbench in it."""
+    """A folder with images in hr/, and srbench in it. `started`: its processes up to now."""
 
     folder: Path
     environment: dict[str, str]
+    started: list[subprocess.Popen] = field(default_factory=list)
 
     @property
     def data(self) -> list[str]:
@@ -43,7 +44,8 @@ class Shell:
         command = [sys.executable, "-m", "srbench", *words]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         places = {"cwd": self.folder, "env": self.environment, "preexec_fn": _hear_interrupts}
-        return subprocess.Popen(command, **(places | pipes | options))
+        self.started.append(subprocess.Popen(command, **(places | pipes | options)))
+        return self.started[-1]
 
     def __call__(self, *words: str) -> Done:
         with self.start(*words) as process:

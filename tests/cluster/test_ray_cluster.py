@@ -37,8 +37,12 @@ def calm(tmp_path_factory) -> dict:
 def srbench(ray: RealRay, tmp_path: Path) -> Iterator[Shell]:
     """Commands that join the cluster, of which a test before may have lost a node. Those of a test that fails end."""
     ray.start()
-    yield with_waiting_network(ray.joined(shell_in(tmp_path)))
+    shell = with_waiting_network(ray.joined(shell_in(tmp_path)))
+    yield shell
     (tmp_path / "hold").unlink(missing_ok=True)
+    for process in shell.started:
+        with process:
+            process.kill()
 
 
 def assert_equal(shell: Shell, calm: dict, seeds: int) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -80,19 +80,11 @@ def test_a_gpu_without_memory_is_known_by_the_error_or_what_led_to_it():
     assert not hardware.is_out_of_memory(outer)
 
 
-@pytest.mark.parametrize("supported", [True, False])
-def test_auto_is_bf16_on_a_gpu_that_computes_it(monkeypatch, supported):
-    asked = []
-
-    @contextmanager
-    def current(device):
-        asked.append(device)
-        yield
-
-    monkeypatch.setattr(torch.cuda, "device", current)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
-    assert hardware.pick_precision("auto", "cuda:1") == ("bf16-mixed" if supported else "32-true")
-    assert asked == ["cuda:1"]
+@pytest.mark.parametrize(("device", "precision"), [("cuda", "bf16-mixed"), ("cuda:1", "32-true")])
+def test_auto_is_bf16_on_a_gpu_that_computes_it(monkeypatch, device, precision):
+    gpus = [SimpleNamespace(major=9), SimpleNamespace(major=7)]  # an H100 and a V100
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpus[index])
+    assert hardware.pick_precision("auto", device) == precision
 
 
 def old_driver():

@@ -585,9 +585,33 @@ def test_a_training_goes_on_in_the_precision_and_the_layout_that_it_began_with(f
     assert [(one.precision, one.memory_format) for one in outcome.sessions] == [("bf16-mixed", "contiguous")] * 2
     told = "it goes on with {}, in which it was trained up to now; one that begins would take {}"
     assert [message for message in caplog.messages if "goes on" in message] == [
-        f"precision: {told.format('bf16-mixed', '32-true')}",
         f"memory_format: {told.format('contiguous', 'channels_last')}",
+        f"precision: {told.format('bf16-mixed', '32-true')}",
     ]
+
+
+@pytest.mark.parametrize("stopped_at", [2, 4])  # in the first stage, and in the second
+def test_so_do_the_stages_after_the_one_that_was_interrupted(files, tmp_path, stopped_at):
+    (tmp_path / "calm").mkdir()
+    calm, _ = fit(small_carn(), two_stages(files), tmp_path / "calm", a_session())
+    (tmp_path / "run").mkdir()
+    with pytest.raises(MemoryError):
+        fit(small_carn(), two_stages(files), tmp_path / "run", a_session(fail_at(stopped_at)))
+    again, outcomes = fit(small_carn(), two_stages(files), tmp_path / "run", a_session(precision="32-true"))
+    assert torch.equal(weights(again), weights(calm))
+    assert {one.precision for outcome in outcomes for one in outcome.sessions} == {"bf16-mixed"}
+
+
+def test_a_checkpoint_of_before_sessions_told_their_layout_has_it_beside_them(files, tmp_path):
+    with pytest.raises(MemoryError):
+        fit(small_carn(), [a_stage(files)], tmp_path, a_session(fail_at(2), layout="contiguous"))
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    (session,) = content["sessions"]
+    content["layout"] = session.pop("memory_format")
+    del session["precision"]
+    torch.save(content, tmp_path / "last.ckpt")
+    _, (outcome,) = fit(small_carn(), [a_stage(files)], tmp_path, a_session(layout="auto"))
+    assert [one.memory_format for one in outcome.sessions] == ["contiguous"] * 2
 
 
 @pytest.mark.parametrize(

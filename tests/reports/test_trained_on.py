@@ -51,11 +51,6 @@ def test_where_rows_differ_each_says_what_it_was_trained_on(build):
     assert f"</sup> trained on {TEXT}<br>" in to_markdown(report)
 
 
-def test_patches_are_of_whole_lr_pixels(build):
-    build.run("carn", scale=3, left=scored(37.0).with_facts(train=training()))
-    assert facts(build.report())["trained on"] == TEXT.replace("64", "63")
-
-
 def test_other_images_of_the_same_name_and_number_are_not_the_same(build):
     other = TrainingData("photos", 3, "99887766554433221100")
     build.run("carn", hashed="0", left=scored(37.0).with_facts(train=training()))
