@@ -39,10 +39,12 @@ def main() -> int:
     except Exception as error:
         from srbench.experiments.messages import of_full_gpu, one_line
 
-        line, full = one_line(error), of_full_gpu(error)
-        if wants_tracebacks or not (line or full):
+        status, line = MISTAKEN, one_line(error)
+        if line is None:
+            status, line = FAILED, of_full_gpu(error)
+        if line is None or wants_tracebacks:
             raise
-        return _told(MISTAKEN, line) if line else _told(FAILED, str(full))
+        return _told(status, line)
 
 
 def _all_is_well(words: list[str]) -> bool:

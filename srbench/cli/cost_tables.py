@@ -38,7 +38,7 @@ def cost_text(costs: DataFrame, conventions: Sequence[Convention]) -> str:
 
 def _cost_line(row: dict[str, Any], convention: Convention, conventions: Sequence[Convention]) -> dict[str, str]:
     line = {"model": row["model"], "scale": f"×{row['scale']}", "params": f"{row['params']:,}"}
-    line |= {title: _whole(row.get(f"params_{title}")) for title in ("frozen", "dead")}
+    line |= {title: _text(row.get(f"params_{title}"), ",") for title in ("frozen", "dead")}
     line["convention"] = convention
     for key, title in (("720p", "720p"), ("256", "256²")):
         flops = row.get(f"{convention}.flops_{key}")
@@ -85,12 +85,8 @@ def _records(table: DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _whole(value: Any) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:,}"
-
-
-def _text(value: Any) -> str:
-    return "–" if value is None or pd.isna(value) else str(value)
+def _text(value: Any, form: str = "") -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:{form}}"
 
 
 def _figure(value: Any, unit: float = 1, digits: int = 5) -> str:

@@ -49,7 +49,8 @@ def profile(asked: ProfileVerb) -> bool:
     costs: list[Costs] = []
     loads: list[Load] = []
     try:
-        _count(candidates, asked.cost, costs)
+        if candidates:
+            _count(candidates, asked.cost, costs)
         if asked.latency:
             with progress.bar("profile") as tell:
                 measured = measure_loads(candidates, asked.size, asked.batch, device, tell)

@@ -57,8 +57,7 @@ def train(attempt: Attempt) -> Record:
     else:
         attempt.trained, training = _fitted(attempt)
         write_trained(weights, attempt.trained.cpu().state_dict(), fingerprint, training)
-    sessions = [session for stage in training.stages for session in stage.sessions]
-    precisions = [session.precision for session in sessions if session.precision]
+    precisions = [session.precision for session in training.sessions if session.precision]
     earlier = sum(stage.seconds for stage in training.stages) - (time.monotonic() - began)
     return replace(
         record,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from srbench.core.files import write_file
 from srbench.models.kept_weights import UnreadableError, read_kept, write_kept
-from srbench.recipes.outcome import USUAL, StageOutcome, TrainingSession
+from srbench.recipes.outcome import StageOutcome, TrainingSession
 from srbench.recipes.stages import Stage
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def resumption(path: Path, identity: Mapping[str, Any], weights: Mapping[str, Te
         content = torch.load(path, map_location="cpu", weights_only=True)
         found, tensors = content["identity"], content["state_dict"]
         *earlier, last = _sessions(content["sessions"])
-        last = replace(last, memory_format=last.memory_format or content.get("layout", USUAL))  # of older checkpoints
+        last = replace(last, memory_format=last.memory_format or content.get("layout"))  # of older checkpoints
         begun = Resumption(int(content["step"]), (*earlier, last))
         same = _shapes(tensors) == _shapes(weights)
         reason = f"it is of {found}" if found != identity else "" if same else "it holds other weights"

@@ -90,7 +90,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
     for member in members:
         by_row.setdefault(member.row, []).append(member)
     alike = len(trainings(_records(members))) == 1
-    layouts = latency_layouts(_records(members))
+    one_layout = len({*latency_layouts(_records(members))}) < 2
     return tuple(
         TableRow(
             number=number,
@@ -101,7 +101,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
             trained=trainings(_records(group)),
-            remarks=(*_of_training(_records(group), alike), *_of_latency(_records(group), layouts)),
+            remarks=(*_of_training(_records(group), alike), *_of_latency(_records(group), one_layout)),
             costs=costs_of(group, latencies.get(number)),
             scores=scores_of(group, columns, numbers),
             protocol=_all_of(_records(group), protocols_of),
@@ -122,9 +122,9 @@ def _of_training(records: Sequence[Record], alike: bool) -> Iterator[str]:
         yield f"trained further from {start}: no measurement of those weights"
 
 
-def _of_latency(records: Sequence[Record], layouts: Sequence[str]) -> Iterator[str]:
-    """The memory layout of a row's latency, where rows have several."""
-    if len(layouts) > 1 and (own := latency_layouts(records)):
+def _of_latency(records: Sequence[Record], one_layout: bool) -> Iterator[str]:
+    """The memory layout of a row's latency, unless all rows have one."""
+    if not one_layout and (own := sorted({*latency_layouts(records)})):
         yield f"latency with weights in memory layout {' and '.join(own)}"
 
 

@@ -7,7 +7,7 @@ from srbench.experiments.store.record import Record
 from srbench.recipes.outcome import TrainingSession
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_challenges import told_ntire_score
-from srbench.reports.row_costs import standard_latency
+from srbench.reports.row_costs import latency_layouts, standard_latency
 from srbench.reports.trained_on import full_steps, trainings
 
 NOT_RECORDED = "not recorded"
@@ -83,30 +83,33 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
         yield "code of its own", f"{place}: {codes}"
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(map(_precisions, trained))
-        yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in _sessions(one))])
+        yield from _of_gpu([one for one in trained if any(session.device == "cuda" for session in one.train.sessions)])
     yield "evaluation", "float32"
 
 
 def _of_gpu(trained: Sequence[Record]) -> Iterator[Fact]:
     """How those that were trained on a GPU were."""
     if trained:
-        yield "steps of training on the GPU", _values(_captured(_sessions(one)) for one in trained)
+        yield "steps of training on the GPU", _values(_captured(one.train.sessions) for one in trained)
         yield "memory layout of training", _values(map(_layouts, trained))
-        loose = [session.not_repeatable for one in trained for session in _sessions(one) if session.not_repeatable]
+        loose = [session.not_repeatable for one in trained for session in one.train.sessions if session.not_repeatable]
         if loose:
             yield "not repeatable to the last digit", "; ".join(dict.fromkeys(loose))
 
 
 def _precisions(record: Record) -> str:
     """ "32-true"; of stages or sessions that went otherwise "bf16-mixed, then 32-true"."""
-    told = (session.precision for session in _sessions(record))
-    return ", then ".join(dict.fromkeys(filter(None, told))) or record.precision
+    return _in_turn(session.precision for session in record.train.sessions) or record.precision
 
 
 def _layouts(record: Record) -> str | None:
     """As `_precisions`; None where none is recorded."""
-    told = (session.memory_format for session in _sessions(record))
-    return ", then ".join(dict.fromkeys(filter(None, told))) or record.train.memory_format
+    return _in_turn(session.memory_format for session in record.train.sessions) or record.train.memory_format
+
+
+def _in_turn(told: Iterable[str | None]) -> str:
+    """Each of them once, in their order; "" for none."""
+    return ", then ".join(dict.fromkeys(filter(None, told)))
 
 
 def _captured(sessions: Sequence[TrainingSession]) -> str | None:
@@ -115,10 +118,6 @@ def _captured(sessions: Sequence[TrainingSession]) -> str | None:
     if not any(one.captured for one in sessions):
         return f"as they are written ({reasons})" if reasons else None
     return f"by CUDA graphs, some as they are written ({reasons})" if reasons else "by CUDA graphs"
-
-
-def _sessions(record: Record) -> list[TrainingSession]:
-    return [session for stage in record.train.stages for session in stage.sessions]
 
 
 def _threads(record: Record) -> str:
@@ -134,8 +133,7 @@ def _threads(record: Record) -> str:
 
 def _code(record: Record, place: str) -> str:
     """The digest of a class; of a training that went on with another "0a1b2c3d4e5f, then 1b2c3d4e5f6a"."""
-    trained = [session.code[place] for session in _sessions(record) if place in session.code]
-    return ", then ".join(dict.fromkeys(trained or [record.own_code[place]]))
+    return _in_turn(session.code.get(place) for session in record.train.sessions) or record.own_code[place]
 
 
 def _versions(record: Record) -> str | None:
@@ -149,8 +147,7 @@ def _of_costs(done: Sequence[Record], ntire: str | None) -> Iterator[Fact]:
     if measured := [latency for latency in map(standard_latency, done) if latency]:
         inputs = _values(f"{one.height}×{one.width}" for one in measured)
         where = f"{_values(one.device for one in measured)}, threads {_values(one.threads for one in measured)}"
-        layouts = [standard_latency(one) for one in done if not one.cost or one.cost.params]  # of weights
-        layout = _values(one.memory_format for one in layouts if one)
+        layout = _values(latency_layouts(done))
         yield "latency", f"median, batch 1, input {inputs} (height × width), {where}, memory layout {layout}"
     if ntire:
         yield "NTIRE score", told_ntire_score(ntire)

@@ -32,9 +32,9 @@ def standard_latency(record: Record) -> Latency | None:
 
 
 def latency_layouts(records: Iterable[Record]) -> list[str]:
-    """How the weights of those that have any lay in memory while they were timed, each layout once."""
+    """How the weights of each that has any lay in memory while it was timed."""
     timed = [standard_latency(record) for record in records if not record.cost or record.cost.params]
-    return sorted({one.memory_format for one in timed if one})
+    return [one.memory_format for one in timed if one]
 
 
 def latencies_by_row(members: Iterable[Member]) -> dict[int, float]:

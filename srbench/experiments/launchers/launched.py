@@ -56,11 +56,8 @@ def to_be_timed(jobs: Sequence[Job], runs: Sequence[RunSpec]) -> list[Job]:
     for job, run in zip(jobs, runs, strict=True):
         job.run = run
         record = known_record(run)
-        if (
-            job.error is None
-            and run.evaluation.latency
-            and not (record and is_timed(record, wanted_latency(run), True))
-        ):
+        timed = record is not None and is_timed(record, wanted_latency(run), can_be_had=True)
+        if job.error is None and run.evaluation.latency and not timed:
             late.append(job)
     return late
 

@@ -112,7 +112,8 @@ def is_timed(record: Record, wanted: WantedLatency, can_be_had: bool) -> bool:
         return False
     tried = record.fingerprints.latency_device
     missing = (one for one in record.missing if one.what == LATENCY and not (one.may_come and can_be_had))
-    return ((None in (wanted.device, tried) or wanted.device == tried) and any(missing)) or any(
+    told = tried is None or wanted.device in (None, tried)
+    return (told and any(missing)) or any(
         wanted.device in (None, one.device if one.device in ("cpu", "mps") else "cuda")
         and wanted.threads in (None, one.threads)
         for one in record.latency

@@ -14,7 +14,7 @@ from srbench.experiments.store.schema_1 import of_schema_1
 from srbench.metrics.figures import Cost, Latency, Routing
 from srbench.metrics.missing import Missing
 from srbench.metrics.table import METRICS, score_name
-from srbench.recipes.outcome import StageOutcome
+from srbench.recipes.outcome import StageOutcome, TrainingSession
 
 SCHEMA = 2
 FILE = "result.json"
@@ -62,6 +62,11 @@ class Training:
     stages: tuple[StageRecord, ...] = ()
     training_data: TrainingData | None = None
     recipe: str | None = None
+
+    @property
+    def sessions(self) -> tuple[TrainingSession, ...]:
+        """Of all stages."""
+        return tuple(session for stage in self.stages for session in stage.sessions)
 
 
 @dataclass(frozen=True)
