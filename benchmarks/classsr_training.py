@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmarks.measured import Note, command, measuring, middle_half
 from benchmarks.training import ADAM, quiet, steps_of
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.data.photos import Photos
 from srbench.data.sub_image_patches import SubImagePatches
 from srbench.data.supply import Batch, Supply
@@ -109,7 +110,7 @@ def compare(name: str, recipe: type[Routed], source: SubImagePatches, rounds: in
 def main() -> None:
     asked = command(__file__, __doc__, repeats=10, threads=1).parse_args()
     quiet(asked.threads)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     source = SubImagePatches(Supply(Photos().train(), 4, None, BATCH, 128, seed=0))
     with measuring(asked, asked.threads) as note:
         compare("classifier alone", ClassifierAlone, source, asked.repeats, note)

@@ -14,6 +14,7 @@ from torch import nn
 from benchmarks.measured import command, in_own_process, measuring
 from benchmarks.training import ADAM, Clocked, patches, quiet, steps_of
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.models.carn import CARN
 from srbench.recipes.fit import Session, fit
 from srbench.recipes.length import Length
@@ -26,7 +27,7 @@ STEPS, BATCH, PATCH = 12, 16, 64
 def begins(compile: bool, threads: int) -> list[float]:
     """When each step of a training begins; the first one of a process compiles."""
     quiet(threads)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     noted = list[float]()
 
     def recipe(model: nn.Module, length: Length) -> Clocked:

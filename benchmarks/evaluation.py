@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.measured import command, measuring
-from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.data.images import write_image
 from srbench.data.pairs import ImagePair
 from srbench.data.resize import imresize
@@ -61,7 +61,7 @@ def write_images(folder: Path) -> list[ImagePair]:
 def main() -> None:
     asked = command(__file__, __doc__, repeats=5, threads=2).parse_args()
     torch.set_num_threads(asked.threads)
-    hardware.keep_freed_memory()  # as a run does
+    keep_freed_memory()  # as a run does
     torch.manual_seed(0)
     model = CARN(scale=2, unit="efficient", unit_groups=4, share_units=True, upsampler_groups=4)
     seconds: dict[str, list[float]] = {overlapped.__name__: [], one_after_the_other.__name__: []}

@@ -18,6 +18,7 @@ from torch import Tensor
 from benchmarks.measured import Note, command, measuring, middle_half
 from benchmarks.training import ADAM, quiet, steps_of
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
@@ -124,7 +125,7 @@ def compare(precision: str, source: Patches, rounds: int, note: Note) -> None:
 def main() -> None:
     asked = command(__file__, __doc__, repeats=6, threads=1).parse_args()
     quiet(asked.threads)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     source = Patches(Supply(Photos().train(), 2, None, BATCH, HR_PATCH, seed=0))
     precisions = dict.fromkeys([hardware.pick_precision("auto", "cpu"), "32-true"])
     with measuring(asked, asked.threads) as note:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.measured import Note, command, in_own_process, measuring, middle_half
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Batch, Supply
@@ -137,7 +138,7 @@ def alone(precision: str, kept: bool, hr_patch: int, threads: int) -> float:
     """Seconds of a step of CARN by a bare loop, in a process of its own; float32 in NCHW, as PyTorch comes."""
     quiet(threads)
     if kept:
-        hardware.keep_freed_memory()
+        keep_freed_memory()
     model, steps = CARN(), STEPS_ALONE[hr_patch]
     return median(bare(model, patches(model, hr_patch), precision, steps, precision != "32-true"))
 
@@ -171,7 +172,7 @@ def main() -> None:
     with measuring(asked, asked.threads) as note:
         compare_with_plain(64, asked.threads, asked.repeats, note)
         compare_with_plain(128, asked.threads, asked.repeats, note)  # the patch of CARN's paper
-        hardware.keep_freed_memory()
+        keep_freed_memory()
         compare("CARN", CARN, 64, asked.repeats, note)
         compare("MossNet-XS", MossNet, 128, asked.repeats, note)
 

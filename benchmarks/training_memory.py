@@ -18,6 +18,7 @@ from torch import nn
 from benchmarks.measured import command, in_own_process, measuring
 from benchmarks.training import ADAM
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.data.patches import Patches
 from srbench.data.photos import Photos
 from srbench.data.supply import Supply
@@ -44,7 +45,7 @@ def measure(name: str, batch: int, patch: int, precision: str) -> tuple[int, int
     """Bytes that are predicted, and by which this process grows."""
     torch.set_num_threads(1)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     length = Length(3, batch, patch, val_every=0)
     source = Patches(Supply(Photos().train(), 2, None, batch, patch, seed=0))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measured import command, measuring
-from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.core.progress import silent
 from srbench.experiments.compose import compose_run
 from srbench.experiments.recording import Slot
@@ -24,7 +24,7 @@ STEPS = 30
 def main() -> None:
     asked = command(__file__, __doc__, repeats=3, threads=1).parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     slot = Slot("cpu", asked.threads)
     with measuring(asked, asked.threads) as note:
         for length in ("quick", "full"):

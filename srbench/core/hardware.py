@@ -1,6 +1,5 @@
-"""The machine that a run meets: its cores, its device, its allocator, and what is recorded of them."""
+"""The machine that a run meets: its cores, its device, its memory, and what is recorded of them."""
 
-import ctypes
 import os
 import platform
 import subprocess
@@ -54,28 +53,6 @@ def threads(asked: int | str) -> int:
         return int(asked)
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(told) if told.isdecimal() and int(told) else cores()
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc keep what a training step frees; else it is returned and cleared again at every step.
-
-    Measured by benchmarks/training.py; elsewhere than on glibc nothing happens.
-    """
-    _set_allocator(trim_threshold=2**31 - 1, mmap_threshold=2**30)
-
-
-def return_freed_memory() -> None:
-    """Undoes `keep_freed_memory`: what is kept in pieces would nearly double the memory that a large image takes."""
-    _set_allocator(trim_threshold=2**17, mmap_threshold=2**25)
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _set_allocator(trim_threshold: int, mmap_threshold: int) -> None:
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(-1, trim_threshold)  # M_TRIM_THRESHOLD
-        libc.mallopt(-3, mmap_threshold)  # M_MMAP_THRESHOLD
 
 
 @dataclass(frozen=True)

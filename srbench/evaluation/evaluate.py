@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srbench.core.allocator import LARGE
 from srbench.core.errors import UserError
 from srbench.core.pixel_format import white_of
 from srbench.core.progress import Listener
@@ -27,8 +28,6 @@ from srbench.models.layers.thumbnail import make_thumbnail
 from srbench.models.traits import traits_of, use_scale
 
 INFERENCE = Inference()
-
-LARGE = 2048**2  # pixels: an image of more is scored before the network goes on
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -123,7 +122,7 @@ class _Overlapped:
 def _judged(
     overlapped: _Overlapped, judge: Callable[[list[Output]], list[ImageResult]], groups: Iterable[list[Output]]
 ) -> Iterator[list[ImageResult]]:
-    """Each group's rows, overlapped but for large images, whose network and scores would take memory at one time."""
+    """Each group's rows, overlapped but for LARGE images, whose network and scores would take memory at one time."""
     for large, alike in groupby(groups, key=lambda group: group[-1].sr[..., 0].size > LARGE):
         if large:
             yield from map(judge, alike)

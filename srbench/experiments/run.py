@@ -7,6 +7,7 @@ from functools import partial
 import torch
 
 from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.core.pixel_limit import limit_pixels
 from srbench.core.progress import RunListener
 from srbench.evaluation.inference import failures_as_raised
@@ -31,10 +32,11 @@ def run(spec: RunSpec, slot: Slot, hear: RunListener) -> Record:
     """
     torch.set_num_threads(slot.threads)
     limit_pixels(spec.max_megapixels)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     with recording(spec, slot) as attempt, noted_progress(spec.folder, hear) as tell, failures_as_raised():
         hardware.make_current(slot.device)
         log.info("%s", shlex.join(["python", "-m", "srbench", *spec.overrides]))
+        log.info("writes to %s", spec.folder)
         for part, step in STEPS.items():
             attempt.tell = attempt.as_long_as_it_is_ours(partial(tell, part))
             attempt.keep(step(attempt))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from srbench.core import hardware
+from srbench.core.allocator import LARGE, return_freed_memory
 from srbench.core.errors import UserError
 from srbench.data.images import image_size, write_image
 from srbench.data.pairs import ImagePair, digests, lr_source
 from srbench.evaluation.certificate import Certificate
-from srbench.evaluation.evaluate import LARGE, ImageResult, evaluate, mean_scores, missing_means
+from srbench.evaluation.evaluate import ImageResult, evaluate, mean_scores, missing_means
 from srbench.evaluation.routing import measure_routing
 from srbench.experiments.inputs import datasets
 from srbench.experiments.recording import Attempt
@@ -39,7 +39,7 @@ def score_run(attempt: Attempt) -> Record:
         return attempt.record
     sets = datasets(attempt.run)
     if any(math.prod(image_size(pair.hr_file)) > LARGE for name in todo for pair in sets[name]):
-        hardware.return_freed_memory()
+        return_freed_memory()
     rows = _kept_rows(attempt)
     attempt.keep(replace(attempt.record, weights_sha256=attempt.weights_sha256))
     for name, lacking in todo.items():

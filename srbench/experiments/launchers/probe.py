@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srbench.core import hardware
+from srbench.core.allocator import keep_freed_memory
 from srbench.core.pixel_limit import limit_pixels
 from srbench.data.cache import IN_MEMORY
 from srbench.data.images import write_image
@@ -45,7 +45,7 @@ def measured(run: RunSpec, slot: Slot, scratch: Path) -> Measured:
     """Of the run's training in this process, stage by stage, without its validations; of several devices that of one,
     with its part of each batch. Leaves files in `scratch`. Raises what a training raises."""
     limit_pixels(run.max_megapixels)
-    hardware.keep_freed_memory()
+    keep_freed_memory()
     seconds = sum(_seconds(run, number, slot, scratch) for number in range(len(run.stages)))
     return Measured(seconds, _memory(run, slot.device))
 
