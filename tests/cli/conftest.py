@@ -19,6 +19,7 @@ from srbench.__main__ import main
 from srbench.core.paths import cache_folder
 from srbench.data.images import write_image
 from srbench.reports.page.charts import vega
+from tests.warm_interpreter import HERE, WarmCommand, of_interpreters
 
 TINY = ["model.width=8", "model.blocks=1", "model.atrous=[1]", "model.units=1"]
 BUDGET = ["budget.steps=6", "budget.batch_size=2", "budget.hr_patch=16", "budget.val_every=2"]
@@ -30,10 +31,12 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Shell:
-    """A folder with images in hr/, and srbench in it. `started`: its processes up to now."""
+    """A folder with images in hr/, and srbench in it. `warm`: its commands are forked from what has imported all that
+    they need; `started`: its processes up to now."""
 
     folder: Path
     environment: dict[str, str]
+    warm: bool = True
     started: list[subprocess.Popen] = field(default_factory=list)
 
     @property
@@ -41,10 +44,18 @@ class Shell:
         return ["data=folder", "data.root=hr", *BUDGET, *EVAL]
 
     def start(self, *words: str, **options) -> subprocess.Popen:
-        command = [sys.executable, "-m", "srbench", *words]
+        """A command, `warm` unless its interpreter must be told something when it starts."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        places = {"cwd": self.folder, "env": self.environment, "preexec_fn": _hear_interrupts}
-        self.started.append(subprocess.Popen(command, **(places | pipes | options)))
+        places = {"cwd": self.folder, "env": self.environment}
+        if (
+            self.warm
+            and "preexec_fn" not in options
+            and of_interpreters(self.environment) == of_interpreters(os.environ)
+        ):
+            self.started.append(WarmCommand(words, **(places | pipes | options)))
+        else:
+            command, places = [sys.executable, "-m", "srbench", *words], places | {"preexec_fn": _hear_interrupts}
+            self.started.append(subprocess.Popen(command, **(places | pipes | options)))
         return self.started[-1]
 
     def __call__(self, *words: str) -> Done:
@@ -71,7 +82,7 @@ def shell_in(folder: Path) -> Shell:
     """srbench in a folder that now has four images in hr/."""
     make_images(folder / "hr", 4)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SRBENCH", "HYDRA", "OMP_"))}
-    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "200"}
+    environment |= {"XDG_CACHE_HOME": str(folder / "cache"), **HERE}
     # Each test's own cache would cost it a second for the script of pages, and some for Matplotlib's list of fonts.
     (folder / "cache" / "srbench").mkdir(parents=True, exist_ok=True)
     (folder / "cache" / "srbench" / "vega").symlink_to(_made_once(), target_is_directory=True)

@@ -3,12 +3,20 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import srbench as srbench_package
 from srbench.core.errors import UserError
-from tests.cli.conftest import make_images
+from tests.cli.conftest import Shell, make_images, shell_in
+
+
+@pytest.fixture
+def srbench(tmp_path: Path) -> Shell:
+    """Whose interpreter starts by itself, as that is looked at."""
+    return replace(shell_in(tmp_path), warm=False)
 
 
 def test_what_is_found_to_be_wrong_is_status_1_and_no_mistake(door, tmp_path, monkeypatch):
@@ -20,6 +28,10 @@ def test_what_is_found_to_be_wrong_is_status_1_and_no_mistake(door, tmp_path, mo
     done = door("data", "check", "own")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines()[-1] == "2 images, 1 wrong"
+
+
+def test_the_version_is_srbench_s(door):
+    assert door("--version").stdout == f"srbench {srbench_package.__version__}\n"
 
 
 def test_a_mistake_leaves_the_environment_as_it_was(mistake):
