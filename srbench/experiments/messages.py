@@ -15,6 +15,7 @@ from srbench.core.lookups import hidden
 from srbench.core.paths import conf_folder
 from srbench.core.suggest import did_you_mean
 from srbench.experiments.schema import no_choice
+from srbench.experiments.store.record import Record
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG)
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)  # what no folder could hold, and links in a circle
@@ -58,6 +59,16 @@ def of_full_gpu(error: BaseException) -> str | None:
         return None
     told = first_line_with_type(full).removesuffix(".")
     return f"{told}; give less at once, free the GPU of others, or use device=cpu"
+
+
+def result_in_words(record: Record) -> str:
+    """The scores and the latency of a run, for the line that says that it is done."""
+    scores = (
+        f"{name} {', '.join(f'{metric.upper()} {value:.4g}' for metric, value in means.items())}"
+        for name, means in record.scores.items()
+    )
+    latency = (f"{entry.median_ms:.0f} ms for {entry.height}×{entry.width}" for entry in record.latency)
+    return f"{'; '.join([*scores, *latency])} (in all {record.seconds:.0f} s)"
 
 
 def failure_in_words(error: BaseException) -> str:

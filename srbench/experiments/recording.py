@@ -24,7 +24,7 @@ from srbench.core.lookups import hidden, note_lookups
 from srbench.core.progress import Listener, console, silent
 from srbench.experiments.compose import build_model
 from srbench.experiments.inputs import left_of_run, wanted
-from srbench.experiments.messages import failure_in_words
+from srbench.experiments.messages import failure_in_words, result_in_words
 from srbench.experiments.own_code import own_code
 from srbench.experiments.run_folder import ready_folder
 from srbench.experiments.spec import RunSpec
@@ -121,6 +121,7 @@ def recording(run: RunSpec, slot: Slot) -> Iterator[Attempt]:
             attempt.keep(replace(attempt.record, status="done", error=None, seconds=seconds))
             tracker.finish(final_numbers(attempt.record), attempt.record.train.steps)
             (folder / "last.ckpt").unlink(missing_ok=True)
+            log.info("done: %s", result_in_words(attempt.record))
         except KeyboardInterrupt:
             log.warning("interrupted; the same command goes on from here")
             raise

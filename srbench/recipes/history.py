@@ -23,17 +23,23 @@ def begin(
 ) -> list[str]:
     """Keeps the rows of the `finished` stages and those of `stage` up to `step`; the others are computed again.
 
-    Returns the columns that the file then has: `columns`, those that rows of it fill beside them, and `parts`.
+    Returns the columns that the file then has: `columns`, those that rows of it fill beside them, and `parts`; norms of
+    gradients come last.
     """
     rows = [row for row in _rows(path) if _is_kept(row, finished, stage, step)]
     filled = [name for row in rows for name, value in row.items() if value]
-    names = list(dict.fromkeys([*columns, *filled, *parts]))
+    names = sorted(dict.fromkeys([*columns, *filled, *parts]), key=is_norm)
     text = StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     write_file(path, text.getvalue().encode())
     return names
+
+
+def is_norm(column: str) -> bool:
+    """Whether it holds norms of gradients; no term of a loss may be called so."""
+    return column.startswith(GRADIENT_NORM)
 
 
 def append(path: Path, lines: Sequence[Sequence[str]]) -> None:

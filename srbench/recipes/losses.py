@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from srbench.models.layers.full_precision import in_full_precision
 from srbench.models.layers.normalize import STD
-from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
+from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS, is_norm
 
 Reduction = Literal["mean", "sum"]
 
@@ -210,7 +210,7 @@ def as_sum(loss: Any) -> WeightedSum:
 
 
 def _may_be_called(name: str) -> bool:
-    taken = name in LOSS_COLUMNS or name.startswith(GRADIENT_NORM) or hasattr(nn.ModuleDict(), name)
+    taken = name in LOSS_COLUMNS or is_norm(name) or hasattr(nn.ModuleDict(), name)
     return name.isidentifier() and not taken
 
 

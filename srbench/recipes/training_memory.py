@@ -87,7 +87,8 @@ def _of_passes(model: nn.Module, recipe: Recipe, precision: str) -> int:
     length, half = recipe.length, HALF.get(precision)
     loss, thumbnail = getattr(recipe, "loss", None), traits_of(model).thumbnail
     batch, scale = length.batch_size // recipe.ranks.count, cast(int, model.scale)
-    sides = [length.hr_patch // scale, length.hr_patch, *([thumbnail] if thumbnail else [])]
+    patch = length.hr_patch // scale
+    sides = [patch, patch * scale, *([thumbnail] if thumbnail else [])]
     channels = image_channels_of(model)
     lr, hr, *others = (torch.empty(batch, channels, side, side, device="meta") for side in sides)
     # Autocast knows no meta device; a network in half precision keeps what it keeps under autocast.

@@ -1,6 +1,7 @@
 """What a run does of its steps when it is asked again, and what its record says of the images."""
 
 import csv
+import logging
 import multiprocessing
 import shutil
 import threading
@@ -88,6 +89,15 @@ def test_a_run_does_nothing_that_was_not_asked_for(carn):
     record = carried_out(carn("eval.datasets=[]"))
     assert (record.status, record.scores, record.train.steps) == ("done", {}, 2)
     assert not (carn().folder / "images").exists()
+
+
+def test_the_log_says_what_repeats_the_run_where_it_writes_and_how_it_ended(carn, caplog):
+    caplog.set_level(logging.INFO, logger="srbench")
+    record, one = carried_out(carn()), carn()
+    command, place, *_, end = [line.partition(" ")[2] for line in (one.folder / "run.log").read_text().splitlines()]
+    assert "python -m srbench model=carn" in command
+    assert place.endswith(f"writes to {one.folder}")
+    assert f"done: val PSNR {record.scores['val']['psnr']:.4g} (in all {record.seconds:.0f} s)" in end
 
 
 def test_an_evaluation_that_is_asked_for_later_needs_no_training(carn):

@@ -433,11 +433,11 @@ def test_a_row_tells_the_parts_of_the_loss_and_is_empty_where_a_stage_has_none(f
     fit(small_carn(), stages, tmp_path, a_session(precision="32-true"))
     header, *rows = [line.split(",") for line in (tmp_path / "losses.csv").read_text().splitlines()]
     norms = ["gradient_norm", "gradient_norm_critic"]
-    assert header == ["stage", "step", "epoch", "loss", norms[0], "pixel", "adversarial", "critic", norms[1]]
+    assert header == ["stage", "step", "epoch", "loss", "pixel", "adversarial", "critic", *norms]
     assert [row[:2] for row in rows] == [["pixel", "1"], ["pixel", "2"], *(["gan", k] for k in "123"), ["last", "1"]]
-    assert [row[5:] for row in (rows[0], rows[-1])] == [["", "", "", ""]] * 2
+    assert [[*row[4:7], row[8]] for row in (rows[0], rows[-1])] == [["", "", "", ""]] * 2
     for row in rows[2:5]:
-        loss, norm, pixel, adversarial, critic, norm_of_critic = map(float, row[3:])
+        loss, pixel, adversarial, critic, norm, norm_of_critic = map(float, row[3:])
         assert min(norm, norm_of_critic) > 0
         assert loss == pytest.approx(pixel + 0.1 * adversarial)
         assert critic > 0

@@ -22,11 +22,12 @@ BATCH, PATCH = 4, 32
 
 
 class Plain(nn.Module):
-    """3 → 12 channels at LR's size, no bias, and a pixel shuffle."""
+    """3 → 3 × scale² channels at LR's size, no bias, and a pixel shuffle."""
 
-    def __init__(self):
+    def __init__(self, scale=2):
         super().__init__()
-        self.conv, self.shuffle, self.scale = nn.Conv2d(3, 12, 3, padding=1, bias=False), nn.PixelShuffle(2), 2
+        self.conv = nn.Conv2d(3, 3 * scale**2, 3, padding=1, bias=False)
+        self.shuffle, self.scale = nn.PixelShuffle(scale), scale
 
     def forward(self, lr):
         return self.shuffle(self.conv(lr))
@@ -51,6 +52,13 @@ def test_images_are_counted_that_are_alive_at_once():
     grown = (of(SGD, 8) - of(SGD, 4)) / (4 * hr)
     # LR (a quarter), HR, and of what passes make at least SR and its gradient, at most each operator's output.
     assert 3.25 <= grown <= 6.25
+
+
+def test_a_patch_that_the_scale_does_not_divide_is_counted_as_it_is_cut():
+    assert PATCH % 3
+    weights = 4 * 27 * 3 * 9
+    images = 4 * 3 * (PATCH // 3 * 3) ** 2 * BATCH  # bytes of HR
+    assert 3 <= (of(SGD, model=Plain(3)) - weights) / images <= 6.25
 
 
 def test_averaged_weights_are_counted():

@@ -40,16 +40,6 @@ def of_death(code: int | None) -> str:
     return f"the process was killed by {killed}{hint}"
 
 
-def in_words(record: Record) -> str:
-    """The scores and the latency of a run, for the line that says that it is done."""
-    scores = (
-        f"{name} {', '.join(f'{metric.upper()} {value:.4g}' for metric, value in means.items())}"
-        for name, means in record.scores.items()
-    )
-    latency = (f"{entry.median_ms:.0f} ms for {entry.height}×{entry.width}" for entry in record.latency)
-    return f"{'; '.join([*scores, *latency])} (in all {record.seconds:.0f} s)"
-
-
 def known_record(run: RunSpec) -> Record | None:
     """The run's record; None where there is none that can be read."""
     try:

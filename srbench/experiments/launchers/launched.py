@@ -8,7 +8,8 @@ from typing import TypeVar
 from srbench.core.heartbeat import Watch
 from srbench.core.progress import console
 from srbench.experiments.inputs import wanted_latency
-from srbench.experiments.launchers.endings import DONE, INTERRUPTED, in_words, known_record
+from srbench.experiments.launchers.endings import DONE, INTERRUPTED, known_record
+from srbench.experiments.messages import result_in_words
 from srbench.experiments.recording import Slot, record_death
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import is_timed
@@ -67,7 +68,7 @@ def has_failed(job: Launched, status: int | None, reason: str, slot: Slot, more:
     ended, and `more`; records it, as of a run in `slot`, where its process could not."""
     record, name = known_record(job.run), job.run.folder.name
     if status == DONE and record and record.status == "done":
-        console.print(f"{name}: {in_words(record)}{more}")
+        console.print(f"{name}: {result_in_words(record)}{more}")
         return False
     job.error = reason
     if status != INTERRUPTED and not (record and record.error == reason):

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from srbench.core.regular_files import read_regular
-from srbench.recipes.history import GRADIENT_NORM, LOSS_COLUMNS
+from srbench.recipes.history import LOSS_COLUMNS, is_norm
 
 FILE = "losses.csv"
 NEEDED = {b"step", b"epoch", b"loss"}
@@ -51,7 +51,7 @@ def loss_frame(folders: Sequence[Path]) -> DataFrame:
 def parts_of(losses: DataFrame) -> list[str]:
     """The names of the loss's parts: what is logged beside it but the norms of gradients."""
     names = (name for name in map(str, losses) if name not in ("run", *LOSS_COLUMNS))
-    return [name for name in names if not name.startswith(GRADIENT_NORM)]
+    return [name for name in names if not is_norm(name)]
 
 
 def _lines(path: Path) -> tuple[bytes, bytes]:
