@@ -50,6 +50,11 @@ def main() -> int:
 def _all_is_well(words: list[str]) -> bool:
     from srbench.cli.dispatch import calls_a_verb, perform
 
+    if words == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"srbench {version('srbench')}")
+        return True
     if calls_a_verb(words):
         return perform(words)
     from srbench.cli import app

@@ -1,7 +1,7 @@
 """What the scores of a data set rest on, as a value: two scores compare where their certificates say so."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from srbench.core.pixel_format import RGB8, PixelFormat
 from srbench.data.lr_source import LrSource
@@ -13,7 +13,8 @@ from srbench.metrics.protocol import Protocol
 class Certificate:
     """`images`: their number. `hr_sha256` and `lr_sha256`: the `pixel_digest` of HR and, where LR files are read, of
     these; None in records of before digests were written. `weights_sha256`: of the network's weights, None for a
-    network without any. `tiled`: an image or more ran in tiles. `form`: of the images; None in older records."""
+    network without any. `tiled`: an image or more ran in tiles. `form`: of the images; None in older records. `code`:
+    digests of the user's own classes that the network ran by, by their places; empty in older records."""
 
     protocol: Protocol
     lr: LrSource
@@ -24,6 +25,7 @@ class Certificate:
     inference: Inference
     tiled: bool
     form: PixelFormat | None = None
+    code: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def pixels(self) -> Hashable:

@@ -11,6 +11,7 @@ from srbench.data.folders import benchmark_names, benchmark_pairs
 from srbench.data.images import by_name
 from srbench.data.pairs import ImagePair, digests
 from srbench.experiments.component import imported
+from srbench.experiments.own_code import code_of_network
 from srbench.experiments.spec import RunSpec
 from srbench.experiments.store.left import LATENCY, Left, left
 from srbench.experiments.store.plans import Wanted, WantedLatency, WantedScores
@@ -65,7 +66,8 @@ def wanted_latency(run: RunSpec) -> WantedLatency:
 
 
 def _network(run: RunSpec) -> dict[str, Any]:
-    return {"model": run.network.identity, "scale": run.scale}
+    code = code_of_network(run)  # edited, it is another network
+    return {"model": run.network.identity, "scale": run.scale, **({"code": code} if code else {})}
 
 
 def left_of_run(run: RunSpec, asked: Wanted) -> Left:

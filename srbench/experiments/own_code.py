@@ -21,8 +21,17 @@ PYTHONS = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", 
 def own_code(run: RunSpec) -> dict[str, str]:
     """By the place of each class of the run that neither srbench nor an installed package brings, the SHA-256, its
     first 12 digits in hex, of its module's file and of those of the user's that it takes names from."""
+    return _codes(run.config)
+
+
+def code_of_network(run: RunSpec) -> dict[str, str]:
+    """As `own_code`, of the classes that the network is made of."""
+    return _codes(run.config["model"])
+
+
+def _codes(config: Any) -> dict[str, str]:
     found: dict[str, str] = {}
-    for target in dict.fromkeys(_targets(run.config)):
+    for target in dict.fromkeys(_targets(config)):
         with suppress(RefusedError):  # the run says it in its own words
             files = _files(sys.modules.get(imported(target).__module__), {})
             if files:

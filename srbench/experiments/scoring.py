@@ -17,6 +17,7 @@ from srbench.evaluation.certificate import Certificate
 from srbench.evaluation.evaluate import ImageResult, evaluate, mean_scores, missing_means
 from srbench.evaluation.routing import measure_routing
 from srbench.experiments.inputs import datasets
+from srbench.experiments.own_code import code_of_network
 from srbench.experiments.recording import Attempt
 from srbench.experiments.spec import BICUBIC
 from srbench.experiments.store.left import HR, IMAGES
@@ -138,6 +139,7 @@ def _certificate(attempt: Attempt, pairs: list[ImagePair], results: list[ImageRe
         inference=asked.inference,
         tiled=any(result.tile for result in results),
         form=pairs[0].form,
+        code=code_of_network(attempt.run),
     )
 
 

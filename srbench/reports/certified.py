@@ -41,8 +41,9 @@ def told_degradations(degradations: Degradations) -> str:
 def certificate_digest(certificate: Certificate) -> str:
     """SHA-256, in hex: files made beside the record name by it what they rest on."""
     told = encode(certificate)
-    if not certificate.told_form:
-        del told["form"]  # so that it is that of releases that knew no other
+    for name, known in {"form": certificate.told_form, "code": certificate.code}.items():
+        if not known:
+            del told[name]  # so that it is that of releases that knew no other
     return json_digest(told)
 
 

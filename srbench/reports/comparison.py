@@ -12,7 +12,7 @@ from srbench.reports.reasons import absent_seeds
 from srbench.reports.row_costs import Figure, costs_of, latencies_by_row, latency_layouts
 from srbench.reports.row_scores import Numbers, ScoreFigures, scores_of
 from srbench.reports.rows import STUDY, Member, differing
-from srbench.reports.trained_on import TrainedOn, started_from, trainings
+from srbench.reports.trained_on import TrainedOn, scored_by_others, started_from, trainings
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,11 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             seeds=len({one.seed if one.trained else None for one in group if one.record}),
             absent=absent_seeds(group),
             trained=trainings(_records(group)),
-            remarks=(*_of_training(_records(group), alike), *_of_latency(_records(group), one_layout)),
+            remarks=(
+                *_of_training(_records(group), alike),
+                *dict.fromkeys(line for one in _records(group) for line in scored_by_others(one)),
+                *_of_latency(_records(group), one_layout),
+            ),
             costs=costs_of(group, latencies.get(number)),
             scores=scores_of(group, columns, numbers),
             protocol=_all_of(_records(group), protocols_of),

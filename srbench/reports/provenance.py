@@ -8,7 +8,7 @@ from srbench.recipes.outcome import TrainingSession
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_challenges import told_ntire_score
 from srbench.reports.row_costs import latency_layouts, standard_latency
-from srbench.reports.trained_on import full_steps, trainings
+from srbench.reports.trained_on import full_steps, trained_by, trainings
 
 NOT_RECORDED = "not recorded"
 SHORT = (
@@ -79,7 +79,7 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
     for place in dict.fromkeys(place for one in done for place in one.own_code):
-        codes = _values(_code(one, place) for one in done if place in one.own_code)
+        codes = _values(trained_by(one).get(place) for one in done)
         yield "code of its own", f"{place}: {codes}"
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(map(_precisions, trained))
@@ -129,11 +129,6 @@ def _threads(record: Record) -> str:
             told.append(f"from step {session.after_step} of {name} on {session.threads} ({session.device})")
             before.append((name, session))
     return ", ".join(told)
-
-
-def _code(record: Record, place: str) -> str:
-    """The digest of a class; of a training that went on with another "0a1b2c3d4e5f, then 1b2c3d4e5f6a"."""
-    return _in_turn(session.code.get(place) for session in record.train.sessions) or record.own_code[place]
 
 
 def _versions(record: Record) -> str | None:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TypeVar
 
-from srbench.experiments.store.overrides import parse_override
+from srbench.experiments.store.overrides import given, parse_override
 from srbench.experiments.store.plans import factors_of
 from srbench.experiments.store.record import Membership, Record
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.certified import Degradations, degradations_of
+from srbench.reports.trained_on import trained_by
 
 BICUBIC = "bicubic"  # the model of the reference row
 DEGRADATION = "data.degradation"
-STUDY = "study"  # which no override is called that fixes weights
+STUDY, CODE = "study", "code"  # which no override is called that fixes weights
+ROOT = "data.root"
 OWN_COLUMNS = {"model", "scale", "seed"}  # keys of overrides
 
 ShownContext = tuple[tuple[str, str], ...]
@@ -74,13 +76,17 @@ def members_of(study: Study) -> tuple[Member, ...]:
         return factors_of(ablations.get(ablation, {}), class_name)
 
     members = [member for run in study.runs for member in _entries(run, factors)]
-    ordered = _in_order(_told_apart(members), ablations)
+    ordered = _in_order(_by_root(_told_apart(_by_code(members))), ablations)
     rows = _places(map(_of_row, ordered))
     return tuple(replace(one, row=rows[_of_row(one)]) for one in ordered)
 
 
+def _compared(member: Member) -> Hashable:
+    return member.ablation, member.model, member.scale, member.context, member.degradations
+
+
 def _of_row(member: Member) -> Hashable:
-    return member.ablation, member.model, member.scale, member.context, member.variant, member.degradations
+    return _compared(member), member.variant
 
 
 def _entries(run: StudyRun, factors: Callable[[str, str], Set[str]]) -> Iterator[Member]:
@@ -104,8 +110,40 @@ def _degradations(run: StudyRun) -> Degradations:
 
 def _shown(words: Iterable[str], factors: Set[str]) -> ShownContext:
     overrides = map(parse_override, words)
-    skipped = OWN_COLUMNS | {"data.root"} | factors
+    skipped = OWN_COLUMNS | {ROOT} | factors
     return tuple(sorted((one.key, one.value) for one in overrides if one.fixes_weights and one.key not in skipped))
+
+
+def _by_code(members: Sequence[Member]) -> list[Member]:
+    """With the code of the user's own classes in the context of trainings where it was edited in between: what was
+    trained before is no other seed, and no baseline, of what was trained since."""
+    codes = [trained_by(one.record) if one.record and one.trained else {} for one in members]
+    forms: dict[Hashable, set[str]] = {}
+    for one, code in zip(members, codes, strict=True):
+        for place, digest in code.items():
+            forms.setdefault((_compared(one), place), set()).add(digest)
+    edited = [
+        [digest for place, digest in code.items() if len(forms[_compared(one), place]) > 1]
+        for one, code in zip(members, codes, strict=True)
+    ]
+    return [
+        _with(one, CODE, ", ".join(dict.fromkeys(code))) if code else one
+        for one, code in zip(members, edited, strict=True)
+    ]
+
+
+def _by_root(members: Sequence[Member]) -> list[Member]:
+    """With the folder of the training images shown of rows that would else look alike; elsewhere it is a matter of the
+    machine."""
+    contexts: dict[Hashable, set[str]] = {}
+    looks = [(one.ablation, one.model, one.scale, one.variant, one.degradations, one.shown) for one in members]
+    for one, look in zip(members, looks, strict=True):
+        contexts.setdefault(look, set()).add(one.context)
+    roots = [given(one.run.overrides, ROOT) for one in members]
+    return [
+        replace(one, shown=(*one.shown, (ROOT, root))) if root and len(contexts[look]) > 1 else one
+        for one, look, root in zip(members, looks, roots, strict=True)
+    ]
 
 
 def _told_apart(members: Sequence[Member]) -> list[Member]:
@@ -119,8 +157,11 @@ def _told_apart(members: Sequence[Member]) -> list[Member]:
 
 
 def _marked(member: Member) -> Member:
-    hashed = member.run.known.config_hash[:8] if member.run.known else ""
-    return replace(member, context=f"{member.context} {hashed}", shown=(*member.shown, ("config_hash", hashed)))
+    return _with(member, "config_hash", member.run.known.config_hash[:8] if member.run.known else "")
+
+
+def _with(member: Member, key: str, value: str) -> Member:
+    return replace(member, context=f"{member.context} {value}", shown=(*member.shown, (key, value)))
 
 
 # The order

@@ -58,6 +58,24 @@ def started_from(record: Record) -> str:
     return given(record.overrides, "checkpoint") if record.train.steps else ""
 
 
+def trained_by(record: Record) -> dict[str, str]:
+    """The digests of the user's own classes that it was trained by, by their places; of one that a training went on
+    with otherwise "0a1b2c3d4e5f, then 1b2c3d4e5f6a"."""
+    sessions = record.train.sessions
+    turns = {place: dict.fromkeys(filter(None, (one.code.get(place) for one in sessions))) for place in record.own_code}
+    return {place: ", then ".join(turns[place]) or digest for place, digest in record.own_code.items()}
+
+
+def scored_by_others(record: Record) -> tuple[str, ...]:
+    """In words, of each class that data sets were scored by in another form than the run's."""
+    own, found = trained_by(record), dict[str, list[str]]()
+    for dataset, certificate in record.certificates.items():
+        for place, digest in certificate.code.items():
+            if not own.get(place, digest).endswith(digest):
+                found.setdefault(f"{place} as edited since ({digest}, not {own[place]})", []).append(dataset)
+    return tuple(f"{', '.join(datasets)} scored by {code}" for code, datasets in found.items())
+
+
 def trainings(records: Iterable[Record]) -> tuple[TrainedOn, ...]:
     """Those of the records, each once."""
     return tuple(dict.fromkeys(filter(None, map(trained_on, records))))

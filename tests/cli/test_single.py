@@ -12,10 +12,10 @@ import time
 import numpy as np
 import pytest
 
-from srbench.core import hardware
 from srbench.data.images import read_image, write_image
 from srbench.data.resize import imresize
 from tests.cli.conftest import TINY, make_images
+from tests.warm_interpreter import HERE
 
 
 def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
@@ -29,7 +29,7 @@ def test_a_run_leaves_its_record_and_is_not_repeated(srbench):
     record = json.loads((folder / "result.json").read_text())
     assert record["cost"]["params"] > 0
     assert record["train"]["steps"] == 6
-    assert record["threads"] == hardware.cores()
+    assert record["threads"] == int(HERE["OMP_NUM_THREADS"])
     assert folder.name == f"carn-default-x2-s0-{record['config_hash'][:8]}"
     sr = read_image(folder / "images/val/0.png")
     assert sr.shape == (40, 48, 3)
@@ -53,6 +53,15 @@ def test_a_network_that_was_edited_since_is_told_and_its_weights_stay(srbench):
     done = srbench(*words)
     assert done.returncode == 0
     assert "edited.Net is not the code that Net-default-x2-s0-" in done.stderr
+    before, *_ = [one for one in srbench.records("single").values() if one["class"] == "Net"]
+    assert srbench(*words, "eval.metrics=[psnr,ssim,rmse]").returncode == 0
+    (after,) = [one for one in srbench.records("single").values() if one["class"] == "Net"]
+    assert before["scores"]["val"]["psnr"] > after["scores"]["val"]["psnr"] > 0
+    (code,) = after["certificates"]["val"]["code"].values()
+    assert (after["own_code"], after["weights_sha256"]) == (before["own_code"], before["weights_sha256"])
+    (own,) = after["own_code"].values()
+    told = f"val scored by edited.Net as edited since ({code}, not {own})"
+    assert told in (srbench.folder / "reports/single/table.md").read_text()
     for done in (srbench(*words, "force=true"), srbench(*words)):
         assert (done.returncode, "is not the code" in done.stderr) == (0, False), done.stderr
 

@@ -93,7 +93,7 @@ def test_a_run_that_lies_in_two_studies_counts_once_and_the_one_that_is_done(bui
     study = both(a, b)
     (run,) = study.runs
     assert (run.status, run.studies, run.folder.parent.name) == ("done", ("a", "b"), "b")
-    assert study.strange == ("1 runs lie in more than one of the studies; each counts once",)
+    assert study.strange == ("1 run lies in more than one of the studies; each counts once",)
 
 
 def test_a_run_is_in_the_ablations_of_both_studies(builders):
@@ -134,7 +134,16 @@ def test_of_two_trainings_of_one_run_one_counts_and_that_is_said(builders):
     b.run("carn", hashed="0", left=Outcome({"set14": {"psnr": 1.0}}).with_facts(weights_sha256="2"))
     study = both(a, b)
     assert study.runs[0].record.scores == {"set5": {"psnr": 37.0}}
-    assert f"{name}: that of b has other weights, or was made by another srbench; it is not counted" in study.strange
+    assert study.strange == (f"{name}: that of b has other weights than that of a, and is not counted",)
+    assert study.runs[0].studies == ("a",)
+
+
+def test_a_network_that_was_edited_between_two_studies_is_no_copy_of_itself(builders):
+    for builder, code, value in zip(builders, ("df4e", "ae12"), (37.0, 38.0), strict=True):
+        name = builder.run("mine", hashed="0", left=scored(value).with_facts(own_code={"net.Mine": code}))
+    study = both(*builders)
+    assert study.strange == (f"{name}: that of b has other code of its own than that of a, and is not counted",)
+    assert [one.settings["study"] for one in build_report(study).rows] == ["a"]
 
 
 def test_two_runs_of_one_name_are_not_taken_for_one(builders):

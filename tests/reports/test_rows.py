@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from srbench.experiments.store.record import Membership
-from tests.reports.conftest import BASE, BASE_WORDS, OTHER, OTHER_WORDS, means, psnr, scored
+from tests.reports.conftest import BASE, BASE_WORDS, OTHER, OTHER_WORDS, SET5, means, psnr, scored
 
 
 def places(report) -> list[tuple[str, int | None, str]]:
@@ -99,3 +99,40 @@ def test_a_run_of_which_only_its_folder_is_left_has_a_row(build):
     (build.folder / "carn-x2").mkdir()
     (build.folder / "carn-x2" / "result.json").write_text("{")
     assert places(build.report()) == [("carn-x2", None, "default")]
+
+
+def of_code(value: float, code: str):
+    return scored(value).with_facts(own_code={"net.Mine": code, "losses.Own": "1111"})
+
+
+def test_trainings_before_and_after_an_edit_of_the_network_are_not_seeds_of_one_row(build):
+    for seed, code in enumerate(("aaaa", "aaaa", "bbbb")):
+        build.run("carn", BASE, words=BASE_WORDS, seed=seed, hashed=f"0{seed}", left=of_code(37.0 + seed, code))
+        build.run("carn", OTHER, words=OTHER_WORDS, seed=seed, hashed=f"1{seed}", left=of_code(38.0 + seed, code))
+    report = build.report()
+    assert report.settings == ("code",)
+    found = [(one.variant, one.settings["code"], [member.seed for member in one.members]) for one in report.rows]
+    assert found == [(v, code, seeds) for code, seeds in (("aaaa", [0, 1]), ("bbbb", [2])) for v in ("1-1-1", "1-2-1")]
+    assert [one.scores[SET5].delta for one in report.rows] == [0, 1, 0, 1]
+
+
+def test_variants_that_are_classes_of_their_own_are_compared_whatever_their_code(build):
+    for place, words, name in ((BASE, BASE_WORDS, "net.One"), (OTHER, OTHER_WORDS, "net.Two")):
+        build.run("carn", place, words=words, hashed=name, left=scored(37.0).with_facts(own_code={name: name}))
+    report = build.report()
+    assert (report.settings, psnr(report, "1-2-1").delta) == ((), 0)
+
+
+def test_rows_of_two_folders_of_training_images_are_told_apart_by_them(build):
+    for root in ("day", "night"):
+        for place, words in ((BASE, BASE_WORDS), (OTHER, OTHER_WORDS)):
+            left = scored(37.0)
+            name = build.run(
+                "carn", place, words=(*words, f"data.root={root}"), hashed=f"{root}{place.variant}", left=left
+            )
+            (run,) = [run for run in build.study().runs if run.name == name]
+            build.plan({name: replace(run.planned, contexts={place.ablation: root})})
+    report = build.report()
+    assert [(one.variant, one.settings) for one in report.rows] == [
+        (variant, {"data.root": root}) for root in ("day", "night") for variant in ("1-1-1", "1-2-1")
+    ]

@@ -6,6 +6,7 @@ from typing import Any
 from srbench.experiments.store.record import StageRecord, Training, TrainingData
 from srbench.reports.comma_separated import table_csv
 from srbench.reports.markdown import to_markdown
+from tests.builders import certificate
 from tests.reports.conftest import BASE, FIXED, OTHER, OTHER_WORDS, row, scored
 
 SPEED: dict[str, Any] = {"steps_per_second": 7.5, "data_wait": 0.0, "final_loss": 0.02, "sessions": ()}
@@ -87,3 +88,12 @@ def test_weights_that_were_trained_further_are_not_the_published_ones(build):
 def test_weights_as_they_were_published_have_no_remark(build):
     build.run("carn_m", words=("model=carn_m", "checkpoint=carn_m"), left=scored(37.6).with_facts(train=FIXED))
     assert row(build.report(), model="carn_m").remarks == ()
+
+
+def test_a_data_set_that_was_scored_after_an_edit_is_told(build):
+    left = scored(37.0, set14=33.0).with_facts(own_code={"net.Mine": "aaaa"})
+    code = {"set5": "aaaa", "set14": "bbbb"}
+    certificates = {name: certificate(code={"net.Mine": digest}) for name, digest in code.items()}
+    build.run("mine", left=left.with_facts(certificates=certificates))
+    (only,) = build.report().rows
+    assert only.remarks == ("set14 scored by net.Mine as edited since (bbbb, not aaaa)",)

@@ -8,7 +8,7 @@ from pathlib import Path
 from srbench.core.json_digest import json_digest
 from srbench.experiments.store.codec import encode
 from srbench.experiments.store.plans import both_plans
-from srbench.experiments.store.record import Record, release_line
+from srbench.experiments.store.record import release_line
 from srbench.experiments.store.study import Study, StudyRun, run_identity
 
 LONGEST = 120  # letters of a name, which is a folder's, too
@@ -38,8 +38,9 @@ def join_studies(studies: Sequence[Study]) -> Study:
             )
         else:
             runs.append(taken.setdefault(run.name, run))
-    several = sum(len(of_run) > 1 for of_run in copies)
-    strange += [f"{several} runs lie in more than one of the studies; each counts once"] if several else []
+    several = sum(len(run.studies) > 1 for run in runs)
+    told = "1 run lies" if several == 1 else f"{several} runs lie"
+    strange += [f"{told} in more than one of the studies; each counts once"] if several else []
     strange += _other_ablations(names)
     return Study(
         name=_name(list(names)),
@@ -83,7 +84,8 @@ def _one_of(copies: Copies) -> StudyRun:
     plans = [run.planned for _, run in copies if run.planned]
     planned = reduce(both_plans, plans) if plans else None
     whole = _completed(best, [run for _, run in copies])
-    return replace(whole, planned=planned, studies=tuple(name for name, _ in copies))
+    counted = tuple(name for name, run in copies if run is best or not _difference(best, run))
+    return replace(whole, planned=planned, studies=counted)
 
 
 def _worth(run: StudyRun) -> tuple[bool, bool, int]:
@@ -95,7 +97,7 @@ def _completed(best: StudyRun, copies: Sequence[StudyRun]) -> StudyRun:
     record, scored_in = best.record, dict[str, Path]()
     for copy in copies:
         other = copy.record
-        if copy.status == best.status == "done" and record and other and _is_same(record, other):
+        if copy.status == best.status == "done" and record and other and not _difference(best, copy):
             for dataset in [name for name in other.certificates if name not in record.certificates]:
                 told = other.fingerprints.score.get(dataset, "")
                 record = record.with_evaluation(dataset, other.evaluations[dataset], told)
@@ -103,20 +105,25 @@ def _completed(best: StudyRun, copies: Sequence[StudyRun]) -> StudyRun:
     return replace(best, record=record, scored_in=scored_in)
 
 
-def _is_same(one: Record, other: Record) -> bool:
-    return (one.weights_sha256, release_line(one)) == (other.weights_sha256, release_line(other))
+def _difference(one: StudyRun, other: StudyRun) -> str:
+    """What makes two results of one run different ones; "" of equal ones, and where there are no two."""
+    if not (one.record and other.record and one.status == other.status == "done"):
+        return ""
+    ones, others = one.record, other.record
+    parts = {
+        "weights": ones.weights_sha256 != others.weights_sha256,
+        "code of its own": ones.own_code != others.own_code,
+        f"srbench {release_line(others)}": release_line(ones) != release_line(others),
+    }
+    return " and ".join(part for part, differs in parts.items() if differs)
 
 
 def _other_weights(run: StudyRun, copies: Copies) -> Iterator[str]:
     """A line where the studies hold different trainings of one run."""
     for name, other in copies:
-        if (
-            run.record
-            and other.record
-            and run.status == other.status == "done"
-            and not _is_same(run.record, other.record)
-        ):
-            yield f"{run.name}: that of {name} has other weights, or was made by another srbench; it is not counted"
+        if difference := _difference(run, other):
+            held = ", ".join(run.studies)
+            yield f"{run.name}: that of {name} has other {difference} than that of {held}, and is not counted"
 
 
 def _other_ablations(studies: Mapping[str, Study]) -> Iterator[str]:
