@@ -1,7 +1,8 @@
 """Which file each image becomes that a user names."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from srbench.core.errors import UserError
@@ -42,6 +43,31 @@ def output_files(
     if single and target.suffix.lower() in LOSSY:
         _say(f"note: {target}: JPEG is lossy: other pixels are stored than were made; .png keeps them")
     return pairs
+
+
+class Failures:
+    """Of the `images` that a verb makes others of: each that fails is told, and the others go on; of one alone it is
+    the command that fails."""
+
+    def __init__(self, images: int) -> None:
+        self.images, self.failed = images, 0
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Around what is done with one image."""
+        try:
+            yield
+        except UserError as error:
+            if self.images == 1:
+                raise
+            self.failed += 1
+            _say(f"failed: {error}")
+
+    def none(self, verb: str) -> bool:
+        """Whether all went well; else their number is told."""
+        if self.failed:
+            _say(f"{verb}: {self.failed} of {self.images} images failed, the others are done")
+        return not self.failed
 
 
 def tell_unread(files: Iterable[Path], bits: Bits = 8) -> None:

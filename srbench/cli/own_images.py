@@ -1,8 +1,11 @@
 """The verbs on images that somebody has, which need no network: resize and score."""
 
 import math
+from pathlib import Path
 
-from srbench.cli.output_files import output_files, tell_unread
+import numpy as np
+
+from srbench.cli.output_files import Failures, output_files, tell_unread
 from srbench.cli.verbs import ResizeVerb, ScoreVerb
 from srbench.core import progress
 from srbench.core.errors import UserError
@@ -17,22 +20,33 @@ from srbench.metrics.table import members
 
 
 def resize_images(asked: ResizeVerb) -> bool:
-    """Resizes the image, or each of the folder, and prints a line for each. UserError for the first that fails."""
+    """Resizes the image, or each of the folder, and prints a line for each; False where one of several failed.
+    UserError for one alone, and where nothing can be written."""
     bits: Bits = 8 if asked.target.suffix.lower() in WRITTEN.keys() - {*DEEP} else 16
-    for file, out in output_files("resize", asked.source, asked.target, list(WRITTEN), bits):
-        image = read_image(file) if bits == 8 else read_stored(file)
-        check_pixels(out, *(math.ceil(length * asked.scale) for length in image.shape[:2]))
-        try:
-            resized = imresize(image, asked.scale, asked.edge)
-        except ValueError as error:
-            raise UserError(f"resize: {file}: {error}") from error
+    jobs = output_files("resize", asked.source, asked.target, list(WRITTEN), bits)
+    failures = Failures(len(jobs))
+    for file, out in jobs:
+        resized = None
+        with failures.told():
+            resized = _resized(file, out, asked, bits)
+        if resized is None:
+            continue
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             write_image(out, resized)
         except (OSError, ValueError) as error:
             raise UserError(f"resize: cannot write {out}: {error}") from error
         print(visible(f"{out}: {resized.shape[1]}×{resized.shape[0]}"))
-    return True
+    return failures.none("resize")
+
+
+def _resized(file: Path, out: Path, asked: ResizeVerb, bits: Bits) -> np.ndarray:
+    image = read_image(file) if bits == 8 else read_stored(file)
+    check_pixels(out, *(math.ceil(length * asked.scale) for length in image.shape[:2]))
+    try:
+        return imresize(image, asked.scale, asked.edge)
+    except ValueError as error:
+        raise UserError(f"resize: {file}: {error}") from error
 
 
 def score_images(asked: ScoreVerb) -> bool:

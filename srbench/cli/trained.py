@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srbench.cli.output_files import output_files
+from srbench.cli.output_files import Failures, output_files
 from srbench.cli.verbs import ExportVerb, UpscaleVerb
 from srbench.core import hardware
 from srbench.core.errors import UserError
@@ -28,30 +28,32 @@ from srbench.models.traits import image_channels_of
 
 
 def upscale_images(asked: UpscaleVerb) -> bool:
-    """Writes what a network makes of an image, or of each image of a folder, and prints a line for each.
-
-    Raises UserError for the first image that cannot be read, written or upscaled.
-    """
+    """Writes what a network makes of an image, or of each image of a folder, and prints a line for each; False where
+    one of several could not be read or upscaled. Raises UserError for one alone, and where nothing can be written."""
     jobs = output_files("upscale", asked.source, asked.target, [".png"], bits=16)
     run = compose_run([*asked.config])
-    device, stdout = hardware.pick_device(run.device), sys.stdout
+    device, stdout, failures = hardware.pick_device(run.device), sys.stdout, Failures(len(jobs))
     torch.set_num_threads(hardware.threads(run.threads))
     with bar("upscale") as tell:
         model = ready_model(run, tell).to(device).to(memory_format=torch.channels_last)
         check_inference(run, model, "upscale: ")
         resolver, channels = SuperResolver(model, device, run.evaluation.inference), image_channels_of(model)
         for number, (file, out) in enumerate(jobs, 1):
-            lr = read_stored(file, channels)
-            check_size(model, lr, file)
-            check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
-            sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
+            sr = None
+            with failures.told():
+                lr = read_stored(file, channels)
+                check_size(model, lr, file)
+                check_pixels(out, lr.shape[0] * run.scale, lr.shape[1] * run.scale)
+                sr = resolver(lr, tell=partial(tell, f"{file.name} ({number} of {len(jobs)})"))
+            if sr is None:
+                continue
             _write(out, sr)
             tile = resolver.tile(*lr.shape[:2])
             tiles = f", in tiles of at most {tile} pixels of LR that overlap by {resolver.overlap}" if tile else ""
             line = f"{out}: {sr.shape[1]}×{sr.shape[0]}{tiles}"
             # While a bar is shown, sys.stdout is rich's and writes to the terminal, wherever the output goes.
             print(visible(line), file=sys.stdout if stdout.isatty() else stdout)
-    return True
+    return failures.none("upscale")
 
 
 def export_network(asked: ExportVerb) -> bool:

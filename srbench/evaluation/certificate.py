@@ -35,6 +35,15 @@ class Certificate:
         return self.protocol, self.images, self.hr_sha256, self.lr_sha256, lr, self.inference.self_ensemble
 
     @property
+    def told_tiles(self) -> str:
+        """ "run in tiles", with their size where somebody chose it; "" where none of the images did."""
+        if not self.tiled:
+            return ""
+        chosen = self.inference.tile != "auto"
+        size = f" of {self.inference.tile} pixels of LR that overlap by {self.inference.overlap}" if chosen else ""
+        return f"run in tiles{size}"
+
+    @property
     def told_form(self) -> str:
         """ " of 16 bits, 1 channel"; "" of 8 bits in RGB, as nearly all are."""
         return f" of {self.form.name}" if self.form not in (None, RGB8) else ""

@@ -71,7 +71,7 @@ def _absent(reason: str) -> Cell:
 
 
 def _notes(row: TableRow, dataset: str) -> tuple[str, ...]:
-    tiled = ("run in tiles",) if dataset in row.tiled else ()
+    tiled = row.tiled.get(dataset, ())
     return (*tiled, row.partial[dataset]) if dataset in row.partial else tiled
 
 

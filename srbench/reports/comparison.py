@@ -22,9 +22,9 @@ class TableRow:
     `label`: what tells it from the others of its ablation and model; `settings`: overrides in which rows differ, by
     key, "" where it has none, and its studies where there are several; `seeds`: the number of finished ones, 1 for
     fixed weights; `absent`: the seeds that are missing, and why; `trained`: what its runs were trained on; `remarks`:
-    on that, and on its latency, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: the data sets
-    of which an image or more ran in tiles; `partial`: what to know of those that are not whole; `ntire`: NTIRE's score,
-    where it was asked for; `below_floor`: whether a score is below a floor of the challenge that was asked for, None
+    on that, and on its latency, for people; `protocol` and `resizer`: what its scores rest on; `tiled`: by data set in
+    which tiles images ran; `partial`: what to know of sets that are not whole; `ntire`: NTIRE's score, where it was
+    asked for; `below_floor`: whether a score is below a floor of the challenge that was asked for, None
     where nothing tells.
     """
 
@@ -41,7 +41,7 @@ class TableRow:
     protocol: str | None
     resizer: str | None
     final_loss: float | None
-    tiled: frozenset[str]
+    tiled: dict[str, tuple[str, ...]]
     partial: dict[str, str]
     ntire: Figure | None = None
     below_floor: bool | None = None
@@ -111,7 +111,7 @@ def table_rows(members: Sequence[Member], columns: Sequence[ScoreColumn], number
             protocol=_all_of(_records(group), protocols_of),
             resizer=_all_of(_records(group), lr_of),
             final_loss=losses.get(number),
-            tiled=frozenset(_tiled(_records(group))),
+            tiled=_tiled(_records(group)),
             partial=_partial(_records(group)),
         )
         for number, group in by_row.items()
@@ -142,9 +142,13 @@ def _records(members: Iterable[Member]) -> list[Record]:
     return [one.record for one in members if one.record]
 
 
-def _tiled(records: Iterable[Record]) -> Iterator[str]:
+def _tiled(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
     for record in records:
-        yield from (name for name, certificate in record.certificates.items() if certificate.tiled)
+        for name, certificate in record.certificates.items():
+            if certificate.tiled:
+                found.setdefault(name, {})[certificate.told_tiles] = None
+    return {name: tuple(told) for name, told in found.items()}
 
 
 def _partial(records: Iterable[Record]) -> dict[str, str]:

@@ -207,3 +207,16 @@ def test_score_refuses_two_images_of_one_name(door, tmp_path, folder):
     put(tmp_path / "hr/a.png")
     put(tmp_path / folder / "a.bmp")
     assert f"{folder}: a.bmp and a.png share a name" in door("score", "sr", "hr", "scale=2", "metrics=psnr").stderr
+
+
+def test_a_folder_s_other_images_are_made_where_one_cannot_be_read(verb, tmp_path):
+    for name in ("a", "b", "c"):
+        put(tmp_path / f"hr/{name}.png")
+    (tmp_path / "hr/b.png").write_bytes((tmp_path / "hr/b.png").read_bytes()[:100])
+    done = verb("hr", "out")
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["out/a.png", "out/c.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+    failed, counted = done.stderr.splitlines()
+    assert failed.startswith("failed: hr/b.png: ")
+    assert counted == f"{verb.name}: 1 of 3 images failed, the others are done"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from srbench.evaluation.certificate import Certificate
+from srbench.evaluation.settings import Inference
 from srbench.experiments.store.record import Membership
 from srbench.reports.columns import ScoreColumn
 from srbench.reports.markdown import to_markdown
@@ -227,6 +228,14 @@ def test_a_score_of_a_set_run_in_tiles_is_marked(tiled):
     assert cell(section, carn, set14).notes == ("run in tiles",)
     others = [(carn, SET5), (mossnet, SET5), (mossnet, set14)]
     assert [cell(section, cells, of).notes for cells, of in others] == [(), (), ()]
+
+
+def test_tiles_that_somebody_chose_are_told_with_their_size(build):
+    on = replace(ON_FILES, tiled=True, inference=Inference(tile=64, overlap=0))
+    build.run("carn", left=Outcome({"set5": {"psnr": 37.0}}, on=on))
+    (section,) = build.report().sections
+    ((carn,),) = section.groups
+    assert cell(section, carn, SET5).notes == ("run in tiles of 64 pixels of LR that overlap by 0",)
 
 
 def test_tiles_refuse_nobody(tiled):
