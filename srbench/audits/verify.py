@@ -23,7 +23,7 @@ from srbench.core.progress import Listener
 from srbench.core.suggest import some_of
 from srbench.data.digests import image_digest
 from srbench.data.images import image_size, read_image
-from srbench.data.pairs import ImagePair, sizes_fit
+from srbench.data.pairs import ImagePair, digests, sizes_fit
 from srbench.experiments.compose import build_on_meta
 from srbench.experiments.reopen import load_weights_of, moved, open_run, pairs_of, weights_file
 from srbench.experiments.spec import RunSpec
@@ -131,6 +131,7 @@ class _Job:
             reasons = defaultdict[str, list[str]](list)
             try:
                 pairs = pairs_of(self.run, dataset)
+                self._check_hr(dataset, [*pairs.values()])
             except UserError as reason:
                 reasons[str(reason)], pairs = list(images), None
             for image, row in images.items():
@@ -194,6 +195,15 @@ class _Job:
                     self.finding.differs.append(f"weights: {path.name} holds others than result.json says")
         except UserError as reason:
             self.finding.differs.append(f"weights: {reason}")
+
+    def _check_hr(self, dataset: str, pairs: Sequence[ImagePair]) -> None:
+        """Of a set that is whole: what its scores differ by is then no fault of theirs."""
+        certificate = self.record.certificates.get(dataset)
+        if certificate and certificate.hr_sha256 and certificate.images == len(pairs):
+            found, _ = digests(pairs)
+            if found != certificate.hr_sha256:
+                told = f"HR images are not those that were scored (SHA-256 {found[:12]}, then"
+                self.finding.differs.append(f"{dataset}: {told} {certificate.hr_sha256[:12]})")
 
     def _check_image(self, row: ImageRow, pairs: dict[str, ImagePair]) -> None:
         """Raises UserError for an image that cannot be verified."""

@@ -44,14 +44,12 @@ class Shell:
         return ["data=folder", "data.root=hr", *BUDGET, *EVAL]
 
     def start(self, *words: str, **options) -> subprocess.Popen:
-        """A command, `warm` unless its interpreter must be told something when it starts."""
+        """A command, `warm` unless its interpreter finds a terminal, or must be told something, when it starts."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         places = {"cwd": self.folder, "env": self.environment}
-        if (
-            self.warm
-            and "preexec_fn" not in options
-            and of_interpreters(self.environment) == of_interpreters(os.environ)
-        ):
+        terminal = any(isinstance(one, int) and os.isatty(one) for one in options.values())
+        told = terminal or of_interpreters(self.environment) != of_interpreters(os.environ | HERE)
+        if self.warm and not told and "preexec_fn" not in options:
             self.started.append(WarmCommand(words, **(places | pipes | options)))
         else:
             command, places = [sys.executable, "-m", "srbench", *words], places | {"preexec_fn": _hear_interrupts}

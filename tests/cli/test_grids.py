@@ -216,6 +216,7 @@ def test_runs_stop_when_their_launcher_is_killed(srbench):
 
 def test_latency_is_measured_alone_with_all_cores(srbench):
     words = [word for word in srbench.data if not word.startswith("eval.latency")]
+    del srbench.environment["OMP_NUM_THREADS"]
     done = srbench("-m", *words, *TINY, "seed=0,1")
     assert done.returncode == 0, done.stderr
     for record in srbench.records("carn").values():

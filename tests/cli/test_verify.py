@@ -150,6 +150,15 @@ def test_an_sr_image_that_cannot_be_read_is_named(study, run):
     assert "images/tiny/1.png: cannot be read as an image" in look(study).unknown[-1]
 
 
+def test_hr_that_was_altered_is_named_before_the_scores_that_differ_by_it(study):
+    place = Path("data/benchmark/tiny/HR/1.png")
+    write_image(place, 255 - read_image(place))
+    first, *others = look(study).differs
+    assert first.startswith("tiny: HR images are not those that were scored (SHA-256 ")
+    assert others
+    assert all(line.startswith("tiny 1 ") for line in others)
+
+
 def test_an_hr_image_that_is_missing_is_named(study):
     Path("data/benchmark/tiny/HR/3.png").rename("data/benchmark/tiny/HR/other.png")
     assert "tiny 3: the HR image is missing" in look(study).unknown
