@@ -214,6 +214,7 @@ def test_a_worker_with_another_srbench_refuses_the_run(srbench, tmp_path):
     with (tmp_path / "other/srbench/models/carn.py").open("a") as file:
         file.write("\n")
     words = ["-m", *srbench.data, "budget=none", "model=nearest", "study=other", SLURM]
+    del srbench.environment["OMP_NUM_THREADS"]
     done = srbench(*words, f"hydra.launcher.setup=['export PYTHONPATH={tmp_path}/other']")
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("another would give other numbers; install the same on all machines") == 2
