@@ -66,7 +66,7 @@ class Failures:
     def none(self, verb: str) -> bool:
         """Whether all went well; else their number is told."""
         if self.failed:
-            _say(f"{verb}: {self.failed} of {self.images} images failed, the others are done")
+            _say(f"{verb}: {self.failed} of {self.images} images failed")
         return not self.failed
 
 

@@ -49,7 +49,7 @@ def test_studies_and_packs_are_reported_together(trained, door, tmp_path, monkey
     assert door("pack", str(trained.folder / "runs/s1"), "s1.zip").returncode == 0
     done = door("report", str(trained.folder / "runs/s0"), "s1.zip")
     assert done.returncode == 0, done.stderr
-    assert "1 runs lie in more than one of the studies" in done.stdout  # bicubic's
+    assert "1 run lies in more than one of the studies" in done.stdout  # bicubic's
     rows = Path("reports/s0+s1/table.csv").read_text().splitlines()
     assert len(rows) == 3  # the titles, bicubic, and CARN with both seeds
     assert "s0, s1" in rows[2]

@@ -134,7 +134,7 @@ def test_of_two_trainings_of_one_run_one_counts_and_that_is_said(builders):
     b.run("carn", hashed="0", left=Outcome({"set14": {"psnr": 1.0}}).with_facts(weights_sha256="2"))
     study = both(a, b)
     assert study.runs[0].record.scores == {"set5": {"psnr": 37.0}}
-    assert study.strange == (f"{name}: that of b has other weights than that of a, and is not counted",)
+    assert study.strange == (f"{name}: that of b differs in weights from that of a, and is not counted",)
     assert study.runs[0].studies == ("a",)
 
 
@@ -142,7 +142,7 @@ def test_a_network_that_was_edited_between_two_studies_is_no_copy_of_itself(buil
     for builder, code, value in zip(builders, ("df4e", "ae12"), (37.0, 38.0), strict=True):
         name = builder.run("mine", hashed="0", left=scored(value).with_facts(own_code={"net.Mine": code}))
     study = both(*builders)
-    assert study.strange == (f"{name}: that of b has other code of its own than that of a, and is not counted",)
+    assert study.strange == (f"{name}: that of b differs in code of its own from that of a, and is not counted",)
     assert [one.settings["study"] for one in build_report(study).rows] == ["a"]
 
 

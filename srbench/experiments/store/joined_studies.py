@@ -113,7 +113,7 @@ def _difference(one: StudyRun, other: StudyRun) -> str:
     parts = {
         "weights": ones.weights_sha256 != others.weights_sha256,
         "code of its own": ones.own_code != others.own_code,
-        f"srbench {release_line(others)}": release_line(ones) != release_line(others),
+        "release of srbench": release_line(ones) != release_line(others),
     }
     return " and ".join(part for part, differs in parts.items() if differs)
 
@@ -123,7 +123,7 @@ def _other_weights(run: StudyRun, copies: Copies) -> Iterator[str]:
     for name, other in copies:
         if difference := _difference(run, other):
             held = ", ".join(run.studies)
-            yield f"{run.name}: that of {name} has other {difference} than that of {held}, and is not counted"
+            yield f"{run.name}: that of {name} differs in {difference} from that of {held}, and is not counted"
 
 
 def _other_ablations(studies: Mapping[str, Study]) -> Iterator[str]:
