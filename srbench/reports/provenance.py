@@ -8,7 +8,7 @@ from srbench.recipes.outcome import TrainingSession
 from srbench.reports.certified import protocols_of, resizers_of
 from srbench.reports.ntire_challenges import told_ntire_score
 from srbench.reports.row_costs import latency_layouts, standard_latency
-from srbench.reports.trained_on import full_steps, trained_by, trainings
+from srbench.reports.trained_on import full_steps, in_turn, trained_by, trainings
 
 NOT_RECORDED = "not recorded"
 SHORT = (
@@ -79,7 +79,7 @@ def _of_machine(done: Sequence[Record]) -> Iterator[Fact]:
     yield "git", _values(one.git for one in done)
     yield "versions", _values(_versions(one) for one in done)
     for place in dict.fromkeys(place for one in done for place in one.own_code):
-        codes = _values(trained_by(one).get(place) for one in done)
+        codes = _values(in_turn(trained_by(one)[place]) for one in done if place in one.own_code)
         yield "code of its own", f"{place}: {codes}"
     if trained := [one for one in done if one.train.steps]:
         yield "training precision", _values(map(_precisions, trained))
@@ -99,17 +99,12 @@ def _of_gpu(trained: Sequence[Record]) -> Iterator[Fact]:
 
 def _precisions(record: Record) -> str:
     """ "32-true"; of stages or sessions that went otherwise "bf16-mixed, then 32-true"."""
-    return _in_turn(session.precision for session in record.train.sessions) or record.precision
+    return in_turn(session.precision for session in record.train.sessions) or record.precision
 
 
 def _layouts(record: Record) -> str | None:
     """As `_precisions`; None where none is recorded."""
-    return _in_turn(session.memory_format for session in record.train.sessions) or record.train.memory_format
-
-
-def _in_turn(told: Iterable[str | None]) -> str:
-    """Each of them once, in their order; "" for none."""
-    return ", then ".join(dict.fromkeys(filter(None, told)))
+    return in_turn(session.memory_format for session in record.train.sessions) or record.train.memory_format
 
 
 def _captured(sessions: Sequence[TrainingSession]) -> str | None:

@@ -14,7 +14,7 @@ from srbench.experiments.store.plans import factors_of
 from srbench.experiments.store.record import Membership, Record
 from srbench.experiments.store.study import Study, StudyRun
 from srbench.reports.certified import Degradations, degradations_of
-from srbench.reports.trained_on import trained_by
+from srbench.reports.trained_on import in_turn, trained_by
 
 BICUBIC = "bicubic"  # the model of the reference row
 DEGRADATION = "data.degradation"
@@ -120,10 +120,10 @@ def _by_code(members: Sequence[Member]) -> list[Member]:
     codes = [trained_by(one.record) if one.record and one.trained else {} for one in members]
     forms: dict[Hashable, set[str]] = {}
     for one, code in zip(members, codes, strict=True):
-        for place, digest in code.items():
-            forms.setdefault((_compared(one), place), set()).add(digest)
+        for place, digests in code.items():
+            forms.setdefault((_compared(one), place), set()).add(in_turn(digests))
     edited = [
-        [digest for place, digest in code.items() if len(forms[_compared(one), place]) > 1]
+        [in_turn(digests) for place, digests in code.items() if len(forms[_compared(one), place]) > 1]
         for one, code in zip(members, codes, strict=True)
     ]
     return [

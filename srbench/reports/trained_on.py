@@ -58,12 +58,19 @@ def started_from(record: Record) -> str:
     return given(record.overrides, "checkpoint") if record.train.steps else ""
 
 
-def trained_by(record: Record) -> dict[str, str]:
-    """The digests of the user's own classes that it was trained by, by their places; of one that a training went on
-    with otherwise "0a1b2c3d4e5f, then 1b2c3d4e5f6a"."""
+def in_turn(told: Iterable[str | None]) -> str:
+    """Each of them once, in their order: "bf16-mixed, then 32-true"; "" for none."""
+    return ", then ".join(dict.fromkeys(filter(None, told)))
+
+
+def trained_by(record: Record) -> dict[str, tuple[str, ...]]:
+    """The digests of the user's own classes that it was trained by, by their places; several of one that a training
+    went on with otherwise."""
     sessions = record.train.sessions
-    turns = {place: dict.fromkeys(filter(None, (one.code.get(place) for one in sessions))) for place in record.own_code}
-    return {place: ", then ".join(turns[place]) or digest for place, digest in record.own_code.items()}
+    return {
+        place: tuple(one.code[place] for one in sessions if place in one.code) or (digest,)
+        for place, digest in record.own_code.items()
+    }
 
 
 def scored_by_others(record: Record) -> tuple[str, ...]:
@@ -71,8 +78,8 @@ def scored_by_others(record: Record) -> tuple[str, ...]:
     own, found = trained_by(record), dict[str, list[str]]()
     for dataset, certificate in record.certificates.items():
         for place, digest in certificate.code.items():
-            if not own.get(place, digest).endswith(digest):
-                found.setdefault(f"{place} as edited since ({digest}, not {own[place]})", []).append(dataset)
+            if place in own and own[place][-1] != digest:
+                found.setdefault(f"{place} as edited since ({digest}, not {in_turn(own[place])})", []).append(dataset)
     return tuple(f"{', '.join(datasets)} scored by {code}" for code, datasets in found.items())
 
 
